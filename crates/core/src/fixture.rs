@@ -1,0 +1,291 @@
+//! Fixture files: whole shops as JSON, for development, tests and moving in.
+//!
+//! What belongs here: the form of the file and the checks that need nothing but the file. A file that parses is
+//! consistent in itself: ids, mobile numbers and e-mail addresses are unique and every group that a customer
+//! names is there. Unknown keys are errors. Every error names the place.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::str::FromStr;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::Deserialize;
+
+use crate::merchant::TIME_ZONE_DEFAULT;
+use crate::text::Name;
+use crate::{
+    CustomerId, GroupId, MerchantId, NewCustomer, NewGroup, NewMerchant, NewToken, Plan, Scope, Scopes,
+    TokenHash, TokenSecret,
+};
+
+/// One shop with everything in it.
+#[derive(Debug, Clone)]
+pub struct MerchantFixture {
+    /// The shop.
+    pub merchant: NewMerchant,
+    /// Its tokens.
+    pub tokens: Vec<NewToken>,
+    /// Its groups.
+    pub groups: Vec<NewGroup>,
+    /// Its customers, each with the groups that it is in.
+    pub customers: Vec<(NewCustomer, Vec<GroupId>)>,
+}
+
+/// A mistake in a fixture file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct FixtureError {
+    /// Where, as `merchants[0].customers[3].mobile`.
+    pub place: String,
+    /// What is wrong there.
+    pub problem: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    merchants: Vec<MerchantEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MerchantEntry {
+    id: MerchantId,
+    name: String,
+    plan: Option<String>,
+    time_zone: Option<String>,
+    domain: Option<String>,
+    #[serde(default)]
+    tokens: Vec<TokenEntry>,
+    #[serde(default)]
+    groups: Vec<GroupEntry>,
+    #[serde(default)]
+    customers: Vec<CustomerEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenEntry {
+    token: String,
+    scopes: Vec<String>,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupEntry {
+    id: GroupId,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CustomerEntry {
+    id: CustomerId,
+    first_name: String,
+    last_name: Option<String>,
+    mobile: Option<String>,
+    mobile_code: Option<String>,
+    email: Option<String>,
+    gender: Option<String>,
+    birthday: Option<Date>,
+    city: Option<String>,
+    location: Option<String>,
+    #[serde(default)]
+    groups: Vec<GroupId>,
+}
+
+/// Reads a fixture file.
+pub fn parse(json: &[u8]) -> Result<Vec<MerchantFixture>, FixtureError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let file: File = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let place = match error.path().to_string() {
+            path if path == "." => "the file".to_owned(),
+            path => path,
+        };
+        FixtureError { place, problem: error.into_inner().to_string() }
+    })?;
+    deserializer.end().map_err(|error| at("the file", error))?;
+    let (mut ids, mut tokens) = (Unique::default(), Unique::default());
+    let mut merchants = Vec::with_capacity(file.merchants.len());
+    for (i, entry) in file.merchants.into_iter().enumerate() {
+        let place = format!("merchants[{i}]");
+        ids.insert(entry.id, format!("{place}.id"))?;
+        merchants.push(merchant(&place, entry, &mut tokens)?);
+    }
+    Ok(merchants)
+}
+
+fn merchant(
+    place: &str,
+    entry: MerchantEntry,
+    token_places: &mut Unique<TokenHash>,
+) -> Result<MerchantFixture, FixtureError> {
+    let field = |name: &str| format!("{place}.{name}");
+    let plan = entry.plan.as_deref().map(str::parse::<Plan>).transpose();
+    let zone = entry.time_zone.as_deref().unwrap_or(TIME_ZONE_DEFAULT);
+    let merchant = NewMerchant {
+        id: entry.id,
+        name: Name::parse(&entry.name).map_err(|e| at(field("name"), e))?,
+        plan: plan.map_err(|e| at(field("plan"), e))?.unwrap_or_default(),
+        time_zone: TimeZone::get(zone).map_err(|e| at(field("time_zone"), e))?,
+        domain: entry.domain,
+    };
+    let mut tokens = Vec::with_capacity(entry.tokens.len());
+    for (i, entry) in entry.tokens.into_iter().enumerate() {
+        let place = format!("{place}.tokens[{i}]");
+        let token = token(&place, &entry)?;
+        token_places.insert(token.hash, format!("{place}.token"))?;
+        tokens.push(token);
+    }
+    let mut group_places = Unique::default();
+    let mut groups = Vec::with_capacity(entry.groups.len());
+    for (i, entry) in entry.groups.into_iter().enumerate() {
+        let place = format!("{place}.groups[{i}]");
+        group_places.insert(entry.id, format!("{place}.id"))?;
+        let name = Name::parse(&entry.name).map_err(|e| at(format!("{place}.name"), e))?;
+        groups.push(NewGroup { id: entry.id, name });
+    }
+    let customers = customers(place, entry.customers, &group_places)?;
+    Ok(MerchantFixture { merchant, tokens, groups, customers })
+}
+
+fn token(place: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
+    let secret = entry.token.parse::<TokenSecret>().map_err(|e| at(format!("{place}.token"), e))?;
+    let scope = |(i, text): (usize, &String)| {
+        text.parse::<Scope>().map_err(|e| at(format!("{place}.scopes[{i}]"), e))
+    };
+    let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
+    Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at })
+}
+
+fn customers(
+    place: &str,
+    entries: Vec<CustomerEntry>,
+    groups: &Unique<GroupId>,
+) -> Result<Vec<(NewCustomer, Vec<GroupId>)>, FixtureError> {
+    let (mut ids, mut mobiles, mut emails) = (Unique::default(), Unique::default(), Unique::default());
+    let mut customers = Vec::with_capacity(entries.len());
+    for (i, entry) in entries.into_iter().enumerate() {
+        let place = format!("{place}.customers[{i}]");
+        ids.insert(entry.id, format!("{place}.id"))?;
+        for (j, group) in entry.groups.iter().enumerate() {
+            if !groups.holds(group) {
+                return Err(at(format!("{place}.groups[{j}]"), format!("group {group} is not in this file")));
+            }
+        }
+        let (customer, groups) = customer(&place, entry)?;
+        if let Some(mobile) = &customer.mobile {
+            mobiles.insert(mobile.clone(), format!("{place}.mobile"))?;
+        }
+        if let Some(email) = &customer.email {
+            emails.insert(email.key(), format!("{place}.email"))?;
+        }
+        customers.push((customer, groups));
+    }
+    Ok(customers)
+}
+
+fn customer(place: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
+    let field = |name: &str| format!("{place}.{name}");
+    let last_name = entry.last_name.as_deref().filter(|name| !name.trim().is_empty());
+    let customer = NewCustomer {
+        id: entry.id,
+        first_name: Name::parse(&entry.first_name).map_err(|e| at(field("first_name"), e))?,
+        last_name: last_name.map(Name::parse).transpose().map_err(|e| at(field("last_name"), e))?,
+        mobile: optional(entry.mobile.as_deref()).map_err(|e| at(field("mobile"), e))?,
+        mobile_code: optional(entry.mobile_code.as_deref()).map_err(|e| at(field("mobile_code"), e))?,
+        email: optional(entry.email.as_deref()).map_err(|e| at(field("email"), e))?,
+        gender: optional(entry.gender.as_deref()).map_err(|e| at(field("gender"), e))?,
+        birthday: entry.birthday,
+        city: entry.city,
+        location: entry.location,
+    };
+    Ok((customer, entry.groups))
+}
+
+fn optional<T: FromStr>(text: Option<&str>) -> Result<Option<T>, T::Err> {
+    text.map(str::parse).transpose()
+}
+
+fn at(place: impl Into<String>, problem: impl Display) -> FixtureError {
+    FixtureError { place: place.into(), problem: problem.to_string() }
+}
+
+/// Values that may stand in a file once, each with the place where it stands.
+struct Unique<T>(HashMap<T, String>);
+
+impl<T> Default for Unique<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Eq + Hash> Unique<T> {
+    fn insert(&mut self, value: T, place: String) -> Result<(), FixtureError> {
+        if let Some(first) = self.0.get(&value) {
+            return Err(at(place, format!("is the same as {first}, and must be unique")));
+        }
+        self.0.insert(value, place);
+        Ok(())
+    }
+
+    fn holds(&self, value: &T) -> bool {
+        self.0.contains_key(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(json: &str) -> String {
+        parse(json.as_bytes()).expect_err("the file is wrong").to_string()
+    }
+
+    #[test]
+    fn only_ids_and_names_are_required() {
+        let json = r#"{"merchants":[{"id":1,"name":"متجر","groups":[{"id":2,"name":"VIP"}],
+            "customers":[{"id":9223372036854775807,"first_name":"عميل","groups":[2]}]}]}"#;
+        let shops = parse(json.as_bytes()).unwrap();
+        assert_eq!(shops[0].customers[0].0.id.get(), i64::MAX);
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        let shop = |rest: &str| format!(r#"{{"merchants":[{{"id":1,"name":"a"{rest}}}]}}"#);
+        let cases = [
+            (shop(r#","colour":"red""#), "merchants[0].colour: unknown field `colour`"),
+            (shop(r#","plan":"gold""#), "merchants[0].plan: unknown plan \"gold\""),
+            (
+                shop(r#","customers":[{"id":0,"first_name":"a"}]"#),
+                "merchants[0].customers[0].id: must be a positive 64-bit integer",
+            ),
+            (
+                shop(r#","customers":[{"id":1,"first_name":"a","groups":[7]}]"#),
+                "merchants[0].customers[0].groups[0]: group 7 is not in this file",
+            ),
+            (
+                shop(
+                    r#","customers":[{"id":1,"first_name":"a","mobile":"5"},{"id":2,"first_name":"b","mobile":"5"}]"#,
+                ),
+                "merchants[0].customers[1].mobile: is the same as merchants[0].customers[0].mobile",
+            ),
+            (
+                shop(r#","tokens":[{"token":"a-secret-of-at-least-16","scopes":["customers.write"]}]"#),
+                "merchants[0].tokens[0].scopes[0]: unknown scope",
+            ),
+            (r#"{"merchants":[]} x"#.to_owned(), "the file: trailing characters"),
+        ];
+        for (json, expected) in cases {
+            assert!(problem(&json).starts_with(expected), "{} / {expected}", problem(&json));
+        }
+    }
+
+    #[test]
+    fn a_secret_never_stands_in_an_error() {
+        let json = r#"{"merchants":[{"id":1,"name":"a","tokens":[{"token":"short","scopes":[]}]}]}"#;
+        assert!(!problem(json).contains("\"short\""), "{}", problem(json));
+    }
+}

@@ -1,0 +1,30 @@
+//! The nouns of Zumra and the rules that hold for each of them, wherever they are kept or shown.
+//!
+//! What belongs here: types that are valid once they exist, and nothing that does I/O. Time and chance come in
+//! as arguments ([`Clock`], [`Entropy`]).
+
+pub mod chance;
+pub mod clock;
+pub mod customer;
+pub mod fixture;
+pub mod group;
+pub mod id;
+pub mod merchant;
+pub mod message;
+pub mod operation;
+pub mod page;
+pub mod scope;
+pub mod text;
+pub mod token;
+
+pub use chance::{Entropy, SystemEntropy};
+pub use clock::{Clock, SystemClock};
+pub use customer::{Country, Customer, Email, Gender, Mobile, MobileCode, NewCustomer};
+pub use group::{Group, GroupName, NewGroup};
+pub use id::{CustomerId, GroupId, IdSource, MerchantId, OperationId, TokenId};
+pub use merchant::{Merchant, MerchantName, NewMerchant, Plan};
+pub use message::{Code, Language};
+pub use operation::{Actor, Operation, OperationKind};
+pub use page::{Page, PageRequest};
+pub use scope::{Scope, Scopes};
+pub use token::{NewToken, Token, TokenHash, TokenSecret};

@@ -1,0 +1,102 @@
+//! What every request has at hand: storage, clock, limits.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zumra_core::{Actor, Clock, Entropy, IdSource, Operation, TokenId};
+use zumra_storage::Storage;
+
+use crate::auth::TokenCache;
+use crate::telemetry::Telemetry;
+
+/// How much of everything one service takes. Each has a key of the same name under `limits` in the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's body; more is answered with 413.
+    pub body_bytes: usize,
+    /// Ids in one request to add customers; more is answered with 422.
+    pub customers_per_request: usize,
+    /// Time a client may take to send a request's headers; then the connection is closed.
+    pub header_time: Duration,
+    /// Time a client may take to send a request's body; then it is answered with 408.
+    pub body_time: Duration,
+    /// Time a request may take in all; then it is answered with 503.
+    pub request_time: Duration,
+    /// Connections at once; the next one waits in the system's queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 << 20,
+            customers_per_request: 10_000,
+            header_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(20),
+            request_time: Duration::from_secs(30),
+            connections: 4096,
+        }
+    }
+}
+
+/// What a service is told when it starts.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    /// The address under which clients reach it, without a slash at the end; links in answers begin with it.
+    pub public_url: String,
+    /// How long a token is believed without asking the storage again: a revoked one is refused after this at the
+    /// latest.
+    pub token_life: Duration,
+    /// How much of everything it takes.
+    pub limits: Limits,
+}
+
+/// Everything a request has at hand. Cloning one shares it.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+/// The parts of an [`App`].
+pub struct Shared {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
+    pub(crate) tokens: TokenCache,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) options: AppOptions,
+}
+
+impl App {
+    /// A service over `storage`.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+        options: AppOptions,
+    ) -> Self {
+        let mut seed = [0; 2];
+        entropy.fill(&mut seed);
+        Self(Arc::new(Shared {
+            ids: IdSource::new(u16::from_le_bytes(seed)),
+            tokens: TokenCache::new(options.token_life),
+            telemetry: Telemetry::new(entropy, storage.as_ref()),
+            storage,
+            clock,
+            options,
+        }))
+    }
+
+    /// What the storage is told of a change that a token asks for now.
+    pub(crate) fn operation(&self, token: TokenId) -> Operation {
+        let at = self.clock.now();
+        Operation { id: self.ids.next_operation(at), at, actor: Actor::Token(token) }
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

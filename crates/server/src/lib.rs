@@ -1,0 +1,18 @@
+//! The HTTP service: Salla's Merchant API v2 over a [`Storage`](zumra_storage::Storage).
+//!
+//! What belongs here: everything that knows HTTP, and nothing that knows SQL. A request makes three hops: `router.rs`
+//! names the route and its scope, `merchant_api/` does the work, the storage keeps it.
+
+pub mod app;
+mod auth;
+mod envelope;
+mod merchant_api;
+pub mod openapi;
+mod request;
+mod router;
+pub mod serve;
+pub mod telemetry;
+
+pub use app::{App, AppOptions, Limits};
+pub use router::router;
+pub use serve::{Listeners, serve};

@@ -1,0 +1,8 @@
+//! Salla's Merchant API v2, one file a resource.
+//!
+//! What belongs here: handlers, and the JSON of what they show. A handler reads its request, asks the storage one
+//! thing, and answers with the envelope.
+
+pub(crate) mod customers;
+pub(crate) mod groups;
+mod time;

@@ -1,0 +1,160 @@
+//! The OpenAPI document, and the page that explores it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde_json::json;
+use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::Config;
+use zumra_core::Scope;
+
+use crate::App;
+use crate::envelope::{InvalidFields, NotFound, Refusal};
+use crate::router::{BASE, merchant_api};
+
+/// The document, pretty-printed JSON with a newline at the end.
+pub fn document() -> &'static str {
+    static DOCUMENT: OnceLock<String> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let (_, document) =
+            OpenApiRouter::with_openapi(Zumra::openapi()).nest(BASE, merchant_api()).split_for_parts();
+        let json = document.to_pretty_json().expect("the document has string keys and no failing parts");
+        format!("{json}\n")
+    })
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Zumra",
+        description = "Customers and customer groups of a shop, over the wire format of Salla's Merchant API v2.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    components(
+        schemas(Refusal, NotFound, InvalidFields<FieldMessages>),
+        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse),
+    ),
+    modifiers(&Bearer),
+)]
+struct Zumra;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    }
+}
+
+/// Writes what holds for every route with a scope: the token that it needs, and what it answers without one.
+pub(crate) fn require_scope(paths: &mut Paths, scope: Scope) {
+    for item in paths.paths.values_mut() {
+        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            secure(operation, scope);
+        }
+    }
+}
+
+fn secure(operation: &mut Operation, scope: Scope) {
+    operation.security = Some(vec![SecurityRequirement::new("bearer", [scope.as_str()])]);
+    let message = format!("The access token should have access to one of those scopes: {scope}");
+    let example =
+        json!({"status": 401, "success": false, "error": {"code": "Unauthorized", "message": message}});
+    let body =
+        Content::builder().schema(Some(Ref::from_schema_name("Refusal"))).example(Some(example)).build();
+    let unauthorized = ResponseBuilder::new()
+        .description(format!("No token, one that opens nothing, or one without the scope `{scope}`"))
+        .content("application/json", body);
+    let responses = &mut operation.responses.responses;
+    responses.insert("401".to_owned(), RefOr::T(unauthorized.build()));
+    responses.insert("503".to_owned(), RefOr::Ref(Ref::from_response_name("Unavailable")));
+}
+
+/// The parameters of every list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read by the OpenAPI document; `PageRequest` reads requests")]
+pub(crate) struct PageParameters {
+    /// Number of the page, from 1.
+    #[param(minimum = 1, default = 1)]
+    page: Option<u64>,
+    /// Items a page; more than 60 is taken as 60.
+    #[param(minimum = 1, default = 15)]
+    per_page: Option<u32>,
+}
+
+/// Sentences by the key of the field.
+type FieldMessages = BTreeMap<String, Vec<String>>;
+
+/// The service cannot do it now.
+#[derive(ToResponse)]
+#[response(
+    description = "Too busy, or its database is away; try again after `Retry-After` seconds",
+    headers(("Retry-After" = u32, description = "Seconds to wait")),
+    example = json!({"status": 503, "success": false, "error": {"code": "service_unavailable", "message": "Service Unavailable"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+struct Unavailable(Refusal<'static>);
+
+/// The body is over the limit.
+#[derive(ToResponse)]
+#[response(
+    description = "The body is over the limit, 16 MiB by default",
+    example = json!({"status": 413, "success": false, "error": {"code": "payload_too_large", "message": "Payload Too Large"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct PayloadTooLarge(Refusal<'static>);
+
+/// Some fields are not as they should be.
+#[derive(ToResponse)]
+#[response(
+    description = "Some fields are not as they should be; nothing was changed",
+    examples(
+        ("missing" = (summary = "Fields that are missing", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["حقل group id مطلوب."], "customers": ["حقل customers مطلوب."]}}}))),
+        ("wrong" = (summary = "Values that are wrong", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["يجب أن يكون حقل group id عددًا صحيحًا"], "customers.0": ["حقل customers.0 غير صالح"]}}}))),
+    ),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct InvalidFieldsResponse(InvalidFields<FieldMessages>);
+
+/// There is no such thing.
+#[derive(ToResponse)]
+#[response(
+    description = "There is no such thing",
+    example = json!({"success": false, "status": 404, "error": {"code": 404, "message": "The content you are trying to access is no longer available"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct NotFoundResponse(NotFound<'static>);
+
+/// The document at `/openapi.json`, the page that explores it at `/docs`. All of it is in the binary.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], document())))
+        .route("/docs", get(async || Redirect::permanent("/docs/")))
+        .route("/docs/", get(async || explorer("")))
+        .route("/docs/{file}", get(async |Path(file): Path<String>| explorer(&file)))
+}
+
+fn explorer(file: &str) -> Response {
+    static CONFIG: OnceLock<Arc<Config<'static>>> = OnceLock::new();
+    // No validator: it would send the address of the document to a service elsewhere.
+    let config = CONFIG.get_or_init(|| {
+        Arc::new(Config::from("/openapi.json").validator_url("none").persist_authorization(true))
+    });
+    match utoipa_swagger_ui::serve(file, Arc::clone(config)) {
+        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => crate::envelope::Problem::Internal(error.to_string()).into_response(),
+    }
+}

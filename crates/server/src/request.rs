@@ -1,0 +1,192 @@
+//! What handlers read of a request: its language, its body, the id in its path.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use http_body_util::BodyExt;
+use zumra_core::Language;
+use zumra_validation::{Method, RawRequest};
+
+use crate::App;
+use crate::envelope::Problem;
+
+/// The languages that `Accept-Language` asks for, best first, as far as we speak them.
+fn languages(headers: &HeaderMap) -> impl Iterator<Item = Language> {
+    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let mut wanted: Vec<(f32, Language)> = header
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|item| {
+            let (tag, parameters) = item.split_once(';').unwrap_or((item, "q=1"));
+            let quality = parameters.trim().strip_prefix("q=")?.parse().ok().filter(|q| *q > 0.0)?;
+            let primary = tag.trim().split('-').next()?;
+            match primary {
+                _ if primary.eq_ignore_ascii_case("ar") => Some((quality, Language::Arabic)),
+                _ if primary.eq_ignore_ascii_case("en") => Some((quality, Language::English)),
+                _ => None,
+            }
+        })
+        .collect();
+    wanted.sort_by(|a, b| b.0.total_cmp(&a.0)); // stable: the order of the header decides between equals
+    wanted.into_iter().map(|(_, language)| language)
+}
+
+/// The language of sentences about fields: Arabic, unless the client asks for another that we speak.
+pub(crate) fn language(headers: &HeaderMap) -> Language {
+    languages(headers).next().unwrap_or_default()
+}
+
+/// The language of a 404: English, unless the client names Arabic (contract §4.2).
+pub(crate) fn language_of_not_found(headers: &HeaderMap) -> Language {
+    languages(headers).next().unwrap_or(Language::English)
+}
+
+/// Whether `Accept` admits JSON; nothing said admits everything.
+pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
+    let mut values =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    values.peek().is_none() || values.flat_map(|value| value.split(',')).any(admits_json)
+}
+
+fn admits_json(item: &str) -> bool {
+    let mut parts = item.split(';').map(str::trim);
+    let range = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let refused =
+        parts.filter_map(|p| p.strip_prefix("q=")).any(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0));
+    let json = matches!(range.as_str(), "*/*" | "*" | "application/*" | "application/json")
+        || range.ends_with("+json");
+    json && !refused
+}
+
+/// The id in the path. What is no id is no row either: 404.
+pub(crate) struct PathId<T>(pub(crate) T);
+
+impl<T: FromStr> FromRequestParts<App> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let language = language_of_not_found(&parts.headers);
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, app).await else {
+            return Err(Problem::NotFound(language));
+        };
+        let id = parameters.iter().next().and_then(|(_, text)| text.parse().ok());
+        id.map(Self).ok_or(Problem::NotFound(language))
+    }
+}
+
+/// A request with its whole body, as validation reads it.
+pub(crate) struct Submitted {
+    method: Method,
+    uri: Uri,
+    content_type: Option<HeaderValue>,
+    /// The body.
+    pub(crate) body: Bytes,
+    /// The language for sentences about its fields.
+    pub(crate) language: Language,
+}
+
+impl Submitted {
+    /// The value of `Content-Type`.
+    pub(crate) fn content_type(&self) -> Option<&[u8]> {
+        self.content_type.as_ref().map(HeaderValue::as_bytes)
+    }
+
+    /// The parts that validation reads.
+    pub(crate) fn raw(&self) -> RawRequest<'_> {
+        RawRequest {
+            method: self.method,
+            content_type: self.content_type(),
+            query: self.uri.query(),
+            body: &self.body,
+        }
+    }
+}
+
+impl FromRequest<App> for Submitted {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let limits = &app.options.limits;
+        let body = read_body(body, &parts.headers, limits.body_bytes, limits.body_time).await?;
+        Ok(Self {
+            method: if parts.method == axum::http::Method::PUT { Method::Put } else { Method::Post },
+            uri: parts.uri,
+            content_type: parts.headers.get(header::CONTENT_TYPE).cloned(),
+            body,
+            language: language(&parts.headers),
+        })
+    }
+}
+
+async fn read_body(
+    mut body: Body,
+    headers: &HeaderMap,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, Problem> {
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let waits_for_go_ahead = headers.contains_key(header::EXPECT);
+    if declared.is_some_and(|bytes| bytes > limit) && waits_for_go_ahead {
+        return Err(Problem::TooLarge);
+    }
+    let reading = async {
+        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limit));
+        let mut dropped = 0;
+        while let Some(frame) = body.frame().await {
+            // A client that goes away in the middle of its body reads no answer, whatever it is.
+            let Ok(data) = frame.map_err(|_| Problem::BodyTimeout)?.into_data() else { continue };
+            if dropped > 0 || bytes.len() + data.len() > limit {
+                // Read on for a while, so that a client which only listens after it has sent gets its answer.
+                dropped += data.len();
+                if dropped > limit {
+                    break;
+                }
+            } else {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        if dropped > 0 { Err(Problem::TooLarge) } else { Ok(Bytes::from(bytes)) }
+    };
+    tokio::time::timeout(time, reading).await.unwrap_or(Err(Problem::BodyTimeout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_best_language_that_we_speak_wins() {
+        let read = |value| language(&with(header::ACCEPT_LANGUAGE, value));
+        assert_eq!(read("en"), Language::English);
+        assert_eq!(read("EN-us, ar;q=0.5"), Language::English);
+        assert_eq!(read("ar;q=0.2, en;q=0.8"), Language::English);
+        for value in ["", "*", "fr", "fr, ar", "en;q=0", "garbage;;;"] {
+            assert_eq!(read(value), Language::Arabic, "{value}");
+        }
+        assert_eq!(language_of_not_found(&HeaderMap::new()), Language::English);
+    }
+
+    #[test]
+    fn only_a_client_that_excludes_json_is_refused() {
+        let read = |value| accepts_json(&with(header::ACCEPT, value));
+        assert!(accepts_json(&HeaderMap::new()));
+        for value in
+            ["*/*", "text/html, */*;q=0.1", "application/*", "application/json", "application/ld+json"]
+        {
+            assert!(read(value), "{value}");
+        }
+        for value in ["text/html", "application/xml, text/*", "application/json;q=0"] {
+            assert!(!read(value), "{value}");
+        }
+    }
+}

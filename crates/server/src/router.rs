@@ -1,0 +1,126 @@
+//! Every route, and what surrounds them all.
+//!
+//! A new endpoint is a line in [`merchant_api`] here, a handler in `merchant_api/`, and methods of the storage.
+//! `ROUTES` in this file's test is the whole surface on one screen, and fails when it is not.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::FutureExt;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::auth::{CustomersRead, CustomersWrite, NeededScope};
+use crate::envelope::Problem;
+use crate::merchant_api::{customers, groups};
+use crate::openapi;
+use crate::request::{accepts_json, language_of_not_found};
+
+/// Where the API lives, as at Salla.
+pub(crate) const BASE: &str = "/admin/v2";
+
+/// The routes of the API, each with the scope that it needs.
+pub(crate) fn merchant_api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(needs::<CustomersWrite>(routes!(groups::add_customers)))
+        .routes(needs::<CustomersRead>(routes!(groups::list)))
+        .routes(needs::<CustomersRead>(routes!(customers::list)))
+        .routes(needs::<CustomersRead>(routes!(customers::details)))
+}
+
+/// Writes the scope into the document. The handler's [`Caller`](crate::auth::Caller) proves it.
+fn needs<S: NeededScope>(mut routes: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    openapi::require_scope(&mut routes.1, S::SCOPE);
+    routes
+}
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let (api, _) = OpenApiRouter::new().nest(BASE, merchant_api()).split_for_parts();
+    let routes = api
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/avatar.svg", get(customers::avatar))
+        .merge(openapi::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), surround))
+        .with_state(app);
+    // Before routing, so that a slash at the end finds the same route.
+    let service = MapRequestLayer::new(without_last_slash).layer(routes);
+    Router::new().fallback_service(service)
+}
+
+/// The service on the admin address: metrics, and nothing of any shop.
+pub(crate) fn admin_router(app: App) -> Router {
+    Router::new().route("/metrics", get(metrics)).fallback(not_found).with_state(app)
+}
+
+/// What happens around every request: its log line, its time, and a 500 instead of a lost connection.
+async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
+    let limit = app.options.limits.request_time;
+    let answer = async |request: Request| {
+        if request.uri().path().starts_with(BASE) && !accepts_json(request.headers()) {
+            return Problem::NotAcceptable.into_response();
+        }
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => Problem::Internal("a handler panicked".to_owned()).into_response(),
+            Err(_) => Problem::Unavailable("the request took too long".to_owned()).into_response(),
+        }
+    };
+    app.telemetry.observe(request, answer).await
+}
+
+fn without_last_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if !path.starts_with(BASE) || !path.ends_with('/') {
+        return request;
+    }
+    let path = path.trim_end_matches('/');
+    let path_and_query = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(uri) = path_and_query.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+async fn not_found(request: Request) -> Problem {
+    Problem::NotFound(language_of_not_found(request.headers()))
+}
+
+/// The framework adds `Allow`. `OPTIONS` is no mistake: it asks for just that header.
+async fn method_not_allowed(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::OK.into_response();
+    }
+    Problem::MethodNotAllowed.into_response()
+}
+
+/// Whether the process runs.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Whether it can serve: the database answers.
+async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    app.storage.ping().await?;
+    Ok("ok\n")
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, form)], app.telemetry.metrics()).into_response()
+}

@@ -1,0 +1,77 @@
+//! Reading groups, and pagination.
+
+use serde_json::{Value, json};
+use zumra_testkit::TestApp;
+
+#[tokio::test]
+async fn groups_show_id_and_name() {
+    let app = TestApp::new().await;
+    let answer = app.get("/customers/groups").send().await;
+    let expected = concat!(
+        r#"{"status":200,"success":true,"data":[{"id":667738032,"name":"VIP"},{"id":1394760126,"name":"ذهبي"}],"#,
+        r#""pagination":{"count":2,"total":2,"perPage":15,"currentPage":1,"totalPages":1,"links":[]}}"#
+    );
+    assert_eq!((answer.status, answer.text()), (200, expected));
+}
+
+/// A shop with so many groups.
+async fn with_groups(count: i64) -> TestApp {
+    let app = TestApp::new().await;
+    let groups: Vec<_> = (1..=count).map(|id| json!({"id": id, "name": format!("g{id}")})).collect();
+    let shop = json!({"merchants": [{"id": 5, "name": "s", "groups": groups,
+        "tokens": [{"token": "token-of-the-groups-shop", "scopes": ["customers.read"]}]}]});
+    app.load(&shop.to_string()).await;
+    app
+}
+
+async fn page(app: &TestApp, query: &str) -> Value {
+    let path = format!("/customers/groups{query}");
+    app.call("GET", &path).token("token-of-the-groups-shop").send().await.json()
+}
+
+#[tokio::test]
+async fn pages_link_to_their_neighbours() {
+    let app = with_groups(5).await;
+    let link = |page: u64| format!("https://zumra.example/admin/v2/customers/groups?per_page=2&page={page}");
+    let cases = [
+        ("?per_page=2", 1, 2, json!({"next": link(2)})),
+        ("?per_page=2&page=2", 2, 2, json!({"previous": link(1), "next": link(3)})),
+        ("?per_page=2&page=3", 3, 1, json!({"previous": link(2)})),
+        ("?per_page=2&page=9", 9, 0, json!({"previous": link(8)})),
+    ];
+    for (query, current, count, links) in cases {
+        let pagination = page(&app, query).await["pagination"].clone();
+        let expected = json!({"count": count, "total": 5, "perPage": 2, "currentPage": current,
+            "totalPages": 3, "links": links});
+        assert_eq!(pagination, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn odd_pages_fall_back_and_large_ones_are_clamped() {
+    let app = with_groups(70).await;
+    let cases = [
+        ("?per_page=61", 60, 1),
+        ("?per_page=0&page=0", 15, 1),
+        ("?per_page=x&page=-1", 15, 1),
+        ("?per_page=", 15, 1),
+    ];
+    for (query, per_page, current) in cases {
+        let pagination = page(&app, query).await["pagination"].clone();
+        assert_eq!(
+            (&pagination["perPage"], &pagination["currentPage"]),
+            (&json!(per_page), &json!(current)),
+            "{query}"
+        );
+    }
+    let far = page(&app, "?page=9223372036854775807").await;
+    assert_eq!((&far["data"], &far["pagination"]["total"]), (&json!([]), &json!(70)));
+}
+
+#[tokio::test]
+async fn an_empty_list_has_one_page() {
+    let app = with_groups(0).await;
+    let expected =
+        json!({"count": 0, "total": 0, "perPage": 15, "currentPage": 1, "totalPages": 1, "links": []});
+    assert_eq!(page(&app, "").await["pagination"], expected);
+}

@@ -1,0 +1,11 @@
+//! The service as clients see it, through its real router.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod add_customers;
+mod auth;
+mod cases;
+mod customers;
+mod groups;
+mod http;
+mod openapi;

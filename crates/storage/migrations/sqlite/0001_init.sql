@@ -1,0 +1,100 @@
+-- merchant_id leads every key, so that tenancy shows in every query. Times are microseconds since 1970, UTC.
+
+CREATE TABLE merchants (
+    merchant_id INTEGER NOT NULL PRIMARY KEY,
+    name        TEXT    NOT NULL,
+    plan        TEXT    NOT NULL,
+    time_zone   TEXT    NOT NULL,
+    domain      TEXT,
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE operations (
+    merchant_id INTEGER NOT NULL REFERENCES merchants,
+    id          INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    actor       TEXT    NOT NULL,           -- operator, token:17
+    kind        TEXT    NOT NULL,           -- add_members, create_token, …
+    group_id    INTEGER,                    -- the group that it changed, if it changed one
+    changes     INTEGER NOT NULL,           -- how many rows the caller would say have changed
+    PRIMARY KEY (merchant_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tokens (
+    merchant_id INTEGER NOT NULL REFERENCES merchants,
+    id          INTEGER NOT NULL,
+    hash        BLOB    NOT NULL,           -- SHA-256 of the secret
+    scopes      TEXT    NOT NULL,           -- separated by spaces
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER,
+    revoked_at  INTEGER,
+    PRIMARY KEY (merchant_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- The one look-up that cannot name a merchant: it is how a request finds out whose it is. Not unique, because a
+-- unique key without merchant_id could not be kept by a distributed database; writers check.
+CREATE INDEX tokens_by_hash ON tokens (hash);
+
+CREATE TABLE groups (
+    merchant_id INTEGER NOT NULL REFERENCES merchants,
+    id          INTEGER NOT NULL,
+    name        TEXT    NOT NULL,
+    conditions  TEXT    NOT NULL DEFAULT '[]',
+    features    TEXT    NOT NULL DEFAULT '{}',
+    is_default  INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
+    created_at  INTEGER NOT NULL,
+    PRIMARY KEY (merchant_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX groups_default ON groups (merchant_id) WHERE is_default = 1;
+
+-- A rowid table, unlike the others: its key is a narrow index of its own, and checking ten thousand ids reads
+-- that index alone, not rows of some hundred bytes.
+CREATE TABLE customers (
+    merchant_id  INTEGER NOT NULL REFERENCES merchants,
+    id           INTEGER NOT NULL,
+    first_name   TEXT    NOT NULL,
+    last_name    TEXT,
+    mobile       TEXT,
+    mobile_code  TEXT,
+    email        TEXT,
+    email_key    TEXT,                      -- by which two addresses are the same
+    gender       TEXT,
+    birthday     TEXT,                      -- 1997-06-03
+    city         TEXT,
+    location     TEXT,
+    search_text  TEXT    NOT NULL,          -- what a keyword is looked for in
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    PRIMARY KEY (merchant_id, id)
+) STRICT;
+
+CREATE UNIQUE INDEX customers_by_mobile ON customers (merchant_id, mobile) WHERE mobile IS NOT NULL;
+CREATE UNIQUE INDEX customers_by_email ON customers (merchant_id, email_key) WHERE email_key IS NOT NULL;
+
+-- Who is in which group now, clustered by group.
+CREATE TABLE memberships (
+    merchant_id  INTEGER NOT NULL,
+    group_id     INTEGER NOT NULL,
+    customer_id  INTEGER NOT NULL,
+    operation_id INTEGER NOT NULL,          -- the operation that began it
+    source       INTEGER NOT NULL CHECK (source IN (1, 2, 3)), -- 1 by hand, 2 by rule, 3 both
+    PRIMARY KEY (merchant_id, group_id, customer_id),
+    FOREIGN KEY (merchant_id, group_id) REFERENCES groups,
+    FOREIGN KEY (merchant_id, customer_id) REFERENCES customers
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX memberships_by_customer ON memberships (merchant_id, customer_id, group_id);
+
+-- Who was in which group, from one operation until another.
+CREATE TABLE past_memberships (
+    merchant_id        INTEGER NOT NULL REFERENCES merchants,
+    group_id           INTEGER NOT NULL,
+    customer_id        INTEGER NOT NULL,
+    operation_id       INTEGER NOT NULL,    -- the operation that began it
+    ended_operation_id INTEGER NOT NULL,    -- the operation that ended it
+    source             INTEGER NOT NULL CHECK (source IN (1, 2, 3)),
+    PRIMARY KEY (merchant_id, group_id, customer_id, operation_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX past_memberships_by_customer ON past_memberships (merchant_id, customer_id, group_id);

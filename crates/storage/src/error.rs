@@ -1,0 +1,59 @@
+//! How storage fails.
+
+use zumra_core::{CustomerId, MerchantId};
+
+/// The result of a storage method.
+pub type Result<T> = std::result::Result<T, StorageError>;
+
+/// Why a method failed. Whatever it is, nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The queue to the writer is full. Trying again in a moment helps.
+    #[error("the database has more waiting writes than its limit")]
+    Busy,
+    /// The database does not answer: away, full, read-only, closed.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A row that the caller named is not there.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A row that must be unique is there already.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The database was written by a newer Zumra.
+    #[error(
+        "the database has schema {found}, and this version of zumra knows up to {known}: use the newer version that wrote it"
+    )]
+    Newer {
+        /// Number of the newest migration in the database.
+        found: u32,
+        /// Number of the newest migration in this program.
+        known: u32,
+    },
+    /// What was opened is no database of Zumra's, or has been changed by hand.
+    #[error("{0}")]
+    Foreign(String),
+    /// The database holds something that should not be possible.
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    /// A mistake in Zumra itself.
+    #[error("internal error of the storage: {0}")]
+    Internal(String),
+}
+
+/// What is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// A merchant with this id.
+    #[error("there is already a merchant {0}")]
+    Merchant(MerchantId),
+    /// A token with the same secret.
+    #[error("there is already a token with the same secret")]
+    Token,
+    /// Another customer of the merchant with this one's mobile number.
+    #[error("another customer already has the mobile number of customer {0}")]
+    Mobile(CustomerId),
+    /// Another customer of the merchant with this one's e-mail address.
+    #[error("another customer already has the e-mail address of customer {0}")]
+    Email(CustomerId),
+}

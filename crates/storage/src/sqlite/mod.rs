@@ -1,0 +1,191 @@
+//! The embedded engine: one SQLite file, one thread that writes, connections beside it that read.
+//!
+//! What belongs here: opening the file, and the list of methods. Each noun's statements stand in a file of its own,
+//! under the same name as in every other engine.
+
+mod customers;
+mod fixtures;
+mod groups;
+mod memberships;
+mod merchants;
+mod open;
+mod operations;
+mod readers;
+mod tokens;
+mod writer;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use rusqlite::ErrorCode;
+use zumra_core::fixture::MerchantFixture;
+use zumra_core::{
+    Customer, CustomerId, Group, GroupId, Merchant, MerchantId, NewMerchant, NewToken, Operation, Page,
+    PageRequest, Token, TokenHash, TokenId,
+};
+
+use crate::metrics::Metrics;
+use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
+use readers::Readers;
+use writer::Writer;
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// The file. Made, with its folder's permission, if it is not there.
+    pub path: PathBuf,
+    /// Writes that may wait at once; the next one is refused with [`StorageError::Busy`].
+    pub queue: usize,
+    /// Reads that may run at once; the next one waits.
+    pub readers: usize,
+}
+
+impl SqliteOptions {
+    /// The options for `path` with the limits that suit one machine: 1,024 waiting writes, 4 readers.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), queue: 1024, readers: 4 }
+    }
+}
+
+/// A database file, opened.
+pub struct SqliteStorage {
+    writer: Writer,
+    readers: Readers,
+    metrics: Metrics,
+}
+
+impl SqliteStorage {
+    /// Opens the database and brings its schema up to date. Blocks; call it before serving.
+    pub fn open(options: &SqliteOptions, now: jiff::Timestamp) -> Result<Self> {
+        let metrics = Metrics::new();
+        let connection = open::for_writing(&options.path, now)?;
+        let writer = Writer::start(connection, options.queue, metrics.clone())?;
+        let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
+        Ok(Self { writer, readers, metrics })
+    }
+}
+
+#[async_trait]
+impl Storage for SqliteStorage {
+    async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant> {
+        self.writer.write(move |tx| merchants::create(tx, &merchant, operation)).await
+    }
+
+    async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
+        self.readers.read(move |db| merchants::list(db, after, limit)).await
+    }
+
+    async fn create_token(
+        &self,
+        merchant: MerchantId,
+        token: NewToken,
+        operation: Operation,
+    ) -> Result<Token> {
+        self.writer.write(move |tx| tokens::create(tx, merchant, &token, operation)).await
+    }
+
+    async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
+        self.readers.read(move |db| tokens::list(db, merchant)).await
+    }
+
+    async fn revoke_token(
+        &self,
+        merchant: MerchantId,
+        token: TokenId,
+        operation: Operation,
+    ) -> Result<Token> {
+        self.writer.write(move |tx| tokens::revoke(tx, merchant, token, operation)).await
+    }
+
+    async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
+        self.readers.read(move |db| tokens::find(db, hash)).await
+    }
+
+    async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
+        self.readers.read(move |db| groups::list(db, merchant, page)).await
+    }
+
+    async fn list_customers(
+        &self,
+        merchant: MerchantId,
+        keyword: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        self.readers.read(move |db| customers::list(db, merchant, keyword.as_deref(), page)).await
+    }
+
+    async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
+        self.readers.read(move |db| customers::find(db, merchant, customer)).await
+    }
+
+    async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+        self.readers.read(move |db| memberships::known_ids(db, merchant, &ids)).await
+    }
+
+    async fn add_members(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        customers: Vec<CustomerId>,
+        operation: Operation,
+    ) -> Result<AddMembers> {
+        self.writer.write(move |tx| memberships::add(tx, merchant, group, &customers, operation)).await
+    }
+
+    async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {
+        self.writer.write(move |tx| fixtures::load(tx, &fixture, operation)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.readers
+            .read(|db| Ok(db.query_row("SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(())).or_else(no_row)?))
+            .await
+    }
+
+    async fn inspect(&self) -> Result<Inspection> {
+        self.readers.read(operations::inspect).await
+    }
+
+    fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close();
+    }
+}
+
+/// "No row" as nothing, every other failure as it is.
+fn no_row(error: rusqlite::Error) -> rusqlite::Result<()> {
+    match error {
+        rusqlite::Error::QueryReturnedNoRows => Ok(()),
+        other => Err(other),
+    }
+}
+
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory,
+            ) => Self::Unavailable(error.to_string()),
+            Some(ErrorCode::NotADatabase) => Self::Foreign("the file is not a database".to_owned()),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
+            _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// A value in the database that no version of Zumra writes there.
+fn corrupt(table: &str, column: &str, problem: impl std::fmt::Display) -> StorageError {
+    StorageError::Corrupt(format!("{table}.{column}: {problem}"))
+}

@@ -1,0 +1,88 @@
+//! Opening a database file: what every connection is told, and the schema.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::{Result, StorageError, migrate};
+
+/// "Zumr" in ASCII: tells our files from other people's.
+const APPLICATION_ID: i64 = 0x5a75_6d72;
+/// How long a connection waits for another process, such as the command line beside a running service.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements a connection keeps prepared; above the number that there are.
+const STATEMENTS: usize = 64;
+
+/// The connection that writes. Makes the file if it is not there and runs outstanding migrations.
+pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    refuse_foreign(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What was acknowledged survives a power cut: every commit waits for the disk.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrate(&mut connection, now)?;
+    Ok(connection)
+}
+
+/// A connection that reads, of a file that is there.
+pub(super) fn for_reading(path: &Path) -> Result<Connection> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    refuse_foreign(&connection, path)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    rusqlite::vtab::array::load_module(&connection)?;
+    Ok(connection)
+}
+
+fn refuse_foreign(connection: &Connection, path: &Path) -> Result<()> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id != APPLICATION_ID && tables > 0 {
+        return Err(StorageError::Foreign(format!("{} is a database of another program", path.display())));
+    }
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection, now: Timestamp) -> Result<()> {
+    if outstanding(connection)?.is_empty() {
+        return Ok(());
+    }
+    // Another process may be at it too: the lock first, then look again.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+            number     INTEGER NOT NULL PRIMARY KEY,
+            name       TEXT    NOT NULL,
+            hash       TEXT    NOT NULL,
+            applied_at INTEGER NOT NULL
+        ) STRICT",
+    )?;
+    for migration in outstanding(&transaction)? {
+        transaction.execute_batch(migration.sql)?;
+        transaction.execute(
+            "INSERT INTO schema_migrations (number, name, hash, applied_at) VALUES (?1, ?2, ?3, ?4)",
+            (migration.number, migration.name, migration.hash(), now.as_microsecond()),
+        )?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn outstanding(connection: &Connection) -> Result<&'static [migrate::Migration]> {
+    let tracked = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')";
+    if !connection.query_row(tracked, [], |row| row.get(0))? {
+        return Ok(migrate::SQLITE);
+    }
+    let mut statement = connection.prepare("SELECT number, hash FROM schema_migrations ORDER BY number")?;
+    let applied = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    migrate::outstanding(migrate::SQLITE, &applied.collect::<rusqlite::Result<Vec<_>>>()?)
+}

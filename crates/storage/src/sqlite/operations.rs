@@ -1,0 +1,64 @@
+//! The operations table, and the view over all tables that operators ask for.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
+
+use super::corrupt;
+use crate::{Inspection, Result};
+
+/// The id that an operation gets: the one that it would like, or the next one if operations have come past it.
+/// Ids therefore ascend in the order of commits, whatever the clocks say.
+pub(super) fn next_id(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<OperationId> {
+    let mut statement = tx.prepare_cached("SELECT max(id) FROM operations WHERE merchant_id = ?1")?;
+    let newest: Option<i64> = statement.query_row([merchant.get()], |row| row.get(0))?;
+    let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + 1));
+    OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))
+}
+
+/// Writes the row of an operation that changed something.
+pub(super) fn record(
+    tx: &Connection,
+    merchant: MerchantId,
+    id: OperationId,
+    operation: &Operation,
+    kind: OperationKind,
+    group: Option<GroupId>,
+    changes: u64,
+) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    statement.execute((
+        merchant.get(),
+        id.get(),
+        operation.at.as_microsecond(),
+        operation.actor.to_string(),
+        kind.as_str(),
+        group.map(GroupId::get),
+        i64::try_from(changes).unwrap_or(i64::MAX),
+    ))?;
+    Ok(())
+}
+
+/// Looks the whole database over.
+pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
+    let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let count = |sql| number(sql).map(i64::unsigned_abs);
+    let mut check = db.prepare("PRAGMA quick_check")?;
+    let problems =
+        check.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let newest: Option<i64> = db.query_row("SELECT max(at) FROM operations", [], |row| row.get(0))?;
+    let newest = newest.map(Timestamp::from_microsecond).transpose();
+    let schema = number("SELECT max(number) FROM schema_migrations")?;
+    Ok(Inspection {
+        engine: format!("SQLite {}", rusqlite::version()),
+        schema: u32::try_from(schema).map_err(|e| corrupt("schema_migrations", "number", e))?,
+        problems: problems.into_iter().filter(|problem| problem != "ok").collect(),
+        merchants: count("SELECT count(*) FROM merchants")?,
+        customers: count("SELECT count(*) FROM customers")?,
+        memberships: count("SELECT count(*) FROM memberships")?,
+        newest_operation: newest.map_err(|e| corrupt("operations", "at", e))?,
+    })
+}

@@ -1,0 +1,38 @@
+//! Every engine shows every behaviour. A new engine is named in [`ENGINES`].
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+use zumra_storage::Storage;
+use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
+use zumra_storage::suite::{Case, Scene, cases};
+
+/// Runs a case on a fresh storage of one engine.
+type Run = fn(&'static Case) -> Pin<Box<dyn Future<Output = ()>>>;
+
+const ENGINES: &[(&str, Run)] = &[("sqlite", |case| Box::pin(on_sqlite(case)))];
+
+fn main() {
+    let trials = ENGINES.iter().flat_map(|(engine, run)| {
+        cases().map(move |case| {
+            Trial::test(format!("{engine}::{}", case.name), move || {
+                let runtime =
+                    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+                runtime.block_on(run(case));
+                Ok(())
+            })
+        })
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+async fn on_sqlite(case: &Case) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SqliteOptions::new(folder.path().join("zumra.db"));
+    let now = jiff::Timestamp::from_second(1_790_000_000).expect("a moment");
+    let storage: Arc<dyn Storage> =
+        Arc::new(SqliteStorage::open(&options, now).expect("a fresh database opens"));
+    (case.run)(Scene::new(Arc::clone(&storage))).await;
+    storage.close().await;
+}

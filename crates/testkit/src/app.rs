@@ -1,0 +1,109 @@
+//! The service in one process, through its real router.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use serde_json::{Value, json};
+use zumra_core::{Actor, Clock, IdSource, Operation, fixture};
+use zumra_server::{App, AppOptions, Limits};
+use zumra_storage::Storage;
+use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
+
+use crate::{Call, FakeClock, SeededEntropy};
+
+/// A token of [`SHOP`] with `customers.read_write`.
+pub const WRITE_TOKEN: &str = "test-token-with-read-write";
+
+/// The shop that a [`TestApp`] begins with: the ids of the contract's examples, and tokens for each case.
+pub const SHOP: &str = r#"{"merchants": [{"id": 1305146709, "name": "متجر", "plan": "special",
+    "tokens": [
+        {"token": "test-token-with-read-write", "scopes": ["customers.read_write"]},
+        {"token": "test-token-with-read", "scopes": ["customers.read"]},
+        {"token": "test-token-with-webhooks", "scopes": ["webhooks.read_write"]},
+        {"token": "test-token-that-ends", "scopes": ["customers.read"], "expires_at": "2026-12-01T13:00:00Z"}],
+    "groups": [{"id": 667738032, "name": "VIP"}, {"id": 1394760126, "name": "ذهبي"}],
+    "customers": [
+        {"id": 447121768, "first_name": "عميل", "last_name": "أول", "mobile": "512345678", "mobile_code": "+966",
+         "email": "a@example.com", "gender": "male", "birthday": "1997-06-03", "groups": [1394760126]},
+        {"id": 1761729493, "first_name": "Ahmed"}]}]}"#;
+
+/// A service over a throwaway database.
+pub struct TestApp {
+    /// Its router.
+    pub router: Router,
+    /// Its storage, for looking behind the scenes.
+    pub storage: Arc<dyn Storage>,
+    /// Its clock.
+    pub clock: Arc<FakeClock>,
+    ids: IdSource,
+    _folder: tempfile::TempDir,
+}
+
+impl TestApp {
+    /// A service with [`SHOP`] in it.
+    pub async fn new() -> Self {
+        let app = Self::with_limits(Limits::default());
+        app.load(SHOP).await;
+        app
+    }
+
+    /// A service with nothing in it.
+    pub fn with_limits(limits: Limits) -> Self {
+        let clock = Arc::new(FakeClock::default());
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = SqliteOptions::new(folder.path().join("zumra.db"));
+        let opened = SqliteStorage::open(&options, clock.now()).expect("a fresh database opens");
+        let storage: Arc<dyn Storage> = Arc::new(opened);
+        let options = AppOptions {
+            public_url: "https://zumra.example".to_owned(),
+            token_life: Duration::from_secs(2),
+            limits,
+        };
+        let app = App::new(Arc::clone(&storage), clock.clone(), &SeededEntropy::default(), options);
+        Self { router: zumra_server::router(app), storage, clock, ids: IdSource::new(0), _folder: folder }
+    }
+
+    /// Loads a fixture file.
+    pub async fn load(&self, json: &str) {
+        for shop in fixture::parse(json.as_bytes()).expect("the fixture is right") {
+            self.storage.load(shop, self.operation()).await.expect("the fixture loads");
+        }
+    }
+
+    /// An operation of an operator, now.
+    pub fn operation(&self) -> Operation {
+        let at = self.clock.now();
+        Operation { id: self.ids.next_operation(at), at, actor: Actor::Operator }
+    }
+
+    /// A call to the API; the path begins after `/admin/v2`.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.router.clone(), method, &format!("/admin/v2{path}"))
+    }
+
+    /// A `GET` with the token that may do everything.
+    pub fn get(&self, path: &str) -> Call {
+        self.call("GET", path).token(WRITE_TOKEN)
+    }
+
+    /// The call to add customers, with the token that may.
+    pub fn add(&self, body: &Value) -> Call {
+        self.call("POST", "/customers/groups/add_customers").token(WRITE_TOKEN).json(body)
+    }
+
+    /// The groups that a customer shows.
+    pub async fn groups_of(&self, customer: i64) -> Value {
+        self.get(&format!("/customers/{customer}")).send().await.json()["data"]["groups"].clone()
+    }
+
+    /// Memberships that are stored, of all merchants.
+    pub async fn memberships(&self) -> u64 {
+        self.storage.inspect().await.expect("the storage answers").memberships
+    }
+}
+
+/// The body of a request to add customers.
+pub fn add_body(group: i64, customers: &[i64]) -> Value {
+    json!({"group_id": group, "customers": customers})
+}

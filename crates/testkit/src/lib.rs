@@ -1,0 +1,11 @@
+//! Harness for tests: a service in a throwaway folder, a clock that obeys, a server that can be killed.
+
+pub mod app;
+pub mod clock;
+pub mod http;
+pub mod process;
+
+pub use app::{SHOP, TestApp, WRITE_TOKEN};
+pub use clock::{FakeClock, SeededEntropy};
+pub use http::{Answer, Call};
+pub use process::{Kill, Server};

@@ -1,0 +1,137 @@
+//! From a request to the map that rules run over.
+
+use std::borrow::Cow;
+
+use crate::{Map, Value, form, json, multipart};
+
+/// The method of a request whose input is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+}
+
+/// What of a request can hold input.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRequest<'a> {
+    /// Its method: forms are read a little differently by it.
+    pub method: Method,
+    /// The value of the header `Content-Type`.
+    pub content_type: Option<&'a [u8]>,
+    /// The query string, without its question mark.
+    pub query: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// The input of a request: one ordered map, its texts trimmed and blank ones null.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    fields: Value,
+}
+
+impl Input {
+    /// Reads a request. A body that cannot be read is an empty one; the query fills in fields that the body lacks.
+    pub fn read(request: &RawRequest<'_>) -> Self {
+        let mut fields = body(request);
+        for (key, value) in request.query.map(|query| form::parse(query.as_bytes())).unwrap_or_default() {
+            fields.entry(key).or_insert(value);
+        }
+        Self { fields: Value::from_map(fields) }
+    }
+
+    /// Reads a query string alone.
+    pub fn from_query(query: &str) -> Self {
+        Self { fields: Value::from_map(form::parse(query.as_bytes())) }
+    }
+
+    /// The value of a field.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.fields.get(key)
+    }
+
+    /// The text of a field that has a single value; none if it is absent, null, a list or an object.
+    pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
+        self.get(key).filter(|value| **value != Value::Null)?.text()
+    }
+
+    /// All of it, for rules whose fields are paths.
+    pub(crate) fn root(&self) -> &Value {
+        &self.fields
+    }
+}
+
+/// Whether a content type is taken to mean JSON: it has `/json` or `+json` anywhere, in lower case.
+pub fn is_json(content_type: Option<&[u8]>) -> bool {
+    content_type.is_some_and(|value| value.windows(5).any(|part| part == b"/json" || part == b"+json"))
+}
+
+fn body(request: &RawRequest<'_>) -> Map {
+    const URL_ENCODED: &[u8] = b"application/x-www-form-urlencoded";
+    let Some(content_type) = request.content_type else { return Map::new() };
+    if is_json(Some(content_type)) {
+        return match json::parse(request.body) {
+            Some(Value::Map(map)) => *map,
+            // Anything else has no keys, or numbers for keys, which are the names of no field.
+            _ => Map::new(),
+        };
+    }
+    let media_type = content_type.split(|byte| matches!(byte, b';' | b',' | b' ')).next().unwrap_or_default();
+    match request.method {
+        Method::Post if media_type.eq_ignore_ascii_case(URL_ENCODED) => form::parse(request.body),
+        Method::Post if media_type.eq_ignore_ascii_case(b"multipart/form-data") => {
+            multipart::parse(content_type, request.body)
+        }
+        Method::Put if content_type.starts_with(URL_ENCODED) => form::parse(request.body),
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(method: Method, content_type: &str, query: Option<&str>, body: &str) -> Input {
+        Input::read(&RawRequest {
+            method,
+            content_type: Some(content_type.as_bytes()),
+            query,
+            body: body.as_bytes(),
+        })
+    }
+
+    #[test]
+    fn the_query_fills_in_what_the_body_lacks() {
+        let input = read(Method::Post, "application/json", Some("a=1&b=2&c[]=3"), r#"{"a":null,"c":[]}"#);
+        assert_eq!(input.get("a"), Some(&Value::Null));
+        assert_eq!(input.text("a"), None);
+        assert_eq!(input.text("b").as_deref(), Some("2"));
+        assert_eq!(input.get("c"), Some(&Value::List(Vec::new())));
+    }
+
+    #[test]
+    fn queries_alone() {
+        let input = Input::from_query("page=%202&keyword=++&fields[]=a&n=");
+        assert_eq!(input.text("page").as_deref(), Some("2"));
+        assert_eq!((input.text("keyword"), input.text("fields"), input.text("x")), (None, None, None));
+        assert_eq!(input.get("n"), Some(&Value::Null));
+    }
+
+    #[test]
+    fn the_content_type_decides() {
+        for (method, content_type, read_it) in [
+            (Method::Post, "Application/X-WWW-Form-URLEncoded; charset=utf-8", true),
+            (Method::Put, "Application/X-WWW-Form-URLEncoded", false),
+            (Method::Put, "application/x-www-form-urlencodedx", true),
+            (Method::Post, "application/x-www-form-urlencodedx", false),
+            (Method::Post, "text/plain", false),
+        ] {
+            let input = read(method, content_type, None, "a=1");
+            assert_eq!(input.get("a").is_some(), read_it, "{content_type}");
+        }
+        assert!(is_json(Some(b"application/problem+json")) && is_json(Some(b"text/plain; x=a/json")));
+        assert!(!is_json(Some(b"application/JSON")) && !is_json(Some(b"json")) && !is_json(None));
+    }
+}

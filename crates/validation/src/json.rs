@@ -1,0 +1,295 @@
+//! A strict reader of JSON (RFC 8259) that keeps what verdicts depend on.
+//!
+//! Another reader would hide it: integers stay apart from doubles and become doubles beyond 64 bits, `1e400` is
+//! infinity, the last of equal keys wins at the place of the first, and there is no half-read document.
+
+use indexmap::map::Entry;
+
+use crate::{Map, Value};
+
+/// Lists and objects that may stand within one another.
+const DEPTH_MAX: usize = 511;
+
+/// Reads a whole document; anything wrong anywhere in it, and it is none.
+pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
+    let mut parser = Parser { bytes, position: 0 };
+    parser.skip_space();
+    let value = parser.value(0)?;
+    parser.skip_space();
+    (parser.position == bytes.len()).then_some(value)
+}
+
+struct Parser<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.position).copied()
+    }
+
+    /// Steps over `byte` if it is next.
+    fn take(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.position += usize::from(is_next);
+        is_next
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.position += 1;
+        }
+    }
+
+    /// Reads a value that stands within `depth` containers.
+    fn value(&mut self, depth: usize) -> Option<Value> {
+        match self.peek()? {
+            b'{' | b'[' if depth == DEPTH_MAX => None,
+            b'{' => self.object(depth + 1),
+            b'[' => self.list(depth + 1),
+            b'"' => self.string().map(Value::from_text),
+            b't' => self.literal(b"true", Value::Bool(true)),
+            b'f' => self.literal(b"false", Value::Bool(false)),
+            b'n' => self.literal(b"null", Value::Null),
+            _ => self.number(),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8], value: Value) -> Option<Value> {
+        let found = self.bytes[self.position..].starts_with(word);
+        self.position += word.len();
+        found.then_some(value)
+    }
+
+    fn list(&mut self, depth: usize) -> Option<Value> {
+        self.position += 1;
+        let mut list = Vec::new();
+        self.skip_space();
+        if self.take(b']') {
+            return Some(Value::List(list));
+        }
+        loop {
+            self.skip_space();
+            list.push(self.value(depth)?);
+            self.skip_space();
+            if self.take(b']') {
+                // Documents of many short lists would otherwise hold four places for each.
+                list.shrink_to_fit();
+                return Some(Value::List(list));
+            }
+            if !self.take(b',') {
+                return None;
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<Value> {
+        self.position += 1;
+        let mut map = Map::new();
+        self.skip_space();
+        if self.take(b'}') {
+            return Some(Value::from_map(map));
+        }
+        loop {
+            self.skip_space();
+            let key = self.string()?;
+            self.skip_space();
+            if !self.take(b':') {
+                return None;
+            }
+            self.skip_space();
+            let value = self.value(depth)?;
+            match map.entry(key) {
+                Entry::Occupied(mut earlier) => drop(earlier.insert(value)),
+                Entry::Vacant(place) => drop(place.insert(value)),
+            }
+            self.skip_space();
+            if self.take(b'}') {
+                return Some(Value::from_map(map));
+            }
+            if !self.take(b',') {
+                return None;
+            }
+        }
+    }
+
+    fn number(&mut self) -> Option<Value> {
+        let start = self.position;
+        self.take(b'-');
+        if !self.take(b'0') && self.digits() == 0 {
+            return None;
+        }
+        let mut whole = true;
+        if self.take(b'.') {
+            whole = false;
+            if self.digits() == 0 {
+                return None;
+            }
+        }
+        if self.take(b'e') || self.take(b'E') {
+            whole = false;
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            if self.digits() == 0 {
+                return None;
+            }
+        }
+        let text = str::from_utf8(&self.bytes[start..self.position]).ok()?;
+        // There is no integer −0.
+        if whole
+            && text != "-0"
+            && let Ok(number) = text.parse()
+        {
+            return Some(Value::Int(number));
+        }
+        text.parse().map(Value::Double).ok()
+    }
+
+    /// Steps over digits and says how many.
+    fn digits(&mut self) -> usize {
+        let start = self.position;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.position += 1;
+        }
+        self.position - start
+    }
+
+    fn string(&mut self) -> Option<String> {
+        if !self.take(b'"') {
+            return None;
+        }
+        let mut text = String::new();
+        loop {
+            let start = self.position;
+            while self.peek().is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+                self.position += 1;
+            }
+            // A piece ends at an ASCII byte, so it is UTF-8 if the whole is.
+            text.push_str(str::from_utf8(&self.bytes[start..self.position]).ok()?);
+            if self.take(b'"') {
+                return Some(text);
+            }
+            if !self.take(b'\\') {
+                return None;
+            }
+            text.push(self.escape()?);
+        }
+    }
+
+    /// Reads what follows a backslash.
+    fn escape(&mut self) -> Option<char> {
+        let byte = self.peek()?;
+        self.position += 1;
+        match byte {
+            b'"' | b'\\' | b'/' => Some(char::from(byte)),
+            b'b' => Some('\u{8}'),
+            b'f' => Some('\u{C}'),
+            b'n' => Some('\n'),
+            b'r' => Some('\r'),
+            b't' => Some('\t'),
+            b'u' => self.unicode_escape(),
+            _ => None,
+        }
+    }
+
+    /// Reads the four digits after `\u`, and the second half of a surrogate pair.
+    fn unicode_escape(&mut self) -> Option<char> {
+        let unit = self.hex4()?;
+        if !(0xD800..0xDC00).contains(&unit) {
+            return char::from_u32(unit);
+        }
+        if !(self.take(b'\\') && self.take(b'u')) {
+            return None;
+        }
+        let low = self.hex4()?.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+        char::from_u32(0x1_0000 + ((unit - 0xD800) << 10) + low)
+    }
+
+    fn hex4(&mut self) -> Option<u32> {
+        let digits = self.bytes.get(self.position..self.position + 4)?;
+        self.position += 4;
+        digits.iter().try_fold(0, |number, byte| Some(number * 16 + char::from(*byte).to_digit(16)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_type() {
+        assert_eq!(parse(b"9223372036854775807"), Some(Value::Int(i64::MAX)));
+        assert_eq!(parse(b"-9223372036854775808"), Some(Value::Int(i64::MIN)));
+        assert_eq!(parse(b"9223372036854775808"), Some(Value::Double(9_223_372_036_854_775_808.0)));
+        assert_eq!(parse(b"12.0"), Some(Value::Double(12.0)));
+        assert_eq!(parse(b"-1e400"), Some(Value::Double(f64::NEG_INFINITY)));
+        assert_eq!(parse(b"1e-400"), Some(Value::Double(0.0)));
+        let Some(Value::Double(zero)) = parse(b"-0") else { panic!("-0 is a double") };
+        assert!(zero == 0.0 && zero.is_sign_negative());
+    }
+
+    #[test]
+    fn one_error_and_there_is_no_document() {
+        let wrong: [&[u8]; 30] = [
+            b"",
+            b" ",
+            b"01",
+            b"+1",
+            b".5",
+            b"1.",
+            b"1e",
+            b"0x1",
+            b"-",
+            b"TRUE",
+            b"NaN",
+            b"nul",
+            b"[1,]",
+            b"[,1]",
+            b"{,}",
+            b"{\"a\":1,}",
+            b"{a:1}",
+            b"{'a':1}",
+            b"[1]//",
+            b"1 2",
+            b"[1]\0",
+            b"\xEF\xBB\xBF1",
+            b"\"a",
+            b"\"\n\"",
+            b"\"\\x\"",
+            b"\"\\ud800\"",
+            b"\"\\udc00\"",
+            b"\"\xFF\"",
+            b"\"\xED\xA0\x80\"",
+            b"\"\xC0\x80\"",
+        ];
+        for document in wrong {
+            assert_eq!(parse(document), None, "{:?}", document.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn escapes() {
+        let text = |text: &str| Some(Value::Text(text.to_owned()));
+        assert_eq!(parse(br#""a\u0000\u00e9\ud83d\ude00\/\"b""#), text("a\0é😀/\"b"));
+        assert_eq!(parse(br#"" \t""#), Some(Value::Null));
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_wins_at_the_place_of_the_first() {
+        let Some(Value::Map(map)) = parse(br#"{"a":1,"b":2,"\u0061":3}"#) else { panic!("an object") };
+        assert_eq!(
+            map.into_iter().collect::<Vec<_>>(),
+            [("a".to_owned(), Value::Int(3)), ("b".to_owned(), Value::Int(2))]
+        );
+    }
+
+    #[test]
+    fn depth_has_an_end() {
+        let nested = |n: usize| [vec![b'['; n], vec![b']'; n]].concat();
+        assert!(parse(&nested(511)).is_some());
+        assert!(parse(&nested(512)).is_none());
+        assert!(parse(&vec![b'['; 1 << 20]).is_none());
+    }
+}

@@ -1,0 +1,40 @@
+//! What Salla's backend says about the input of a request before it acts on it, with the verdicts of Laravel's
+//! validator.
+//!
+//! What belongs here: reading a request into an [`Input`], rule sets as data ([`RuleSet`]), and failures as codes
+//! with arguments ([`Failure`]). Sentences stand in `zumra_core::message`. No I/O: what only the storage knows
+//! comes in through [`Facts`], and [`RuleSet::lookups`] tells beforehand which facts those are.
+//!
+//! ```
+//! use zumra_validation::{AddCustomers, Input, Method, RawRequest};
+//!
+//! let body = br#"{"group_id": 667738032, "customers": ["447121768"]}"#;
+//! let content_type = Some("application/json".as_bytes());
+//! let input = Input::read(&RawRequest { method: Method::Post, content_type, query: None, body });
+//! let rules = AddCustomers::rules(10_000);
+//! let lookups = rules.lookups(&input);
+//! assert_eq!((lookups.groups, lookups.customers), (vec![667_738_032], vec![447_121_768]));
+//! ```
+
+mod check;
+mod date;
+mod email;
+mod facts;
+mod failure;
+mod form;
+mod input;
+mod json;
+mod multipart;
+mod normalize;
+mod number;
+pub mod requests;
+mod rule;
+mod trim;
+mod value;
+
+pub use facts::{Column, Facts, Lookups, Table};
+pub use failure::{Argument, Failure, FieldError, FieldErrors, FieldName, Localized};
+pub use input::{Input, Method, RawRequest, is_json};
+pub use requests::add_customers::AddCustomers;
+pub use rule::{Field, Rule, RuleSet};
+pub use value::{Map, Value};

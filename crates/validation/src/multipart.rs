@@ -1,0 +1,164 @@
+//! Fields of `multipart/form-data` (RFC 7578). Uploaded files are no fields and are passed over.
+
+use crate::Map;
+use crate::form::Form;
+
+/// Reads the parts of a body; `content_type` names the boundary between them.
+pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
+    let mut form = Form::default();
+    if let Some(boundary) = boundary(content_type) {
+        let delimiter = [b"\n--", boundary].concat();
+        let mut rest = first_part(body, &delimiter);
+        while let Some(part) = rest {
+            let (part, after) =
+                split_once(part, &delimiter).map_or((part, None), |(part, after)| (part, Some(after)));
+            if let Some((name, value)) = field(part) {
+                form.add(&name, value.to_vec());
+            }
+            rest = after.and_then(skip_delimiter);
+        }
+    }
+    form.into_map()
+}
+
+fn boundary(content_type: &[u8]) -> Option<&[u8]> {
+    let lower = content_type.to_ascii_lowercase();
+    let at = find(&lower, b"boundary")?;
+    let value = at + find(&lower[at..], b"=")? + 1;
+    let value = &content_type[value..];
+    let boundary = match value {
+        [b'"', quoted @ ..] => split_once(quoted, b"\"")?.0,
+        plain => plain.split(|byte| matches!(byte, b',' | b';')).next()?,
+    };
+    (!boundary.is_empty()).then_some(boundary)
+}
+
+/// What follows the first delimiter, which may stand at the very start.
+fn first_part<'a>(body: &'a [u8], delimiter: &[u8]) -> Option<&'a [u8]> {
+    let after = body.strip_prefix(&delimiter[1..]);
+    skip_delimiter(after.or_else(|| split_once(body, delimiter).map(|(_, after)| after))?)
+}
+
+/// What follows the line of a delimiter; none after the last one, which ends in two hyphens.
+fn skip_delimiter(after: &[u8]) -> Option<&[u8]> {
+    if after.starts_with(b"--") {
+        return None;
+    }
+    split_once(after, b"\n").map(|(_, part)| part)
+}
+
+/// Name and value of a part that is a field.
+fn field(part: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut rest = part;
+    let mut disposition = None;
+    loop {
+        let (line, after) = split_once(rest, b"\n")?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        rest = after;
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = split_once(line, b":")
+            && name.trim_ascii().eq_ignore_ascii_case(b"content-disposition")
+        {
+            disposition = Some(value);
+        }
+    }
+    let Parameters { name, has_file } = parameters(disposition?);
+    let value = rest.strip_suffix(b"\r").unwrap_or(rest);
+    if has_file { None } else { Some((name?, value)) }
+}
+
+#[derive(Default)]
+struct Parameters {
+    name: Option<Vec<u8>>,
+    has_file: bool,
+}
+
+/// Reads `form-data; name="a"; filename="b"`.
+fn parameters(disposition: &[u8]) -> Parameters {
+    let mut parameters = Parameters::default();
+    let mut rest = disposition;
+    while let Some((_, after)) = split_once(rest, b";") {
+        let Some((key, value)) = split_once(after, b"=") else { break };
+        let (value, after) = parameter_value(value.trim_ascii_start());
+        match key.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"name" => parameters.name = Some(value),
+            b"filename" => parameters.has_file = true,
+            _ => {}
+        }
+        rest = after;
+    }
+    parameters
+}
+
+/// A value with or without quotes, and what follows it.
+fn parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let [b'"', quoted @ ..] = bytes else {
+        let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
+        return (bytes[..end].trim_ascii().to_vec(), &bytes[end..]);
+    };
+    let mut value = Vec::new();
+    let mut position = 0;
+    while let Some(byte) = quoted.get(position) {
+        let escaped = quoted.get(position + 1).filter(|next| *byte == b'\\' && matches!(next, b'"' | b'\\'));
+        match (byte, escaped) {
+            (_, Some(escaped)) => {
+                value.push(*escaped);
+                position += 1;
+            }
+            (b'"', None) => return (value, &quoted[position + 1..]),
+            (other, None) => value.push(*other),
+        }
+        position += 1;
+    }
+    (value, &[])
+}
+
+fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    find(bytes, separator).map(|at| (&bytes[..at], &bytes[at + separator.len()..]))
+}
+
+/// The first place of `needle`. Linear for the needles here: none repeats its first byte.
+fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    bytes.windows(needle.len()).position(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    #[test]
+    fn fields_are_read_and_files_are_not() {
+        let body = concat!(
+            "preamble\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n",
+            "--B\r\nX: y\r\ncontent-disposition: form-data; name=c[]\r\nContent-Type: text/plain\r\n\r\n3\r\n",
+            "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\nfile\r\n--B--\r\n",
+            "--B\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\n1\r\n",
+        );
+        let map = parse(b"multipart/form-data; boundary=B; charset=utf-8", body.as_bytes());
+        assert_eq!(map.len(), 2);
+        assert_eq!(map["a"], text("1\r\n2"));
+        assert_eq!(map["c"].get("0"), Some(&text("3")));
+    }
+
+    #[test]
+    fn quotes_and_bare_line_feeds() {
+        let body = "--a b\nContent-Disposition: form-data; name=\"x\\\"y;z\"\n\n1\n--a b--";
+        let map = parse(b"multipart/form-data; BOUNDARY=\"a b\"", body.as_bytes());
+        assert_eq!(map.get("x\"y;z"), Some(&text("1")));
+    }
+
+    #[test]
+    fn a_body_that_ends_early_keeps_what_there_is() {
+        let body = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1";
+        assert_eq!(parse(b"multipart/form-data; boundary=B", body.as_bytes()).get("a"), Some(&text("1")));
+        assert!(parse(b"multipart/form-data", body.as_bytes()).is_empty());
+        assert!(parse(b"multipart/form-data; boundary=\"B", body.as_bytes()).is_empty());
+    }
+}

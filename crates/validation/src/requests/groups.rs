@@ -1,0 +1,45 @@
+//! `POST /customers/groups` and `PUT /customers/groups/{group}`
+
+use zumra_core::Code;
+
+use super::MEMBERS_MAX;
+use crate::{Field, Rule, RuleSet};
+
+const NAME_MAX: usize = 255;
+const TYPES: &[&str] = &["total_sales", "total_orders", "store_rating", "doesnt_have_orders"];
+const SYMBOLS: &[&str] = &[">", "<", "between"];
+
+/// Rules for making a group.
+pub fn create() -> RuleSet {
+    rules([].into())
+}
+
+/// Rules for changing a group: a name that is left out stays.
+pub fn update() -> RuleSet {
+    rules([Rule::Sometimes].into())
+}
+
+fn rules(mut name: Vec<Rule>) -> RuleSet {
+    name.extend([Rule::Required(Code::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
+    let list = [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)];
+    let between = Rule::RequiredIf { other: "conditions.*.symbol", values: &["between"] };
+    let number = [between, Rule::Nullable, Rule::Numeric];
+    let symbol = Rule::RequiredUnless { other: "conditions.*.type", values: &["doesnt_have_orders"] };
+    let value = Rule::RequiredIf { other: "conditions.*.symbol", values: &[">", "<"] };
+    RuleSet {
+        fields: vec![
+            Field::new("name", name),
+            Field::new("conditions", list),
+            Field::new("conditions.*.type", [Rule::Required(Code::Required), Rule::In(TYPES)]),
+            Field::new("conditions.*.symbol", [symbol, Rule::Nullable, Rule::In(SYMBOLS)]),
+            Field::new("conditions.*.value", [value, Rule::Nullable, Rule::Numeric]),
+            Field::new("conditions.*.min_value", number),
+            Field::new("conditions.*.max_value", number),
+            Field::new("features", [Rule::Nullable, Rule::Array]),
+            Field::new("features.payment_method", list),
+            Field::new("features.payment_method.*", [Rule::String]),
+            Field::new("features.shipping", list),
+            Field::new("features.shipping.*", [Rule::String]),
+        ],
+    }
+}

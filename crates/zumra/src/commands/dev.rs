@@ -1,0 +1,248 @@
+//! `zumra dev`: the same service on a throwaway database, with a shop and tokens that everybody knows.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use zumra_core::fixture::{self, MerchantFixture};
+use zumra_core::{CustomerId, GroupId, NewToken, Scope, Scopes, TokenSecret};
+
+use super::{load, serve};
+use crate::config::{self, DatabaseOption, Given, LogStyle, Options};
+use crate::database::{self, Session, runtime};
+use crate::failure::Failure;
+use crate::output::{count, say};
+
+const DEMO: &str = include_str!("../demo.json");
+
+/// The tokens of every development service, with their scopes.
+const TOKENS: [(&str, &[Scope]); 2] = [
+    (
+        "zumra-dev-token-read-write",
+        &[Scope::CustomersReadWrite, Scope::WebhooksReadWrite, Scope::PaymentsRead, Scope::OfflineAccess],
+    ),
+    ("zumra-dev-token-read-only", &[Scope::CustomersRead]),
+];
+
+/// Run a throwaway service with a demo shop, for development and tests
+///
+/// Everything is gone when it stops. The tokens are always the same, so tests can rely on them:
+/// zumra-dev-token-read-write and zumra-dev-token-read-only.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  zumra dev
+  zumra dev --listen 127.0.0.1:0 --fixtures shops.json
+
+The form of a fixture file: zumra load --help")]
+pub(crate) struct Command {
+    /// Load this file, or - for standard input, instead of the demo shop; its first merchant gets the tokens
+    #[arg(long, value_name = "FILE")]
+    fixtures: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Command {
+    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
+        let settings = config::settings(given, DatabaseOption::default(), self.options, LogStyle::Pretty)?;
+        let (mut shops, name) = match &self.fixtures {
+            Some(file) => (load::read(file)?, file.display().to_string()),
+            None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
+        };
+        let Some(shop) = give_tokens(&mut shops)? else {
+            return Err(Failure::usage(format!(
+                "{name}: there are no merchants in it, so there is nothing to serve"
+            ))
+            .into());
+        };
+        serve::start_logs(&settings)?;
+        let folder = tempfile::tempdir().context("no folder for the throwaway database")?;
+        runtime()?.block_on(async {
+            let listeners = serve::listen(&settings).await?;
+            let stop = serve::shutdown()?;
+            let storage = database::open(&settings.sqlite_options(folder.path().join("dev.db")))?;
+            let banner = Banner::new(&shops, shop);
+            load::load(&Session::new(storage.clone()), shops, &name).await?;
+            let address = listeners.public.local_addr()?;
+            say(banner.text(&settings.app_options(address).public_url, address))?;
+            serve::serve(&settings, storage, listeners, address, stop).await;
+            Ok(())
+        })
+    }
+}
+
+/// Gives the first merchant those of the tokens that the file gives to nobody. Answers which merchant has the first
+/// token, the one of the example.
+fn give_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>> {
+    let mut owner = None;
+    for (text, scopes) in TOKENS.into_iter().rev() {
+        let secret: TokenSecret = text.parse()?;
+        let has = |shop: &MerchantFixture| shop.tokens.iter().any(|token| token.hash == secret.hash());
+        owner = shops.iter().position(has);
+        if owner.is_none()
+            && let Some(first) = shops.first_mut()
+        {
+            let scopes = scopes.iter().copied().collect();
+            first.tokens.push(NewToken { hash: secret.hash(), scopes, expires_at: None });
+            owner = Some(0);
+        }
+    }
+    Ok(owner)
+}
+
+/// What a developer is told at the start.
+struct Banner {
+    /// The shop of the example, in a line.
+    shop: String,
+    /// A line each.
+    groups: Vec<String>,
+    customers: String,
+    others: usize,
+    /// Each with its scopes.
+    tokens: Vec<(&'static str, Scopes)>,
+    example: Example,
+}
+
+/// The request to try.
+enum Example {
+    AddCustomers(GroupId, Vec<CustomerId>),
+    ListCustomers,
+}
+
+impl Example {
+    /// Customers who are not in the shop's first group yet; if all are, some who are.
+    fn of(shop: &MerchantFixture) -> Self {
+        let Some(group) = shop.groups.first().filter(|_| !shop.customers.is_empty()) else {
+            return Self::ListCustomers;
+        };
+        let (members, others): (Vec<_>, Vec<_>) =
+            shop.customers.iter().partition(|(_, groups)| groups.contains(&group.id));
+        let customers = others.into_iter().chain(members).take(2).map(|(customer, _)| customer.id).collect();
+        Self::AddCustomers(group.id, customers)
+    }
+
+    fn curl(&self, public_url: &str) -> String {
+        let url = format!("{public_url}/admin/v2/customers");
+        let token = format!("-H 'Authorization: Bearer {}'", TOKENS[0].0);
+        match self {
+            Self::ListCustomers => format!("curl -sS '{url}' {token}"),
+            Self::AddCustomers(group, customers) => {
+                let body = serde_json::json!({ "group_id": group, "customers": customers });
+                let json = "-H 'Content-Type: application/json'";
+                format!("curl -sS '{url}/groups/add_customers' {token} {json} -d '{body}'")
+            }
+        }
+    }
+}
+
+impl Banner {
+    fn new(shops: &[MerchantFixture], shop: usize) -> Self {
+        const SHOWN: usize = 10;
+        let others = shops.len() - 1;
+        let scopes = |text: &str| {
+            let hash = text.parse::<TokenSecret>().ok()?.hash();
+            shops
+                .iter()
+                .flat_map(|shop| &shop.tokens)
+                .find(|token| token.hash == hash)
+                .map(|token| token.scopes)
+        };
+        let tokens = TOKENS.iter().filter_map(|(text, _)| Some((*text, scopes(text)?))).collect();
+        let shop = &shops[shop];
+        let mut groups: Vec<_> =
+            shop.groups.iter().take(SHOWN).map(|group| format!("{}  {}", group.id, group.name)).collect();
+        if shop.groups.len() > SHOWN {
+            groups.push(format!("and {} more", shop.groups.len() - SHOWN));
+        }
+        let ids: Vec<_> =
+            shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();
+        let more = if shop.customers.len() > ids.len() { ", …" } else { "" };
+        let customers = match shop.customers.len() {
+            0 => "none".to_owned(),
+            n => format!("{}: {}{more}", count(n, "customer"), ids.join(", ")),
+        };
+        let shop_line = format!("{}  {}", shop.merchant.id, shop.merchant.name);
+        Self { shop: shop_line, groups, customers, others, tokens, example: Example::of(shop) }
+    }
+
+    fn text(&self, public_url: &str, address: SocketAddr) -> String {
+        let mut lines = vec![
+            ("API", format!("{public_url}/admin/v2")),
+            ("Docs", format!("{public_url}/docs")),
+            ("", String::new()),
+            ("Shop", self.shop.clone()),
+        ];
+        if self.others > 0 {
+            lines.push(("", format!("and {}", count(self.others, "other merchant"))));
+        }
+        let labels = std::iter::once("Groups").chain(std::iter::repeat(""));
+        lines.extend(labels.zip(self.groups.iter().cloned()));
+        lines.push(("Customers", self.customers.clone()));
+        lines.push(("", String::new()));
+        let labels = std::iter::once("Tokens").chain(std::iter::repeat(""));
+        lines.extend(labels.zip(self.tokens.iter().map(|(token, scopes)| format!("{token:<26}  {scopes}"))));
+
+        let mut text =
+            format!("Zumra {}, a throwaway service for development\n\n", env!("CARGO_PKG_VERSION"));
+        // Writing to a String cannot fail.
+        for (label, line) in lines {
+            let _ = writeln!(text, "{}", format!("  {label:<9}  {line}").trim_end());
+        }
+        if !address.ip().is_loopback() {
+            let _ = writeln!(
+                text,
+                "\nWarning: {address} can be reached from other machines, and everybody knows these tokens."
+            );
+        }
+        let curl = self.example.curl(public_url);
+        let _ = writeln!(text, "\nTry it:\n\n{curl}\n\nStop with Ctrl-C. Everything is gone then.");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shops(json: &str) -> Vec<MerchantFixture> {
+        fixture::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_demo_shop_holds_what_the_documentation_uses() {
+        let mut shops = shops(DEMO);
+        assert_eq!(give_tokens(&mut shops).unwrap(), Some(0));
+        assert_eq!(shops[0].merchant.id.get(), 1_305_146_709);
+        let curl = Example::of(&shops[0]).curl("http://127.0.0.1:8723");
+        assert!(
+            curl.ends_with(r#"-d '{"customers":[447121768,1761729493],"group_id":667738032}'"#),
+            "{curl}"
+        );
+        let emails = shops[0].customers.iter().filter_map(|(customer, _)| customer.email.as_ref());
+        assert!(emails.into_iter().all(|email| email.as_str().ends_with("@example.com")));
+    }
+
+    #[test]
+    fn a_file_may_give_the_tokens_to_whom_it_likes() {
+        let mut shops = shops(
+            r#"{"merchants":[{"id":1,"name":"a"},{"id":2,"name":"b","tokens":[
+                {"token":"zumra-dev-token-read-write","scopes":["customers.read"]}]}]}"#,
+        );
+        assert_eq!(give_tokens(&mut shops).unwrap(), Some(1));
+        assert_eq!((shops[0].tokens.len(), shops[1].tokens.len()), (1, 1));
+        let text = Banner::new(&shops, 1).text("http://127.0.0.1:1", "127.0.0.1:1".parse().unwrap());
+        assert!(text.contains("zumra-dev-token-read-write  customers.read\n"), "{text}");
+        assert!(text.contains("curl -sS 'http://127.0.0.1:1/admin/v2/customers' -H"), "{text}");
+        assert!(!text.contains("Warning"));
+    }
+
+    #[test]
+    fn an_address_beyond_this_machine_is_warned_of() {
+        let mut shops = shops(r#"{"merchants":[{"id":1,"name":"a"}]}"#);
+        let shop = give_tokens(&mut shops).unwrap().unwrap();
+        let text = Banner::new(&shops, shop).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
+        assert!(text.contains("\nWarning: 0.0.0.0:1 can be reached"), "{text}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The commands, one file each: its arguments, its help, its work, its output.
+
+pub(crate) mod config;
+pub(crate) mod dev;
+pub(crate) mod doctor;
+pub(crate) mod load;
+pub(crate) mod merchant;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+pub(crate) mod token;

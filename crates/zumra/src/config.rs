@@ -1,0 +1,304 @@
+//! Settings: from flags, then the environment (`ZUMRA_…`), then a TOML file, then defaults.
+//!
+//! What belongs here: every setting, written once as a flag, a variable and a key; the order in which the sources
+//! are asked; the bounds. One name leads to the others: `limits.body_bytes` is the key, `--limits-body-bytes` the
+//! flag, `ZUMRA_LIMITS_BODY_BYTES` the variable.
+
+mod file;
+mod source;
+mod values;
+
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use zumra_server::{AppOptions, Limits};
+use zumra_storage::sqlite::SqliteOptions;
+
+use crate::database::Database;
+use crate::failure::Failure;
+use source::Chooser;
+pub(crate) use source::{Effective, Given, blamed_variable};
+use values::from_text;
+pub(crate) use values::{Address, LogStyle, PublicUrl};
+
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8723);
+const DATABASE_DEFAULT: &str = "zumra.db";
+const LEVEL_DEFAULT: &str = "info";
+const TOKEN_SECONDS_DEFAULT: u64 = 2;
+
+/// Which database: the one setting of every command that touches data.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct DatabaseOption {
+    /// The database: a path, or sqlite:PATH [default: zumra.db]
+    #[arg(id = "database", long, env = "ZUMRA_DATABASE", value_name = "PATH", hide_env_values = true)]
+    database: Option<Database>,
+}
+
+/// The settings of a service, as flags or as the keys of a file.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Options {
+    /// Where to listen: an address and a port, 0 for any free one [default: 127.0.0.1:8723]
+    #[arg(id = "listen", long, env = "ZUMRA_LISTEN", value_name = "ADDRESS", hide_env_values = true)]
+    #[serde(deserialize_with = "from_text")]
+    listen: Option<Address>,
+    /// A key of the file; its flag is [`DatabaseOption`], because not every service takes it.
+    #[arg(skip)]
+    database: Option<Database>,
+    /// The URL by which clients reach the service; links in answers begin with it [default: http://<listen>]
+    #[arg(id = "public_url", long, env = "ZUMRA_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
+    #[serde(deserialize_with = "from_text")]
+    public_url: Option<PublicUrl>,
+    #[command(flatten)]
+    admin: AdminOptions,
+    #[command(flatten)]
+    log: LogOptions,
+    #[command(flatten)]
+    tokens: TokenOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AdminOptions {
+    /// Where to answer /metrics, apart from clients [default: nowhere]
+    #[arg(id = "admin.listen", long = "admin-listen", env = "ZUMRA_ADMIN_LISTEN", value_name = "ADDRESS")]
+    #[arg(hide_env_values = true)]
+    #[serde(deserialize_with = "from_text")]
+    listen: Option<Address>,
+}
+
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogOptions {
+    /// How log lines look, json or pretty [default: json; pretty for `zumra dev`]
+    #[arg(id = "log.format", long = "log-format", env = "ZUMRA_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(hide_env_values = true)]
+    #[serde(deserialize_with = "from_text")]
+    format: Option<LogStyle>,
+    /// What to log: error, warn, info, debug, trace, or a list as `info,zumra_server=debug` [default: info]
+    #[arg(id = "log.level", long = "log-level", env = "ZUMRA_LOG_LEVEL", value_name = "LEVEL")]
+    #[arg(hide_env_values = true)]
+    level: Option<String>,
+}
+
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[command(next_help_heading = "Limits")]
+struct TokenOptions {
+    /// How long a revoked token may still be believed, 0 to 5 [default: 2]
+    #[arg(id = "tokens.cache_seconds", long = "tokens-cache-seconds", env = "ZUMRA_TOKENS_CACHE_SECONDS")]
+    #[arg(value_name = "SECONDS", hide_env_values = true, hide_short_help = true)]
+    cache_seconds: Option<u64>,
+}
+
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[command(next_help_heading = "Limits")]
+struct LimitOptions {
+    /// Bytes of a request's body [default: 16777216]
+    #[arg(id = "limits.body_bytes", long = "limits-body-bytes", env = "ZUMRA_LIMITS_BODY_BYTES")]
+    #[arg(value_name = "BYTES", hide_env_values = true, hide_short_help = true)]
+    body_bytes: Option<usize>,
+    /// Customers in one request to add them to a group [default: 10000]
+    #[arg(id = "limits.customers_per_request", long = "limits-customers-per-request")]
+    #[arg(env = "ZUMRA_LIMITS_CUSTOMERS_PER_REQUEST", value_name = "COUNT")]
+    #[arg(hide_env_values = true, hide_short_help = true)]
+    customers_per_request: Option<usize>,
+    /// Time a client may take to send a request's headers [default: 10]
+    #[arg(id = "limits.header_seconds", long = "limits-header-seconds", env = "ZUMRA_LIMITS_HEADER_SECONDS")]
+    #[arg(value_name = "SECONDS", hide_env_values = true, hide_short_help = true)]
+    header_seconds: Option<u64>,
+    /// Time a client may take to send a request's body [default: 20]
+    #[arg(id = "limits.body_seconds", long = "limits-body-seconds", env = "ZUMRA_LIMITS_BODY_SECONDS")]
+    #[arg(value_name = "SECONDS", hide_env_values = true, hide_short_help = true)]
+    body_seconds: Option<u64>,
+    /// Time a request may take in all [default: 30]
+    #[arg(
+        id = "limits.request_seconds",
+        long = "limits-request-seconds",
+        env = "ZUMRA_LIMITS_REQUEST_SECONDS"
+    )]
+    #[arg(value_name = "SECONDS", hide_env_values = true, hide_short_help = true)]
+    request_seconds: Option<u64>,
+    /// Connections at once [default: 4096]
+    #[arg(id = "limits.connections", long = "limits-connections", env = "ZUMRA_LIMITS_CONNECTIONS")]
+    #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
+    connections: Option<usize>,
+    /// Writes that may wait for the database at once [default: 1024]
+    #[arg(id = "limits.writer_queue", long = "limits-writer-queue", env = "ZUMRA_LIMITS_WRITER_QUEUE")]
+    #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
+    writer_queue: Option<usize>,
+    /// Reads of the database at once [default: 4]
+    #[arg(id = "limits.readers", long = "limits-readers", env = "ZUMRA_LIMITS_READERS")]
+    #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
+    readers: Option<usize>,
+}
+
+/// The settings in effect.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) database: Database,
+    /// Nothing if clients reach the service where it listens.
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) admin_listen: Option<SocketAddr>,
+    pub(crate) log_style: LogStyle,
+    pub(crate) log_level: String,
+    pub(crate) token_life: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) writer_queue: usize,
+    pub(crate) readers: usize,
+    /// All of them, each with where it comes from, in the order in which a file would have them.
+    pub(crate) effective: Vec<Effective>,
+    /// The file that was read, if one was.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What the service is told, once it is known where it listens.
+    pub(crate) fn app_options(&self, listen: SocketAddr) -> AppOptions {
+        let public_url = self.public_url.clone().unwrap_or_else(|| PublicUrl::of(listen));
+        AppOptions {
+            public_url: public_url.to_string(),
+            token_life: self.token_life,
+            limits: self.limits.clone(),
+        }
+    }
+
+    /// How a database file of the embedded engine is opened.
+    pub(crate) fn sqlite_options(&self, path: impl Into<PathBuf>) -> SqliteOptions {
+        SqliteOptions { path: path.into(), queue: self.writer_queue, readers: self.readers }
+    }
+}
+
+/// Asks flags, environment, file and defaults, in this order, for every setting of a service.
+pub(crate) fn settings(
+    given: &Given,
+    database: DatabaseOption,
+    options: Options,
+    log_style: LogStyle,
+) -> Result<Settings, Failure> {
+    let (file, path) = file::read(given.file.as_deref())?;
+    let mut chooser = Chooser::new(given, path.clone());
+    let listen = chooser.text("listen", options.listen, file.listen, Address(LISTEN_DEFAULT)).0;
+    let default = Database::File(DATABASE_DEFAULT.into());
+    let database = chooser.text("database", database.database, file.database, default);
+    let url = PublicUrl::of(listen).to_string();
+    let public_url = chooser.optional("public_url", options.public_url, file.public_url, Some(url));
+    let admin = chooser.optional("admin.listen", options.admin.listen, file.admin.listen, None);
+    let log_style = chooser.text("log.format", options.log.format, file.log.format, log_style);
+    let log_level = chooser.text("log.level", options.log.level, file.log.level, LEVEL_DEFAULT.to_owned());
+    if log_level.trim().is_empty() {
+        return Err(Failure::usage("settings: log.level: must not be empty; info is what services use"));
+    }
+    let seconds = chooser.number(
+        "tokens.cache_seconds",
+        options.tokens.cache_seconds,
+        file.tokens.cache_seconds,
+        TOKEN_SECONDS_DEFAULT,
+        0..=5,
+    )?;
+    let (limits, writer_queue, readers) = limits(&mut chooser, &options.limits, &file.limits)?;
+    Ok(Settings {
+        listen,
+        database,
+        public_url,
+        admin_listen: admin.map(|address| address.0),
+        log_style,
+        log_level,
+        token_life: Duration::from_secs(seconds),
+        limits,
+        writer_queue,
+        readers,
+        effective: chooser.effective,
+        file: path,
+    })
+}
+
+/// The database alone, for commands that need no other setting. The file is checked all the same.
+pub(crate) fn database(given: &Given, database: DatabaseOption) -> Result<Database, Failure> {
+    Ok(settings(given, database, Options::default(), LogStyle::Json)?.database)
+}
+
+fn limits(
+    chooser: &mut Chooser<'_>,
+    flags: &LimitOptions,
+    file: &LimitOptions,
+) -> Result<(Limits, usize, usize), Failure> {
+    const MILLION: usize = 1_000_000;
+    let default = Limits::default();
+    let of_engine = SqliteOptions::new(DATABASE_DEFAULT);
+    macro_rules! number {
+        ($key:ident, $default:expr, $range:expr) => {
+            chooser.number(concat!("limits.", stringify!($key)), flags.$key, file.$key, $default, $range)?
+        };
+    }
+    let limits = Limits {
+        body_bytes: number!(body_bytes, default.body_bytes, 1024..=1 << 30),
+        customers_per_request: number!(customers_per_request, default.customers_per_request, 1..=MILLION),
+        header_time: Duration::from_secs(number!(header_seconds, default.header_time.as_secs(), 1..=3600)),
+        body_time: Duration::from_secs(number!(body_seconds, default.body_time.as_secs(), 1..=3600)),
+        request_time: Duration::from_secs(number!(request_seconds, default.request_time.as_secs(), 1..=3600)),
+        connections: number!(connections, default.connections, 1..=MILLION),
+    };
+    let writer_queue = number!(writer_queue, of_engine.queue, 1..=MILLION);
+    let readers = number!(readers, of_engine.readers, 1..=256);
+    Ok((limits, writer_queue, readers))
+}
+
+/// Whether `number` lies within `range`; if not, what to say.
+fn within<T: PartialOrd + Display>(number: &T, range: &RangeInclusive<T>) -> Result<(), String> {
+    if range.contains(number) {
+        Ok(())
+    } else {
+        Err(format!("must be from {} to {}", range.start(), range.end()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args;
+
+    use super::*;
+
+    #[test]
+    fn one_name_leads_to_flag_variable_and_key() {
+        let command = DatabaseOption::augment_args(Options::augment_args(clap::Command::new("zumra")));
+        let mut keys = 0;
+        for argument in command.get_arguments() {
+            let key = argument.get_id().as_str();
+            let flag = argument.get_long().map(|flag| format!("--{flag}"));
+            assert_eq!(flag, Some(source::flag(key)));
+            let variable = argument.get_env().and_then(|variable| variable.to_str());
+            assert_eq!(variable, Some(source::variable(key).as_str()));
+            keys += 1;
+        }
+        let settings =
+            settings(&Given::default(), DatabaseOption::default(), Options::default(), LogStyle::Json);
+        assert_eq!(settings.unwrap().effective.len(), keys);
+    }
+
+    #[test]
+    fn help_names_the_defaults() {
+        let command = DatabaseOption::augment_args(Options::augment_args(clap::Command::new("zumra")));
+        let settings =
+            settings(&Given::default(), DatabaseOption::default(), Options::default(), LogStyle::Json);
+        for effective in settings.unwrap().effective {
+            let argument =
+                command.get_arguments().find(|argument| argument.get_id() == effective.key).unwrap();
+            let help = argument.get_help().unwrap().to_string();
+            let default = match (effective.key, &effective.value) {
+                ("public_url", _) => "http://<listen>".to_owned(),
+                (_, None) => "nowhere".to_owned(),
+                (_, Some(value)) => value.to_string().trim_matches('"').to_owned(),
+            };
+            assert!(help.contains(&format!("[default: {default}")), "{}: {help}", effective.key);
+        }
+    }
+}

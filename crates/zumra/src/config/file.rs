@@ -1,0 +1,81 @@
+//! Reading the settings file.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::Options;
+use crate::failure::Failure;
+
+/// The file that is read when nobody names one, if it is there.
+const FILE_DEFAULT: &str = "zumra.toml";
+
+/// The settings of a file, and which file it was.
+pub(super) fn read(named: Option<&Path>) -> Result<(Options, Option<PathBuf>), Failure> {
+    let path = named.unwrap_or(Path::new(FILE_DEFAULT));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
+            return Ok((Options::default(), None));
+        }
+        Err(error) => {
+            let path = path.display();
+            return Err(Failure::usage(format!("settings: cannot read {path}: {error}")));
+        }
+    };
+    let options =
+        parse(&text).map_err(|problem| Failure::usage(format!("settings: {}: {problem}", path.display())))?;
+    Ok((options, Some(path.to_owned())))
+}
+
+/// The error says line, key and problem, and does not repeat the line: it may hold a password.
+fn parse(text: &str) -> Result<Options, String> {
+    let explain = |key: Option<String>, error: &toml::de::Error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        let key = key.filter(|key| key != ".").map_or(String::new(), |key| format!("{key}: "));
+        format!("line {line}: {key}{}", error.message().replace('\n', " "))
+    };
+    let deserializer = toml::Deserializer::parse(text).map_err(|error| explain(None, &error))?;
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| explain(Some(error.path().to_string()), error.inner()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_name_line_and_key() {
+        let cases = [
+            (
+                "listen = \"127.0.0.1:1\"\nlisten_on = 1\n",
+                "line 2: listen_on: unknown field `listen_on`, expected one of",
+            ),
+            (
+                "[limits]\n\nbody_byte = 1\n",
+                "line 3: limits.body_byte: unknown field `body_byte`, expected one of",
+            ),
+            (
+                "[limits]\nreaders = \"4\"\n",
+                "line 2: limits.readers: invalid type: string \"4\", expected usize",
+            ),
+            (
+                "[limits]\nreaders = -4\n",
+                "line 2: limits.readers: invalid value: integer `-4`, expected usize",
+            ),
+            ("listen = \"here\"\n", "line 1: listen: must be an IP address and a port"),
+            ("[log]\nformat = \"xml\"\n", "line 2: log.format: must be json or pretty"),
+            ("\nlisten\n", "line 2: "),
+        ];
+        for (text, expected) in cases {
+            let problem = parse(text).unwrap_err();
+            assert!(problem.starts_with(expected), "{problem}");
+            assert!(!problem.contains('\n'), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_password_never_stands_in_an_error() {
+        let problem = parse("database = \"postgres://z:s3cret@db/z\" nonsense\n").unwrap_err();
+        assert!(!problem.contains("s3cret"), "{problem}");
+    }
+}

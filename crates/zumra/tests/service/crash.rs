@@ -1,0 +1,107 @@
+//! Acknowledged means durable, and an operation is done as a whole or not at all.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc;
+
+use zumra_testkit::Kill;
+
+use super::{ADD, Installation, TOKEN, add_body, is_member};
+
+#[test]
+fn an_answer_outlives_a_kill_right_after_it() {
+    let installation = Installation::new(3);
+    for customer in 1..=3 {
+        let server = installation.serve(&[]);
+        let (status, _) = server.post(ADD, TOKEN, &add_body([customer])).unwrap();
+        server.end(Kill::Hard);
+        assert_eq!(status, 200);
+        let server = installation.serve(&[]);
+        assert!(is_member(&server, customer));
+        assert_eq!(server.end(Kill::Term), Some(0));
+    }
+}
+
+/// Customers that each request of the crowd adds.
+const BATCH: i64 = 20;
+const CLIENTS: usize = 8;
+const REQUESTS: i64 = 400;
+
+#[test]
+fn a_kill_in_a_crowd_loses_nothing_and_halves_nothing() {
+    let installation = Installation::new(REQUESTS * BATCH);
+    let server = installation.serve(&[]);
+    let next = AtomicI64::new(0);
+    let (acknowledge, acknowledged) = mpsc::channel();
+    let batch = |number: i64| (number * BATCH + 1)..=(number + 1) * BATCH;
+    let mut done = Vec::new();
+    std::thread::scope(|scope| {
+        let (server, next) = (&server, &next);
+        for _ in 0..CLIENTS {
+            let acknowledge = acknowledge.clone();
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= REQUESTS {
+                        return;
+                    }
+                    // After the kill there is no answer, or half of one.
+                    match server.post(ADD, TOKEN, &add_body(batch(number))) {
+                        Ok((200, body)) if body.ends_with('}') => acknowledge.send(number).unwrap(),
+                        _ => return,
+                    }
+                }
+            });
+        }
+        drop(acknowledge);
+        // Killed in the middle: after some answers, while others are on their way.
+        done.extend(acknowledged.iter().take(100));
+        server.kill();
+        done.extend(acknowledged.iter());
+    });
+    let answered = i64::try_from(done.len()).unwrap();
+    assert!((100..REQUESTS).contains(&answered), "{answered} requests were answered");
+    drop(server);
+    let server = installation.serve(&[]);
+    for number in 0..next.load(Ordering::Relaxed).min(REQUESTS) {
+        let (first, last) = (*batch(number).start(), *batch(number).end());
+        let members = [first, first + BATCH / 2, last].map(|customer| is_member(&server, customer));
+        if done.contains(&number) {
+            assert_eq!(members, [true; 3], "request {number} was acknowledged");
+        } else {
+            assert!(members == [true; 3] || members == [false; 3], "request {number} was done by half");
+        }
+    }
+}
+
+#[test]
+fn a_stop_answers_everything_that_was_accepted() {
+    let installation = Installation::new(400);
+    let server = installation.serve(&[]);
+    let (acknowledge, acknowledged) = mpsc::channel();
+    let done = std::thread::scope(|scope| {
+        let server = &server;
+        for client in 0..4 {
+            let acknowledge = acknowledge.clone();
+            scope.spawn(move || {
+                for customer in (client * 100 + 1)..=(client + 1) * 100 {
+                    match server.post(ADD, TOKEN, &add_body([customer])) {
+                        Ok((200, _)) => acknowledge.send(customer).unwrap(),
+                        // The door is shut: nothing was accepted.
+                        Err(_) => return,
+                        Ok((status, body)) => panic!("customer {customer}: {status} {body:?}"),
+                    }
+                }
+            });
+        }
+        drop(acknowledge);
+        let mut done: Vec<i64> = acknowledged.iter().take(20).collect();
+        server.terminate();
+        done.extend(acknowledged.iter());
+        done
+    });
+    assert_eq!(server.wait(), Some(0));
+    let server = installation.serve(&[]);
+    for customer in done {
+        assert!(is_member(&server, customer), "customer {customer} was acknowledged");
+    }
+}

@@ -1,0 +1,69 @@
+//! The real binary as a service: killed, stopped, asked by slow and by large clients.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod crash;
+mod dev;
+mod limits;
+mod operating;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use zumra_testkit::Server;
+
+const ADD: &str = "/admin/v2/customers/groups/add_customers";
+const TOKEN: &str = "the-token-of-this-installation";
+
+/// A database file with one shop in it: group 1, and so many customers with ids from 1.
+struct Installation {
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    fn new(customers: i64) -> Self {
+        let installation = Self { folder: tempfile::tempdir().unwrap() };
+        let customers: Vec<_> = (1..=customers).map(|id| json!({"id": id, "first_name": "c"})).collect();
+        let shop = json!({"merchants": [{"id": 1, "name": "shop", "groups": [{"id": 1, "name": "VIP"}],
+            "tokens": [{"token": TOKEN, "scopes": ["customers.read_write"]}], "customers": customers}]});
+        let file = installation.folder.path().join("shop.json");
+        std::fs::write(&file, shop.to_string()).unwrap();
+        let loaded =
+            command().arg("load").arg(&file).arg("--database").arg(installation.database()).output().unwrap();
+        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+        installation
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("zumra.db")
+    }
+
+    /// A server on this database, with these flags too.
+    fn serve(&self, flags: &[&str]) -> Server {
+        Server::start(zumra_testkit::process::serve(binary(), &self.database()).args(flags))
+    }
+}
+
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_zumra"))
+}
+
+/// The binary without any setting from outside.
+fn command() -> Command {
+    let mut command = Command::new(binary());
+    command.env_clear();
+    command
+}
+
+fn add_body(customers: impl IntoIterator<Item = i64>) -> Value {
+    json!({"group_id": 1, "customers": customers.into_iter().collect::<Vec<_>>()})
+}
+
+/// Whether a customer is in group 1.
+fn is_member(server: &Server, customer: i64) -> bool {
+    let (status, body) = server.get(&format!("/admin/v2/customers/{customer}"), TOKEN).unwrap();
+    assert_eq!(status, 200, "{body}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    body["data"]["groups"] == json!([1])
+}

@@ -1,0 +1,82 @@
+//! What operators see: metrics, logs, refusals to start, and commands beside a running service.
+
+use zumra_testkit::Kill;
+
+use super::{ADD, Installation, TOKEN, add_body, command, is_member};
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn metrics_are_on_the_admin_address_only() {
+    let installation = Installation::new(2);
+    let admin = format!("127.0.0.1:{}", free_port());
+    let server = installation.serve(&["--admin-listen", &admin]);
+    server.post(ADD, TOKEN, &add_body([1, 2])).unwrap();
+    assert_eq!(server.get("/metrics", TOKEN).unwrap().0, 404);
+    let (status, metrics) = server.send_to(&admin, "GET /metrics HTTP/1.1", "").unwrap();
+    assert_eq!(status, 200);
+    let route = r#"zumra_http_requests_total{method="POST",route="/admin/v2/customers/groups/add_customers",status="200"} 1"#;
+    for line in [
+        route,
+        "zumra_storage_operations_total 1",
+        "zumra_storage_batch_operations_count 1",
+        "zumra_storage_queue_depth 0",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+}
+
+#[test]
+fn an_address_in_use_ends_it_with_one_sentence() {
+    let installation = Installation::new(1);
+    let server = installation.serve(&[]);
+    let other = Installation::new(1);
+    let output = command()
+        .args(["serve", "--listen", server.address(), "--database"])
+        .arg(other.database())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("listen") && error.contains("in use"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn a_token_made_and_revoked_beside_the_service_takes_effect() {
+    let installation = Installation::new(1);
+    let server = installation.serve(&["--tokens-cache-seconds", "0"]);
+    let zumra = |arguments: &[&str]| {
+        let output =
+            command().args(arguments).arg("--json").arg("--database").arg(installation.database()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let made = zumra(&["token", "create", "--merchant", "1", "--scope", "customers.read_write"]);
+    let secret = made["token"].as_str().unwrap();
+    assert_eq!(server.post(ADD, secret, &add_body([1])).unwrap().0, 200);
+    zumra(&["token", "revoke", "--merchant", "1", &made["id"].to_string()]);
+    assert_eq!(server.post(ADD, secret, &add_body([1])).unwrap().0, 401);
+    assert!(is_member(&server, 1));
+    assert_eq!(server.end(Kill::Term), Some(0));
+}
+
+#[test]
+fn a_secret_is_in_no_log() {
+    let installation = Installation::new(1);
+    let mut serve = zumra_testkit::process::serve(super::binary(), &installation.database());
+    serve.args(["--log-level", "trace"]);
+    let (server, log) = zumra_testkit::Server::start_with_log(&mut serve);
+    server.post(ADD, TOKEN, &add_body([1])).unwrap();
+    server.post(ADD, "a-wrong-token-that-is-long", &add_body([1])).unwrap();
+    server.get("/admin/v2/customers?keyword=somebody", TOKEN).unwrap();
+    server.end(Kill::Term);
+    let log = log.join().unwrap();
+    assert!(log.contains("add_customers"), "{log}");
+    for secret in [TOKEN, "a-wrong-token-that-is-long", "somebody", "group_id"] {
+        assert!(!log.contains(secret), "{secret}\n{log}");
+    }
+}
