@@ -52,8 +52,8 @@ impl RuleSet {
             container.members().for_each(|(key, element)| visit(attribute(key, element.at(after))));
             return;
         }
-        // Laravel finds the elements by flattening the list, in which one that has members of its own is not; it
-        // finds those in a second pass, which sees no empty key.
+        // Laravel looks for elements in the flattened list. One that has members is not in it, since its members are;
+        // such elements are found in a second pass, which sees no empty key.
         let is_flat = |value: &Value| value.len().is_none_or(|len| len == 0);
         for (key, value) in container.members().filter(|(_, value)| is_flat(value)) {
             visit(attribute(key, Some(value)));

@@ -56,24 +56,22 @@ impl FieldName {
     }
 }
 
-/// The words of a key. Underscores become spaces; a capital begins a word, and white space goes, as they do where
-/// keys are written in camel case.
+/// The words of a key: underscores become spaces. A key that comes from the input may also be in camel case or have
+/// white space; then each capital begins a word, the first letter after white space counts as one, and the white space
+/// goes.
 fn words(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
-    // Capitals count after the first letter of each word is one.
     let mut starts_word = true;
-    let mut is_first = true;
     for c in key.chars() {
-        let c_in_words = if starts_word { c.to_ascii_uppercase() } else { c };
+        let begins = c.is_ascii_uppercase() || starts_word && c.is_ascii_lowercase();
         starts_word = matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{C}' | '\u{B}');
         if c.is_whitespace() {
             continue;
         }
-        if c_in_words.is_ascii_uppercase() && !is_first {
-            text.push('_');
+        if begins && !text.is_empty() {
+            text.push(' ');
         }
-        is_first = false;
-        text.extend(c_in_words.to_lowercase());
+        text.extend(c.to_lowercase());
     }
     text.replace('_', " ")
 }

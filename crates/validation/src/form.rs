@@ -1,11 +1,13 @@
 //! Fields of forms and query strings, whose names build lists and maps with brackets as PHP's do.
 
-use indexmap::map::Entry;
-
 use crate::{Map, Value};
 
 /// Brackets that a name may have; a field with more takes its whole variable with it.
 const DEPTH_MAX: usize = 64;
+
+/// Lists and maps that a form may build: as many as PHP lets it, with 1,000 fields of 64 brackets each. Fields that
+/// would build more are dropped. The number of fields itself is not limited here: a list may have thousands.
+const ARRAYS_MAX: usize = 64_000;
 
 /// Reads `name=value` pairs between `&`, percent-encoded.
 pub(crate) fn parse(bytes: &[u8]) -> Map {
@@ -40,6 +42,8 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Form {
     variables: Array,
+    /// Lists and maps built so far.
+    arrays: usize,
 }
 
 /// A list or map that still grows.
@@ -52,7 +56,7 @@ struct Array {
 
 enum Node {
     Text(Vec<u8>),
-    Array(Array),
+    Array(Box<Array>),
 }
 
 struct Next(Option<i64>);
@@ -80,7 +84,7 @@ impl Form {
         let mut array = &mut self.variables;
         let mut key = Some(name.variable);
         for index in name.indexes {
-            let Some(inner) = array.inner(key) else { return };
+            let Some(inner) = array.inner(key, &mut self.arrays) else { return };
             array = inner;
             key = index;
         }
@@ -94,17 +98,17 @@ impl Form {
 }
 
 impl Array {
-    /// The array under `key`, made if there is none: what else stood there goes.
-    fn inner(&mut self, key: Option<String>) -> Option<&mut Self> {
+    /// The array under `key`, made if there is none: what else stood there goes. None if there are enough arrays.
+    fn inner(&mut self, key: Option<String>, arrays: &mut usize) -> Option<&mut Self> {
         let key = self.claim(key)?;
-        let place = match self.members.entry(key) {
-            Entry::Occupied(place) => place.into_mut(),
-            Entry::Vacant(place) => place.insert(Node::Array(Self::default())),
-        };
-        if let Node::Text(_) = place {
-            *place = Node::Array(Self::default());
+        if !matches!(self.members.get(&key), Some(Node::Array(_))) {
+            if *arrays == ARRAYS_MAX {
+                return None;
+            }
+            *arrays += 1;
+            self.members.insert(key.clone(), Node::Array(Box::default()));
         }
-        match place {
+        match self.members.get_mut(&key)? {
             Node::Array(array) => Some(array),
             Node::Text(_) => None,
         }
@@ -228,5 +232,14 @@ mod tests {
         let deep = |n: usize| format!("a[x]=1&b=2&a{}=3", "[y]".repeat(n));
         assert_eq!(flat(&deep(64)).len(), 3);
         assert_eq!(flat(&deep(65)), ["b=2"]);
+    }
+
+    #[test]
+    fn arrays_have_an_end_and_fields_have_none() {
+        let many = "a[][]=1&".repeat(70_000) + &"b[]=2&".repeat(70_000);
+        let form = parse(many.as_bytes());
+        // One of them is `a` itself.
+        assert_eq!((form["a"].len(), form.get("b")), (Some(ARRAYS_MAX - 1), None));
+        assert_eq!(parse("c[]=3&".repeat(70_000).as_bytes())["c"].len(), Some(70_000));
     }
 }

@@ -10,9 +10,13 @@ use crate::{Map, Value};
 /// Lists and objects that may stand within one another.
 const DEPTH_MAX: usize = 511;
 
+/// Lists and objects that may stand in a document. No request needs as many, and each takes far more memory than
+/// the two bytes that it can be written in.
+const CONTAINERS_MAX: usize = 1 << 18;
+
 /// Reads a whole document; anything wrong anywhere in it, and it is none.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
-    let mut parser = Parser { bytes, position: 0 };
+    let mut parser = Parser { bytes, position: 0, containers: 0 };
     parser.skip_space();
     let value = parser.value(0)?;
     parser.skip_space();
@@ -22,6 +26,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
 struct Parser<'a> {
     bytes: &'a [u8],
     position: usize,
+    /// How many have been opened.
+    containers: usize,
 }
 
 impl Parser<'_> {
@@ -45,9 +51,13 @@ impl Parser<'_> {
     /// Reads a value that stands within `depth` containers.
     fn value(&mut self, depth: usize) -> Option<Value> {
         match self.peek()? {
-            b'{' | b'[' if depth == DEPTH_MAX => None,
-            b'{' => self.object(depth + 1),
-            b'[' => self.list(depth + 1),
+            open @ (b'{' | b'[') => {
+                self.containers += 1;
+                if depth == DEPTH_MAX || self.containers > CONTAINERS_MAX {
+                    return None;
+                }
+                if open == b'{' { self.object(depth + 1) } else { self.list(depth + 1) }
+            }
             b'"' => self.string().map(Value::from_text),
             b't' => self.literal(b"true", Value::Bool(true)),
             b'f' => self.literal(b"false", Value::Bool(false)),
@@ -291,5 +301,12 @@ mod tests {
         assert!(parse(&nested(511)).is_some());
         assert!(parse(&nested(512)).is_none());
         assert!(parse(&vec![b'['; 1 << 20]).is_none());
+    }
+
+    #[test]
+    fn containers_have_an_end() {
+        let list = |n: usize| format!("[{}0]", "[],".repeat(n));
+        assert!(parse(list(CONTAINERS_MAX - 1).as_bytes()).is_some());
+        assert!(parse(list(CONTAINERS_MAX).as_bytes()).is_none());
     }
 }

@@ -1,41 +1,48 @@
 //! Every recorded verdict: `cases.json` holds requests with what the validator made of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::Value as Json;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
 use zumra_core::Language;
 use zumra_validation::requests::{ban, customers, groups};
 use zumra_validation::{AddCustomers, Column, Facts, Input, Map, Method, RawRequest, RuleSet, Table, Value};
 
-/// What a case knows of the shop.
+/// A request with its verdict.
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    endpoint: String,
+    path: Option<Path>,
+    query: Option<String>,
+    locale: String,
+    content_type: Option<String>,
+    body: Option<String>,
+    body_base64: Option<String>,
+    known: Known,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+struct Path {
+    customer: Option<String>,
+}
+
+/// What a case knows of the shop; values with the id of the customer who has them.
+#[derive(Deserialize)]
 struct Known {
     groups: HashSet<i64>,
     customers: HashSet<i64>,
-    emails: HashSet<String>,
-    mobiles: HashSet<String>,
+    #[serde(default)]
+    customer_emails: HashMap<String, i64>,
+    #[serde(default)]
+    customer_mobiles: HashMap<String, i64>,
 }
 
-impl Known {
-    /// The customer in the path of a `PUT` does not count among those who have a value.
-    fn of(case: &Json) -> Self {
-        let known = &case["known"];
-        let ids =
-            |key: &str| known[key].as_array().into_iter().flatten().map(|id| id.as_i64().unwrap()).collect();
-        let own = case["path"]["customer"].to_string().replace('"', "");
-        let others = |key: &str| {
-            let owners = known[key].as_object().into_iter().flatten();
-            owners
-                .filter(|(_, owner)| owner.to_string() != own)
-                .map(|(value, _)| value.to_lowercase())
-                .collect()
-        };
-        Self {
-            groups: ids("groups"),
-            customers: ids("customers"),
-            emails: others("customer_emails"),
-            mobiles: others("customer_mobiles"),
-        }
-    }
+#[derive(Deserialize)]
+struct Expect {
+    normalized: Json,
+    fields: Json,
 }
 
 impl Facts for Known {
@@ -48,8 +55,8 @@ impl Facts for Known {
 
     fn is_taken(&self, column: Column, value: &str) -> bool {
         match column {
-            Column::Email => self.emails.contains(value),
-            Column::Mobile => self.mobiles.contains(value),
+            Column::Email => self.customer_emails.contains_key(value),
+            Column::Mobile => self.customer_mobiles.contains_key(value),
         }
     }
 }
@@ -85,7 +92,7 @@ fn json_object(map: &Map) -> Json {
 
 /// Equal, when 5 is 5.0 and an object without members a list.
 fn is_same(a: &Json, b: &Json) -> bool {
-    let is_empty = |value: &Json| *value == serde_json::json!([]) || *value == serde_json::json!({});
+    let is_empty = |value: &Json| *value == json!([]) || *value == json!({});
     match (a, b) {
         (Json::Number(x), Json::Number(y)) => x == y || x.as_f64() == y.as_f64(),
         (Json::Array(x), Json::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| is_same(x, y)),
@@ -97,80 +104,89 @@ fn is_same(a: &Json, b: &Json) -> bool {
 }
 
 fn decode_base64(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| {
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|b| *b == byte)
-    };
-    let digits: Vec<u32> =
-        text.bytes().filter_map(digit).map(|digit| u32::try_from(digit).unwrap()).collect();
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits: Vec<u32> = text
+        .bytes()
+        .filter_map(|byte| (0..).zip(digits).find(|(_, digit)| **digit == byte))
+        .map(|(bits, _)| bits)
+        .collect();
     let bytes = |chunk: &[u32]| {
         let bits = chunk.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - chunk.len()));
         bits.to_be_bytes()[1..chunk.len()].to_vec()
     };
-    digits.chunks(4).flat_map(bytes).collect()
+    bits.chunks(4).flat_map(bytes).collect()
 }
 
-/// Says what is wrong with the verdict on a case, if anything is.
-fn differs(case: &Json) -> Option<String> {
-    let endpoint = case["endpoint"].as_str().unwrap();
-    let body = match case["body"].as_str() {
-        Some(body) => body.as_bytes().to_vec(),
-        None => decode_base64(case["body_base64"].as_str().unwrap()),
-    };
-    let content_type = case["content_type"].as_str().map(str::as_bytes);
-    let method = if endpoint.starts_with("PUT") { Method::Put } else { Method::Post };
-    let query = case.get("query").and_then(Json::as_str);
-    let input = Input::read(&RawRequest { method, content_type, query, body: &body });
-    let rules = rules(endpoint);
-    let language = if case["locale"] == "ar" { Language::Arabic } else { Language::English };
-    let verdict = rules.check(&input, &Known::of(case));
-    let fields = match &verdict {
-        Ok(()) => serde_json::json!({}),
-        Err(errors) => serde_json::to_value(errors.localized(language)).unwrap(),
-    };
-    if fields != case["expect"]["fields"] {
-        return Some(format!("fields are {fields}"));
+impl Case {
+    /// The customer in the path does not count among those who have a value.
+    fn forget_own_values(&mut self) {
+        let own =
+            self.path.as_ref().and_then(|path| path.customer.as_ref()).and_then(|id| id.parse::<i64>().ok());
+        self.known.customer_emails.retain(|_, owner| Some(*owner) != own);
+        self.known.customer_mobiles.retain(|_, owner| Some(*owner) != own);
     }
-    if verdict.is_err() {
-        return None;
+
+    /// Says what is wrong with our verdict, if anything is.
+    fn difference(&self) -> Option<String> {
+        let body = match &self.body {
+            Some(body) => body.as_bytes().to_vec(),
+            None => decode_base64(self.body_base64.as_deref().unwrap_or_default()),
+        };
+        let content_type = self.content_type.as_deref().map(str::as_bytes);
+        let method = if self.endpoint.starts_with("PUT") { Method::Put } else { Method::Post };
+        let input =
+            Input::read(&RawRequest { method, content_type, query: self.query.as_deref(), body: &body });
+        let rules = rules(&self.endpoint);
+        let verdict = rules.check(&input, &self.known);
+        let language = if self.locale == "ar" { Language::Arabic } else { Language::English };
+        let fields =
+            verdict.as_ref().err().map_or_else(|| json!({}), |errors| json!(errors.localized(language)));
+        if fields != self.expect.fields {
+            return Some(format!("fields are {fields}"));
+        }
+        if verdict.is_err() {
+            return None;
+        }
+        let normalized = json_object(&rules.normalized(&input));
+        if !is_same(&normalized, &self.expect.normalized) {
+            return Some(format!("normalized is {normalized}"));
+        }
+        if self.endpoint.ends_with("/add_customers") {
+            return self.request_difference(content_type, &body, &input);
+        }
+        None
     }
-    let normalized = json_object(&rules.normalized(&input));
-    if !is_same(&normalized, &case["expect"]["normalized"]) {
-        return Some(format!("normalized is {normalized}"));
-    }
-    if endpoint.ends_with("add_customers") {
-        let request = AddCustomers::from_checked(&input).unwrap();
-        let ids: Vec<i64> = request.customers.iter().map(|id| id.get()).collect();
-        let same = serde_json::json!({ "group_id": request.group.get(), "customers": ids });
-        if same != case["expect"]["normalized"] {
+
+    /// The same for both ways to the request to add customers.
+    fn request_difference(&self, content_type: Option<&[u8]>, body: &[u8], input: &Input) -> Option<String> {
+        let request = AddCustomers::from_checked(input);
+        let as_json = request.as_ref().map(|request| {
+            let ids: Vec<i64> = request.customers.iter().map(|id| id.get()).collect();
+            json!({ "group_id": request.group.get(), "customers": ids })
+        });
+        if as_json.as_ref() != Some(&self.expect.normalized) {
             return Some(format!("request is {request:?}"));
         }
-        if let Some(fast) = AddCustomers::fast(content_type, &body, 10_000)
-            && fast != request
-        {
-            return Some(format!("the short way gives {fast:?}"));
-        }
+        let fast = AddCustomers::fast(content_type, body, 10_000);
+        (fast.is_some() && fast != request).then(|| format!("the short way gives {fast:?}"))
     }
-    None
 }
 
 #[test]
 fn every_recorded_verdict_is_ours() {
-    let cases: Vec<Json> = serde_json::from_str(include_str!("cases.json")).unwrap();
+    let mut cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
     let mut counts = BTreeMap::<&str, (usize, usize)>::new();
-    let mut failed = 0;
+    cases.iter_mut().for_each(Case::forget_own_values);
     for case in &cases {
-        let (passed, all) = counts.entry(case["endpoint"].as_str().unwrap()).or_default();
+        let (passed, all) = counts.entry(&case.endpoint).or_default();
         *all += 1;
-        match differs(case) {
+        match case.difference() {
             None => *passed += 1,
-            Some(difference) => {
-                failed += 1;
-                println!("{}: {difference}\n  not {}", case["name"], case["expect"]);
-            }
+            Some(difference) => println!("{}: {difference}", case.name),
         }
     }
-    for (endpoint, (passed, all)) in counts {
+    for (endpoint, (passed, all)) in &counts {
         println!("{endpoint}: {passed} of {all}");
     }
-    assert_eq!(failed, 0, "cases with another verdict");
+    assert!(counts.values().all(|(passed, all)| passed == all), "cases with another verdict");
 }

@@ -38,7 +38,8 @@ pub(crate) struct DatabaseOption {
     database: Option<Database>,
 }
 
-/// The settings of a service, as flags or as the keys of a file.
+/// The settings of a service, as flags or as the keys of a file. In a command they stand last: the heading of the
+/// limits holds for all flags after them.
 #[derive(Debug, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Options {
@@ -50,7 +51,13 @@ pub(crate) struct Options {
     #[arg(skip)]
     database: Option<Database>,
     /// The URL by which clients reach the service; links in answers begin with it [default: http://<listen>]
-    #[arg(id = "public_url", long, env = "ZUMRA_PUBLIC_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        id = "public_url",
+        long = "public-url",
+        env = "ZUMRA_PUBLIC_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     #[serde(deserialize_with = "from_text")]
     public_url: Option<PublicUrl>,
     #[command(flatten)]

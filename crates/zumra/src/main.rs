@@ -31,15 +31,16 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Settings come from flags, then from the environment (--limits-body-bytes is ZUMRA_LIMITS_BODY_BYTES),
-then from the settings file (limits.body_bytes). `zumra config` shows which are in effect, and why.
+Settings come from flags, then from the environment, then from a settings file:
+--limits-body-bytes is ZUMRA_LIMITS_BODY_BYTES and, in the file, limits.body_bytes.
+`zumra config` shows which are in effect, and why.
 
 Exit codes:
   0  done
-  1  failed for a reason that should not occur
+  1  failed for another reason, such as an address that is in use
   2  the command line, a setting or an input file is wrong
   3  what you named does not exist, or exists already
-  4  the database is unavailable, newer than this program, of another program, or damaged
+  4  the database is unavailable, newer, of another program, or damaged
   5  `zumra doctor` found something that needs attention";
 
 #[derive(Subcommand)]

@@ -28,7 +28,8 @@ impl PhpDate {
     }
 
     fn local(at: DateTime, zone: &TimeZone) -> Self {
-        let date = at.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string();
+        // Salla keeps whole seconds: the decimals are there, and always zero.
+        let date = at.strftime("%Y-%m-%d %H:%M:%S.000000").to_string();
         Self { date, timezone_type: 3, timezone: zone.iana_name().unwrap_or("UTC").to_owned() }
     }
 }
@@ -38,9 +39,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_local_and_carry_six_decimals() {
+    fn moments_are_local_and_of_whole_seconds() {
         let zone = TimeZone::get("Asia/Riyadh").unwrap();
-        let moment = PhpDate::moment("2020-04-02T19:43:26Z".parse().unwrap(), &zone);
+        let moment = PhpDate::moment("2020-04-02T19:43:26.789Z".parse().unwrap(), &zone);
         assert_eq!(moment.date, "2020-04-02 22:43:26.000000");
         assert_eq!(PhpDate::day("2001-02-02".parse().unwrap(), &zone).date, "2001-02-02 00:00:00.000000");
     }

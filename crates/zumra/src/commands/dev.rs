@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::{CustomerId, GroupId, NewToken, Scope, Scopes, TokenSecret};
+use zumra_core::{CustomerId, GroupId, NewGroup, NewToken, Scope, Scopes, TokenSecret};
 
 use super::{load, serve};
 use crate::config::{self, DatabaseOption, Given, LogStyle, Options};
@@ -48,7 +48,7 @@ impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
         let settings = config::settings(given, DatabaseOption::default(), self.options, LogStyle::Pretty)?;
         let (mut shops, name) = match &self.fixtures {
-            Some(file) => (load::read(file)?, file.display().to_string()),
+            Some(file) => (load::read(file)?, load::name(file)),
             None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
         };
         let Some(shop) = give_tokens(&mut shops)? else {
@@ -58,7 +58,10 @@ impl Command {
             .into());
         };
         serve::start_logs(&settings)?;
-        let folder = tempfile::tempdir().context("no folder for the throwaway database")?;
+        let folder = tempfile::Builder::new()
+            .prefix("zumra-dev-")
+            .tempdir()
+            .context("no folder for the throwaway database")?;
         runtime()?.block_on(async {
             let listeners = serve::listen(&settings).await?;
             let stop = serve::shutdown()?;
@@ -129,7 +132,8 @@ impl Example {
         match self {
             Self::ListCustomers => format!("curl -sS '{url}' {token}"),
             Self::AddCustomers(group, customers) => {
-                let body = serde_json::json!({ "group_id": group, "customers": customers });
+                let customers: Vec<_> = customers.iter().map(CustomerId::to_string).collect();
+                let body = format!(r#"{{"group_id":{group},"customers":[{}]}}"#, customers.join(","));
                 let json = "-H 'Content-Type: application/json'";
                 format!("curl -sS '{url}/groups/add_customers' {token} {json} -d '{body}'")
             }
@@ -151,17 +155,18 @@ impl Banner {
         };
         let tokens = TOKENS.iter().filter_map(|(text, _)| Some((*text, scopes(text)?))).collect();
         let shop = &shops[shop];
-        let mut groups: Vec<_> =
-            shop.groups.iter().take(SHOWN).map(|group| format!("{}  {}", group.id, group.name)).collect();
+        let width = shop.groups.iter().map(|group| group.id.to_string().len()).max().unwrap_or_default();
+        let line = |group: &NewGroup| format!("{:<width$}  {}", group.id.get(), group.name);
+        let mut groups: Vec<_> = shop.groups.iter().take(SHOWN).map(line).collect();
         if shop.groups.len() > SHOWN {
             groups.push(format!("and {} more", shop.groups.len() - SHOWN));
         }
         let ids: Vec<_> =
             shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();
-        let more = if shop.customers.len() > ids.len() { ", …" } else { "" };
         let customers = match shop.customers.len() {
             0 => "none".to_owned(),
-            n => format!("{}: {}{more}", count(n, "customer"), ids.join(", ")),
+            n if n == ids.len() => ids.join(", "),
+            n => format!("{} and {} more", ids.join(", "), n - ids.len()),
         };
         let shop_line = format!("{}  {}", shop.merchant.id, shop.merchant.name);
         Self { shop: shop_line, groups, customers, others, tokens, example: Example::of(shop) }
@@ -217,7 +222,7 @@ mod tests {
         assert_eq!(shops[0].merchant.id.get(), 1_305_146_709);
         let curl = Example::of(&shops[0]).curl("http://127.0.0.1:8723");
         assert!(
-            curl.ends_with(r#"-d '{"customers":[447121768,1761729493],"group_id":667738032}'"#),
+            curl.ends_with(r#"-d '{"group_id":667738032,"customers":[447121768,1761729493]}'"#),
             "{curl}"
         );
         let emails = shops[0].customers.iter().filter_map(|(customer, _)| customer.email.as_ref());

@@ -27,13 +27,13 @@ const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  zumra doctor --database /var/lib/zumra/zumra.db")]
 pub(crate) struct Command {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     database: DatabaseOption,
     #[command(flatten)]
     options: Options,
-    /// Print the findings as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// One thing that was looked at.

@@ -22,22 +22,30 @@ const AT_ONCE: usize = 64;
 /// Load shops from a JSON file: customers, groups, memberships and tokens
 ///
 /// What is missing is added, what differs is changed, what the file does not name stays. Loading a file twice changes
-/// nothing the second time. Each shop is loaded completely or not at all. A running service sees the change at once.
+/// nothing the second time. Each shop is loaded completely or not at all. This works while the service runs.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
   zumra load shops.json
   generate-shops | zumra load - --database /var/lib/zumra/zumra.db
 
-The form of the file; only ids, names and first names are required, and groups of a customer must be in the file:
+The form of the file, in which only ids, names and first names are required:
   {\"merchants\": [{
-    \"id\": 1305146709, \"name\": \"My shop\", \"plan\": \"pro\", \"time_zone\": \"Asia/Riyadh\", \"domain\": \"shop.example\",
-    \"tokens\": [{\"token\": \"a-secret-of-16-or-more\", \"scopes\": [\"customers.read_write\"], \"expires_at\": null}],
+    \"id\": 1305146709, \"name\": \"My shop\", \"plan\": \"pro\",
+    \"time_zone\": \"Asia/Riyadh\", \"domain\": \"shop.example\",
+    \"tokens\": [{
+      \"token\": \"a-secret-of-16-characters-or-more\",
+      \"scopes\": [\"customers.read_write\"],
+      \"expires_at\": \"2030-01-01T00:00:00Z\"}],
     \"groups\": [{\"id\": 667738032, \"name\": \"VIP\"}],
     \"customers\": [{
-      \"id\": 447121768, \"first_name\": \"Sara\", \"last_name\": \"Ali\", \"mobile\": \"512345678\", \"mobile_code\": \"+966\",
-      \"email\": \"sara@example.com\", \"gender\": \"female\", \"birthday\": \"1997-06-03\", \"city\": \"Jeddah\",
-      \"location\": \"1 Sea Street\", \"groups\": [667738032]}]}]}")]
+      \"id\": 447121768, \"first_name\": \"Sara\", \"last_name\": \"Ali\",
+      \"mobile\": \"512345678\", \"mobile_code\": \"+966\",
+      \"email\": \"sara@example.com\", \"gender\": \"female\",
+      \"birthday\": \"1997-06-03\", \"city\": \"Jeddah\",
+      \"location\": \"1 Sea Street\", \"groups\": [667738032]}]}]}
+
+The groups of a customer must be in the file too.")]
 pub(crate) struct Command {
     /// The file, or - for standard input
     #[arg(value_name = "FILE")]
@@ -85,7 +93,7 @@ impl Command {
 }
 
 /// The file's name in sentences.
-fn name(file: &Path) -> String {
+pub(super) fn name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 

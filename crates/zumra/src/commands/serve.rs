@@ -23,7 +23,8 @@ use crate::failure::{Exit, Failure};
 #[command(after_help = "\
 Examples:
   zumra serve
-  zumra serve --listen 0.0.0.0:8723 --public-url https://api.shop.example --database /var/lib/zumra/zumra.db
+  zumra serve --listen 0.0.0.0:8723 --public-url https://api.shop.example
+  zumra serve --database /var/lib/zumra/zumra.db --admin-listen 127.0.0.1:9723
 
 Then make a shop and a token; this works while the service runs:
   zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db")]

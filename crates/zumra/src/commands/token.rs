@@ -34,11 +34,12 @@ enum Action {
 #[command(after_help = "\
 Examples:
   zumra token create --merchant 1305146709 --scope customers.read_write
-  zumra token create --merchant 1305146709 --scope customers.read --scope webhooks.read --expires-in 30d
-  zumra token create --merchant 1305146709 --scope customers.read --json | jq -r .token
+  zumra token create --merchant 1305146709 --scope customers.read --expires-in 30d
+  zumra token create --merchant 1305146709 --scope customers.read --json
 
-Scopes: customers.read, customers.read_write, webhooks.read, webhooks.read_write, payments.read, offline_access.
-read_write includes read.")]
+Scopes, of which read_write includes read:
+  customers.read  customers.read_write  webhooks.read  webhooks.read_write
+  payments.read  offline_access")]
 struct Create {
     /// Whose data it opens
     #[arg(long, value_name = "ID")]

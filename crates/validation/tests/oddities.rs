@@ -1,0 +1,159 @@
+//! What the recorded cases show only in part: order, limits, and keys that stand in the way of paths.
+
+use zumra_core::{Code, Language};
+use zumra_validation::requests::{MEMBERS_MAX, customers, groups};
+use zumra_validation::{
+    AddCustomers, Column, Facts, FieldErrors, Input, Lookups, Method, RawRequest, RuleSet, Table,
+};
+
+/// A shop with nothing in it.
+struct Nothing;
+
+impl Facts for Nothing {
+    fn exists(&self, _: Table, _: i64) -> bool {
+        false
+    }
+
+    fn is_taken(&self, _: Column, _: &str) -> bool {
+        false
+    }
+}
+
+fn read(content_type: &str, body: &[u8]) -> Input {
+    Input::read(&RawRequest {
+        method: Method::Post,
+        content_type: Some(content_type.as_bytes()),
+        query: None,
+        body,
+    })
+}
+
+fn errors(rules: &RuleSet, body: &str) -> Option<FieldErrors> {
+    rules.check(&read("application/json", body.as_bytes()), &Nothing).err()
+}
+
+/// Every field with the codes of its failures.
+fn codes(rules: &RuleSet, body: &str) -> Vec<(String, Vec<Code>)> {
+    let errors = errors(rules, body);
+    let fields = errors.iter().flat_map(FieldErrors::iter);
+    fields
+        .map(|error| (error.name.key.clone(), error.failures.iter().map(|failure| failure.code).collect()))
+        .collect()
+}
+
+fn fields(rules: &RuleSet, body: &str) -> Vec<String> {
+    codes(rules, body).into_iter().map(|(field, _)| field).collect()
+}
+
+/// The English sentences of a field.
+fn sentences(rules: &RuleSet, body: &str, field: &str) -> Vec<String> {
+    let errors = errors(rules, body).expect("something is wrong with it");
+    errors.messages(Language::English).find(|(name, _)| *name == field).expect("it is among them").1
+}
+
+#[test]
+fn elements_that_hold_something_come_last() {
+    let body = r#"{"customers":[[1],"x",[],{"a":1},"y"],"group_id":"z"}"#;
+    let expected = ["group_id", "customers.1", "customers.2", "customers.4", "customers.0", "customers.3"];
+    assert_eq!(fields(&AddCustomers::rules(9), body), expected);
+}
+
+#[test]
+fn rules_of_elements_run_one_after_another_over_all_elements() {
+    let expected = [
+        "name",
+        "features",
+        "conditions.0.type",
+        "conditions.1.type",
+        "conditions.0.symbol",
+        "conditions.1.symbol",
+    ];
+    assert_eq!(fields(&groups::create(), r#"{"conditions":["x",{}],"features":1}"#), expected);
+}
+
+#[test]
+fn a_list_under_the_empty_key_is_no_element() {
+    let rules = AddCustomers::rules(9);
+    assert_eq!(codes(&rules, r#"{"group_id":1,"customers":{"":[]}}"#)[1].0, "customers.");
+    let body = r#"{"group_id":1,"customers":{"":["x"],"a":2}}"#;
+    assert_eq!(fields(&rules, body), ["group_id", "customers.a"]);
+    let request = AddCustomers::from_checked(&read("application/json", body.as_bytes())).unwrap();
+    assert_eq!(request.customers.iter().map(|id| id.get()).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn the_empty_key_is_put_in_for_no_wildcard() {
+    let body = r#"{"name":"x","conditions":{"":{"type":"doesnt_have_orders"}}}"#;
+    let expected =
+        "The conditions..symbol field is required unless conditions.*.type is in doesnt_have_orders.";
+    assert_eq!(sentences(&groups::create(), body, "conditions..symbol"), [expected]);
+}
+
+#[test]
+fn masked_keys_ask_the_storage_though_they_failed() {
+    let rules = AddCustomers::rules(9);
+    let both = vec![Code::Integer, Code::Exists];
+    let body = r#"{"group_id":1,"customers":{"a.b":"x","*":null,"c":"x","d.":[]}}"#;
+    let expected = [
+        ("group_id".to_owned(), vec![Code::Exists]),
+        ("customers.a.b".to_owned(), both.clone()),
+        ("customers.*".to_owned(), both),
+        ("customers.c".to_owned(), vec![Code::Integer]),
+        // Of nothing, everything exists.
+        ("customers.d.".to_owned(), vec![Code::Integer]),
+    ];
+    assert_eq!(codes(&rules, body), expected);
+}
+
+#[test]
+fn masked_keys_are_shown_as_words() {
+    let body = r#"{"name":"x","conditions":{"a.b":{"type":"total_sales","symbol":"between","max_value":1}}}"#;
+    let expected = "The conditions.a.b.min value field is required when conditions.a.b.symbol is empty.";
+    assert_eq!(sentences(&groups::create(), body, "conditions.a.b.min_value"), [expected]);
+    let body = r#"{"name":"x","conditions":[{"type":"total_sales","symbol":"between","max_value":1}]}"#;
+    let expected = "The conditions.0.min_value field is required when conditions.0.symbol is between.";
+    assert_eq!(sentences(&groups::create(), body, "conditions.0.min_value"), [expected]);
+}
+
+#[test]
+fn too_many_elements_are_one_failure_and_no_question() {
+    let rules = AddCustomers::rules(2);
+    let body = r#"{"group_id":7,"customers":["x","y",3]}"#;
+    assert_eq!(codes(&rules, body)[1..], [("customers".to_owned(), vec![Code::MaxArray])]);
+    assert_eq!(sentences(&rules, body, "customers"), ["The customers may not have more than 2 items."]);
+    let lookups = rules.lookups(&read("application/json", body.as_bytes()));
+    assert_eq!(lookups, Lookups { groups: vec![7], ..Lookups::default() });
+    let conditions = format!(r#"{{"name":"x","conditions":[{}1]}}"#, "1,".repeat(MEMBERS_MAX));
+    assert_eq!(codes(&groups::create(), &conditions), [("conditions".to_owned(), vec![Code::MaxArray])]);
+}
+
+#[test]
+fn lookups_name_each_question_once() {
+    let body = r#"{"first_name":"A","last_name":"B","mobile_code_country":"+966","mobile":777.0,
+        "email":" A@Example.com ","groups":[3,"2",3,true,"x"]}"#;
+    let lookups = customers::create().lookups(&read("application/json", body.as_bytes()));
+    assert_eq!(lookups.groups, [1, 2, 3]);
+    assert_eq!((lookups.emails, lookups.mobiles), (vec!["a@example.com".to_owned()], vec!["777".to_owned()]));
+    assert!(lookups.customers.is_empty());
+}
+
+#[test]
+fn several_failures_of_one_field_keep_the_order_of_the_rules() {
+    let body = format!(r#"{{"first_name":[{}1],"last_name":{:?}}}"#, "1,".repeat(25), "ع".repeat(26));
+    let expected = [vec![Code::String, Code::MaxString], vec![Code::MaxString]];
+    assert_eq!(
+        codes(&customers::update(), &body).into_iter().map(|(_, codes)| codes).collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[test]
+fn texts_that_are_no_utf_8_have_a_length() {
+    let body = [b"first_name=".as_slice(), &b"%D8%A7%FF".repeat(13)].concat();
+    let input = read("application/x-www-form-urlencoded", &body);
+    let rules = RuleSet { fields: customers::update().fields.into_iter().take(1).collect() };
+    let errors = rules.check(&input, &Nothing).unwrap_err();
+    let codes: Vec<Code> =
+        errors.iter().flat_map(|error| &error.failures).map(|failure| failure.code).collect();
+    assert_eq!(codes, [Code::MaxString]);
+}

@@ -1,0 +1,69 @@
+//! Databases that are not there, not ours, or not for this version.
+
+use rusqlite::Connection;
+
+use super::Zumra;
+
+/// Commands that open the database, each in its own way.
+const COMMANDS: [&str; 4] =
+    ["serve --listen 127.0.0.1:0", "merchant create --name a", "merchant list", "token list --merchant 1"];
+
+#[test]
+fn a_newer_database_is_refused() {
+    let zumra = Zumra::new();
+    zumra.ok("merchant create --id 1 --name Shop");
+    let connection = Connection::open(zumra.path("zumra.db")).unwrap();
+    connection.execute("INSERT INTO schema_migrations VALUES (999, 'future', 'hash', 0)", []).unwrap();
+    drop(connection);
+    for line in COMMANDS {
+        let problem = zumra.fails(line, 4);
+        assert!(problem.contains("the database has schema 999"), "{line}: {problem}");
+    }
+}
+
+#[test]
+fn another_programs_files_are_refused_and_left_alone() {
+    let zumra = Zumra::new();
+    let connection = Connection::open(zumra.path("other.db")).unwrap();
+    connection.execute("CREATE TABLE notes (text TEXT)", []).unwrap();
+    drop(connection);
+    zumra.write("letter.txt", &"This is a letter and no database. ".repeat(100));
+    for (name, expected) in
+        [("other.db", "is a database of another program"), ("letter.txt", "the file is not a database")]
+    {
+        let before = std::fs::read(zumra.path(name)).unwrap();
+        for line in COMMANDS {
+            let problem = zumra.fails(&format!("{line} --database {name}"), 4);
+            assert!(problem.contains(name) && problem.contains(expected), "{line}: {problem}");
+        }
+        assert_eq!(std::fs::read(zumra.path(name)).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_slip_in_a_path_makes_no_database() {
+    let zumra = Zumra::new();
+    for line in
+        ["merchant list", "token list --merchant 1", "token create --merchant 1 --scope customers.read"]
+    {
+        let problem = zumra.fails(&format!("{line} --database slip.db"), 4);
+        assert!(problem.contains("there is no file slip.db"), "{problem}");
+        assert!(!zumra.path("slip.db").exists());
+    }
+    let problem = zumra.fails("merchant create --name a --database no/folder.db", 4);
+    assert!(problem.starts_with("database no/folder.db: "), "{problem}");
+}
+
+#[test]
+fn a_database_is_named_by_flag_variable_or_file() {
+    let zumra = Zumra::new();
+    zumra.ok("merchant create --name a --database sqlite:flag.db");
+    zumra.write("zumra.toml", "database = \"file.db\"\n");
+    zumra.ok("merchant create --name a");
+    let zumra = zumra.variable("ZUMRA_DATABASE", "variable.db");
+    zumra.ok("merchant create --name a");
+    for name in ["flag.db", "file.db", "variable.db"] {
+        assert!(zumra.path(name).exists(), "{name}");
+    }
+    assert!(!zumra.path("zumra.db").exists());
+}

@@ -1,0 +1,77 @@
+//! Fixture files.
+
+use serde_json::{Value, json};
+
+use super::Zumra;
+
+fn shops(merchants: i64, customers: i64) -> Value {
+    let customer = |id: i64| json!({"id": id, "first_name": "c", "mobile": (500_000_000 + id).to_string(), "groups": [id % 2 + 1]});
+    let merchant = |id: i64| {
+        json!({"id": id, "name": format!("shop {id}"), "groups": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+            "customers": (1..=customers).map(customer).collect::<Vec<_>>()})
+    };
+    json!({"merchants": (1..=merchants).map(merchant).collect::<Vec<_>>()})
+}
+
+#[test]
+fn many_shops_load_and_loading_them_again_changes_nothing() {
+    let zumra = Zumra::new();
+    zumra.write("shops.json", &shops(200, 50).to_string());
+    let loaded = zumra.json("load shops.json");
+    // A shop is one row, its groups two, a customer one and a membership one.
+    let expected = json!({"merchants": 200, "groups": 400, "customers": 10_000,
+        "changes": 200 * (1 + 2 + 50 + 50), "changed_merchants": 200});
+    assert_eq!(loaded, expected);
+    let again = zumra.ok("load shops.json");
+    assert_eq!(
+        again,
+        "Loaded shops.json: 200 merchants, 400 groups, 10000 customers; nothing differed, so nothing was changed.\n"
+    );
+    assert_eq!(zumra.json("merchant list").as_array().map(Vec::len), Some(200));
+}
+
+#[test]
+fn what_differs_is_changed_and_the_rest_stays() {
+    let zumra = Zumra::new();
+    let mut file = shops(2, 3);
+    zumra.write("shops.json", &file.to_string());
+    zumra.ok("load shops.json");
+    file["merchants"][1]["customers"][0]["first_name"] = json!("d");
+    file["merchants"][0]["customers"] = json!([]);
+    let output = zumra.run_with("load -", &file.to_string());
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        output.stdout,
+        "Loaded standard input: 2 merchants, 4 groups, 3 customers; 1 row was added or changed, in 1 merchant.\n"
+    );
+}
+
+#[test]
+fn a_wrong_file_changes_nothing_and_the_place_is_named() {
+    let zumra = Zumra::new();
+    let mut file = shops(2, 3);
+    file["merchants"][1]["customers"][2]["mobile"] = json!("+966");
+    zumra.write("shops.json", &file.to_string());
+    let problem = zumra.fails("load shops.json", 2);
+    assert!(problem.starts_with("shops.json: merchants[1].customers[2].mobile: must have"), "{problem}");
+    zumra.write("shops.json", r#"{"merchants": [{"id": 1, "name": "a", "colour": "red"}]}"#);
+    assert!(zumra.fails("load shops.json", 2).starts_with("shops.json: merchants[0].colour: unknown field"));
+    assert!(zumra.fails("load missing.json", 2).starts_with("cannot read missing.json: "));
+    assert!(!zumra.path("zumra.db").exists());
+}
+
+#[test]
+fn a_shop_that_clashes_with_what_is_there_is_named() {
+    let zumra = Zumra::new();
+    zumra.write("shops.json", &shops(3, 1).to_string());
+    zumra.ok("load shops.json");
+    // Customer 7 has the mobile number of customer 1, who stays.
+    let mut file = shops(3, 1);
+    file["merchants"][1]["customers"][0]["id"] = json!(7);
+    zumra.write("shops.json", &file.to_string());
+    assert_eq!(
+        zumra.fails("load shops.json", 3),
+        "shops.json: 2 of 3 merchants loaded; merchants[1] (id 2) was not: \
+         another customer already has the mobile number of customer 7"
+    );
+}

@@ -1,0 +1,112 @@
+//! The program as an operator meets it: what commands print, how they fail, which exit code they give. Commands that
+//! listen are in `tests/service`.
+
+mod databases;
+mod doctor;
+mod load;
+mod settings;
+mod shops;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// A folder of its own, and the program in it without any setting from outside.
+struct Zumra {
+    folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+struct Output {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Zumra {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// With this environment variable from now on.
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Runs a command line; words are separated by spaces.
+    fn run(&self, line: &str) -> Output {
+        self.run_with(line, "")
+    }
+
+    /// The same with something on standard input.
+    fn run_with(&self, line: &str, input: &str) -> Output {
+        let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_zumra")));
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What a command that succeeds prints.
+    fn ok(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{line}\n{output:?}");
+        output.stdout
+    }
+
+    /// What a command that succeeds prints as JSON.
+    fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
+    }
+
+    /// The one sentence with which a command fails.
+    fn fails(&self, line: &str, code: i32) -> String {
+        let output = self.run(line);
+        assert_eq!(output.code, Some(code), "{line}\n{output:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{line}\n{}", output.stderr);
+        output.stderr.strip_prefix("zumra: ").unwrap().trim_end().to_owned()
+    }
+}
+
+#[test]
+fn help_teaches_the_exit_codes_and_version_is_one_line() {
+    let zumra = Zumra::new();
+    let help = zumra.ok("--help");
+    assert!(help.contains("Exit codes:") && help.contains("zumra dev"), "{help}");
+    assert_eq!(zumra.ok("--version"), format!("zumra {}\n", env!("CARGO_PKG_VERSION")));
+    let short = zumra.ok("serve -h");
+    assert!(short.contains("--listen") && !short.contains("--limits-"), "{short}");
+    assert!(zumra.ok("serve --help").contains("--limits-body-bytes"));
+}
+
+#[test]
+fn unknown_commands_and_flags_are_a_matter_of_usage() {
+    let zumra = Zumra::new();
+    for line in ["", "serv", "serve --listn 127.0.0.1:0", "merchant", "token create --merchant 1", "load"] {
+        assert_eq!(zumra.run(line).code, Some(2), "{line}");
+    }
+}
+
+#[test]
+fn openapi_prints_the_document() {
+    let document: Value = serde_json::from_str(&Zumra::new().ok("openapi")).unwrap();
+    assert!(document["paths"]["/admin/v2/customers/groups/add_customers"]["post"].is_object(), "{document}");
+}

@@ -1,0 +1,129 @@
+//! Where settings come from, and what is said of wrong ones.
+
+use super::Zumra;
+
+/// The line of `zumra config` for a key of the top or of a section.
+fn line(config: &str, key: &str) -> String {
+    config.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap_or(config).to_owned()
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_beats_the_file() {
+    let zumra = Zumra::new();
+    assert_eq!(line(&zumra.ok("config"), "readers"), "readers = 4  # default");
+    zumra.write("zumra.toml", "[limits]\nreaders = 5\n");
+    assert_eq!(line(&zumra.ok("config"), "readers"), "readers = 5  # zumra.toml");
+    let zumra = zumra.variable("ZUMRA_LIMITS_READERS", "6");
+    assert_eq!(line(&zumra.ok("config"), "readers"), "readers = 6  # ZUMRA_LIMITS_READERS");
+    let config = zumra.ok("config --limits-readers 7");
+    assert_eq!(line(&config, "readers"), "readers = 7  # --limits-readers");
+}
+
+#[test]
+fn a_named_file_takes_the_place_of_the_one_in_the_folder() {
+    let zumra = Zumra::new();
+    zumra.write("zumra.toml", "listen = \"127.0.0.1:1\"\n");
+    zumra.write("other.toml", "listen = \"127.0.0.1:2\"\n");
+    assert_eq!(line(&zumra.ok("config"), "listen"), r#"listen = "127.0.0.1:1"  # zumra.toml"#);
+    let by_flag = zumra.ok("config --config other.toml");
+    assert_eq!(line(&by_flag, "listen"), r#"listen = "127.0.0.1:2"  # other.toml"#);
+    assert_eq!(line(&by_flag, "public_url"), r#"public_url = "http://127.0.0.1:2"  # default"#);
+    let zumra = zumra.variable("ZUMRA_CONFIG", "other.toml");
+    assert_eq!(zumra.ok("config"), by_flag);
+    assert!(zumra.fails("config --config missing.toml", 2).starts_with("settings: cannot read missing.toml"));
+}
+
+#[test]
+fn what_config_prints_is_a_settings_file() {
+    let zumra = Zumra::new();
+    let flags = "--listen [::1]:80 --public-url https://example.com --log-level info,zumra_server=debug \
+                 --log-format pretty --tokens-cache-seconds 0 --database sqlite:a.db --admin-listen [::1]:81";
+    let config = zumra.ok(&format!("config {flags}"));
+    zumra.write("zumra.toml", &config);
+    let values = |config: &str| -> Vec<String> {
+        config.lines().map(|line| line.split("  # ").next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(values(&zumra.ok("config")), values(&config));
+}
+
+#[test]
+fn a_password_in_the_database_does_not_show() {
+    let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://zumra:s3cret@db/zumra");
+    let config = zumra.ok("config");
+    assert_eq!(line(&config, "database"), r#"database = "postgres://zumra:***@db/zumra"  # ZUMRA_DATABASE"#);
+    for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
+        let problem = zumra.fails(line, 2);
+        assert!(problem.starts_with("settings: database: postgres://zumra:***@db/zumra is the"), "{problem}");
+    }
+    assert!(!zumra.ok("serve --help").contains("s3cret"));
+}
+
+#[test]
+fn mistakes_in_the_file_name_key_and_line() {
+    let zumra = Zumra::new();
+    for (file, expected) in [
+        ("listen_on = 1\n", "settings: zumra.toml: line 1: listen_on: unknown field"),
+        ("[limits]\nbody_byte = 1\n", "settings: zumra.toml: line 2: limits.body_byte: unknown field"),
+        ("[limits]\nreaders = \"4\"\n", "settings: zumra.toml: line 2: limits.readers: invalid type"),
+        ("[limits]\nreaders = 0\n", "settings: limits.readers: must be from 1 to 256, and zumra.toml says 0"),
+    ] {
+        zumra.write("zumra.toml", file);
+        // Also a command that needs nothing of it but the database: what is wrong should show early.
+        for line in ["serve", "config", "merchant list"] {
+            let problem = zumra.fails(line, 2);
+            assert!(problem.starts_with(expected), "{line}: {problem}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_the_environment_name_the_variable() {
+    for (variable, value, expected) in [
+        (
+            "ZUMRA_LIMITS_BODY_BYTES",
+            "16M",
+            "settings: ZUMRA_LIMITS_BODY_BYTES: \"16M\" does not do: invalid digit",
+        ),
+        (
+            "ZUMRA_LISTEN",
+            "localhost",
+            "settings: ZUMRA_LISTEN: \"localhost\" does not do: must be an IP address",
+        ),
+        (
+            "ZUMRA_LOG_FORMAT",
+            "xml",
+            "settings: ZUMRA_LOG_FORMAT: \"xml\" does not do: must be json or pretty",
+        ),
+        (
+            "ZUMRA_LIMITS_CONNECTIONS",
+            "0",
+            "settings: limits.connections: must be from 1 to 1000000, and ZUMRA_LIMITS_",
+        ),
+    ] {
+        let problem = Zumra::new().variable(variable, value).fails("serve", 2);
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+}
+
+#[test]
+fn values_out_of_bounds_name_the_key() {
+    let zumra = Zumra::new();
+    for (flags, key) in [
+        ("--tokens-cache-seconds 6", "tokens.cache_seconds"),
+        ("--limits-body-bytes 0", "limits.body_bytes"),
+        ("--limits-customers-per-request 0", "limits.customers_per_request"),
+        ("--limits-header-seconds 0", "limits.header_seconds"),
+        ("--limits-body-seconds 9999", "limits.body_seconds"),
+        ("--limits-request-seconds 0", "limits.request_seconds"),
+        ("--limits-writer-queue 0", "limits.writer_queue"),
+    ] {
+        let problem = zumra.fails(&format!("serve {flags}"), 2);
+        let flag = flags.split(' ').next().unwrap_or_default();
+        assert!(problem.starts_with(&format!("settings: {key}: must be from ")), "{problem}");
+        assert!(problem.contains(&format!("and {flag} says ")), "{problem}");
+    }
+    let problem = zumra.fails("serve --log-level info,=,", 2);
+    assert!(problem.starts_with("settings: log.level: "), "{problem}");
+    assert_eq!(zumra.run("serve --public-url https://example.com/").code, Some(2));
+    assert!(!zumra.path("zumra.db").exists());
+}
