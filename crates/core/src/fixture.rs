@@ -12,6 +12,7 @@ use std::str::FromStr;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
+use crate::clock::to_micros;
 use crate::merchant::TIME_ZONE_DEFAULT;
 use crate::text::Name;
 use crate::{
@@ -130,7 +131,7 @@ fn merchant(
         name: Name::parse(&entry.name).map_err(|e| at(field("name"), e))?,
         plan: plan.map_err(|e| at(field("plan"), e))?.unwrap_or_default(),
         time_zone: TimeZone::get(zone).map_err(|e| at(field("time_zone"), e))?,
-        domain: entry.domain,
+        domain: optional(entry.domain.as_deref()).map_err(|e| at(field("domain"), e))?,
     };
     let mut tokens = Vec::with_capacity(entry.tokens.len());
     for (i, entry) in entry.tokens.into_iter().enumerate() {
@@ -157,7 +158,7 @@ fn token(place: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
         text.parse::<Scope>().map_err(|e| at(format!("{place}.scopes[{i}]"), e))
     };
     let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
-    Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at })
+    Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(to_micros) })
 }
 
 fn customers(

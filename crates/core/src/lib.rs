@@ -22,7 +22,7 @@ pub use clock::{Clock, SystemClock};
 pub use customer::{Country, Customer, Email, Gender, Mobile, MobileCode, NewCustomer};
 pub use group::{Group, GroupName, NewGroup};
 pub use id::{CustomerId, GroupId, IdSource, MerchantId, OperationId, TokenId};
-pub use merchant::{Merchant, MerchantName, NewMerchant, Plan};
+pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
 pub use message::{Code, Language};
 pub use operation::{Actor, Operation, OperationKind};
 pub use page::{Page, PageRequest};

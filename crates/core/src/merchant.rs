@@ -53,6 +53,41 @@ impl FromStr for Plan {
     }
 }
 
+/// Where a shop is: the beginning of links into it, with its scheme and without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Domain(String);
+
+/// Text that is no place on the web.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a domain or a URL, such as shop.example or https://shop.example/ar")]
+pub struct DomainError;
+
+impl Domain {
+    /// The text, `https://shop.example`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Domain {
+    type Err = DomainError;
+
+    /// Reads a URL; a domain alone is taken as one of `https`.
+    fn from_str(text: &str) -> Result<Self, DomainError> {
+        let (scheme, place) = match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), place)) => (scheme, place),
+            Some(_) => return Err(DomainError),
+            None => ("https", text),
+        };
+        let place = place.trim_end_matches('/');
+        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"'<>\\?#".contains(c);
+        if place.is_empty() || place.starts_with('/') || place.len() > 255 || !place.chars().all(plain) {
+            return Err(DomainError);
+        }
+        Ok(Self(format!("{scheme}://{place}")))
+    }
+}
+
 /// A shop as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merchant {
@@ -65,7 +100,7 @@ pub struct Merchant {
     /// The zone in which its dates are shown.
     pub time_zone: TimeZone,
     /// Where its shop is, as the links of its customers show it.
-    pub domain: Option<String>,
+    pub domain: Option<Domain>,
     /// When Zumra came to know it.
     pub created_at: Timestamp,
 }
@@ -82,5 +117,20 @@ pub struct NewMerchant {
     /// The zone in which its dates are shown.
     pub time_zone: TimeZone,
     /// Where its shop is.
-    pub domain: Option<String>,
+    pub domain: Option<Domain>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains_get_a_scheme_and_lose_their_last_slash() {
+        let read = |text: &str| text.parse::<Domain>().map(|domain| domain.as_str().to_owned());
+        assert_eq!(read("shop.example").as_deref(), Ok("https://shop.example"));
+        assert_eq!(read("http://shop.example/ar/").as_deref(), Ok("http://shop.example/ar"));
+        for bad in ["", "https://", "ftp://shop.example", "two words", "https:///x", "a\"b"] {
+            assert_eq!(read(bad), Err(DomainError), "{bad}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub enum LogFormat {
 /// Writes logs to standard error from now on. `filter` is a level, `info`, or a list, `info,zumra_server=debug`; the
 /// error says what is wrong with it.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let filter = read_filter(filter)?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
@@ -43,6 +43,18 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
         LogFormat::Plain => logs.with_target(false).with_ansi(false).try_init(),
     };
     started.map_err(|error| error.to_string())
+}
+
+/// Whether `filter` is one that [`init`] takes; the error says what is wrong with it.
+pub fn check_filter(filter: &str) -> Result<(), String> {
+    read_filter(filter).map(drop)
+}
+
+fn read_filter(filter: &str) -> Result<EnvFilter, String> {
+    if filter.trim().is_empty() {
+        return Err("must not be empty; info is what services use".to_owned());
+    }
+    EnvFilter::try_new(filter).map_err(|error| error.to_string())
 }
 
 /// The header that names a request.

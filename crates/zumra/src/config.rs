@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use zumra_server::{AppOptions, Limits};
+use zumra_server::{AppOptions, Limits, telemetry};
 use zumra_storage::sqlite::SqliteOptions;
 
 use crate::database::Database;
@@ -144,7 +144,7 @@ struct LimitOptions {
     /// Reads of the database at once [default: 4]
     #[arg(id = "limits.readers", long = "limits-readers", env = "ZUMRA_LIMITS_READERS")]
     #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
-    readers: Option<usize>,
+    readers: Option<u32>,
 }
 
 /// The settings in effect.
@@ -160,7 +160,7 @@ pub(crate) struct Settings {
     pub(crate) token_life: Duration,
     pub(crate) limits: Limits,
     pub(crate) writer_queue: usize,
-    pub(crate) readers: usize,
+    pub(crate) readers: u32,
     /// All of them, each with where it comes from, in the order in which a file would have them.
     pub(crate) effective: Vec<Effective>,
     /// The file that was read, if one was.
@@ -201,9 +201,8 @@ pub(crate) fn settings(
     let admin = chooser.optional("admin.listen", options.admin.listen, file.admin.listen, None);
     let log_style = chooser.text("log.format", options.log.format, file.log.format, log_style);
     let log_level = chooser.text("log.level", options.log.level, file.log.level, LEVEL_DEFAULT.to_owned());
-    if log_level.trim().is_empty() {
-        return Err(Failure::usage("settings: log.level: must not be empty; info is what services use"));
-    }
+    telemetry::check_filter(&log_level)
+        .map_err(|problem| Failure::usage(format!("settings: log.level: {problem}")))?;
     let seconds = chooser.number(
         "tokens.cache_seconds",
         options.tokens.cache_seconds,
@@ -237,7 +236,7 @@ fn limits(
     chooser: &mut Chooser<'_>,
     flags: &LimitOptions,
     file: &LimitOptions,
-) -> Result<(Limits, usize, usize), Failure> {
+) -> Result<(Limits, usize, u32), Failure> {
     const MILLION: usize = 1_000_000;
     let default = Limits::default();
     let of_engine = SqliteOptions::new(DATABASE_DEFAULT);

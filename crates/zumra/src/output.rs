@@ -54,6 +54,11 @@ pub(crate) fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// A time as JSON shows it: to the microsecond, which is how exactly databases keep it.
+pub(crate) fn exact(time: Timestamp) -> String {
+    format!("{time:.6}")
+}
+
 /// A number with its noun: `1 customer`, `12 customers`.
 pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     match number.try_into().unwrap_or(u64::MAX) {
@@ -65,6 +70,12 @@ pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_cut_not_rounded() {
+        let time = "2026-11-23T07:45:00.630415937Z".parse().unwrap();
+        assert_eq!(exact(time), "2026-11-23T07:45:00.630415Z");
+    }
 
     #[test]
     fn columns_line_up_and_lines_do_not_trail() {

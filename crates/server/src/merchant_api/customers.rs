@@ -71,7 +71,8 @@ impl CustomerView {
         let last_name = details.last_name.as_ref().map_or("", |name| name.as_str());
         let country = details.mobile_code.as_ref().and_then(MobileCode::country);
         // A shop that names no domain has links that are links, and lead nowhere on purpose.
-        let domain = merchant.domain.clone().unwrap_or_else(|| format!("https://{}.example", merchant.id));
+        let domain = merchant.domain.as_ref().map(|domain| domain.as_str().to_owned());
+        let domain = domain.unwrap_or_else(|| format!("https://{}.example", merchant.id));
         Self {
             id: details.id,
             full_name: format!("{} {last_name}", details.first_name).trim_end().to_owned(),

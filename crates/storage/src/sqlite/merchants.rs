@@ -4,7 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use rusqlite::{Connection, Row};
 use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
-use zumra_core::{Merchant, MerchantId, NewMerchant, Operation, OperationKind};
+use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind};
 
 use super::{corrupt, operations};
 use crate::{Conflict, Result};
@@ -41,7 +41,8 @@ pub(super) fn put(tx: &Connection, new: &NewMerchant, now: Timestamp) -> Result<
     )?;
     let zone = new.time_zone.iana_name().unwrap_or(TIME_ZONE_DEFAULT);
     let (name, plan) = (new.name.as_str(), new.plan.as_str());
-    Ok(statement.execute((new.id.get(), name, plan, zone, &new.domain, now.as_microsecond()))?)
+    let domain = new.domain.as_ref().map(Domain::as_str);
+    Ok(statement.execute((new.id.get(), name, plan, zone, domain, now.as_microsecond()))?)
 }
 
 pub(super) fn exists(tx: &Connection, merchant: MerchantId) -> Result<bool> {
@@ -66,12 +67,13 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Merchant> {
     let text = |i| row.get::<_, String>(first + i);
     let wrong = |column, problem: &dyn std::fmt::Display| corrupt("merchants", column, problem);
     let id: i64 = row.get(first)?;
+    let domain: Option<String> = row.get(first + 4)?;
     Ok(Merchant {
         id: MerchantId::new(id).ok_or_else(|| wrong("merchant_id", &id))?,
         name: Name::parse(&text(1)?).map_err(|e| wrong("name", &e))?,
         plan: text(2)?.parse().map_err(|e| wrong("plan", &e))?,
         time_zone: TimeZone::get(&text(3)?).map_err(|e| wrong("time_zone", &e))?,
-        domain: row.get(first + 4)?,
+        domain: domain.as_deref().map(str::parse).transpose().map_err(|e| wrong("domain", &e))?,
         created_at: Timestamp::from_microsecond(row.get(first + 5)?).map_err(|e| wrong("created_at", &e))?,
     })
 }

@@ -14,7 +14,7 @@ mod readers;
 mod tokens;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
@@ -38,7 +38,7 @@ pub struct SqliteOptions {
     /// Writes that may wait at once; the next one is refused with [`StorageError::Busy`].
     pub queue: usize,
     /// Reads that may run at once; the next one waits.
-    pub readers: usize,
+    pub readers: u32,
 }
 
 impl SqliteOptions {
@@ -50,8 +50,9 @@ impl SqliteOptions {
 
 /// A database file, opened.
 pub struct SqliteStorage {
-    writer: Writer,
     readers: Readers,
+    /// After the readers also when dropped, for the reason that `close` gives.
+    writer: Writer,
     metrics: Metrics,
 }
 
@@ -62,7 +63,12 @@ impl SqliteStorage {
         let connection = open::for_writing(&options.path, now)?;
         let writer = Writer::start(connection, options.queue, metrics.clone())?;
         let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
-        Ok(Self { writer, readers, metrics })
+        Ok(Self { readers, writer, metrics })
+    }
+
+    /// Looks a database over without changing it, not even its schema. Blocks.
+    pub fn inspect(path: &Path) -> Result<Inspection> {
+        operations::inspect(&open::for_reading(path)?)
     }
 }
 
@@ -152,8 +158,9 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) {
+        // The writer last: the last connection tidies up, and only one that may write can.
+        self.readers.close().await;
         self.writer.close().await;
-        self.readers.close();
     }
 }
 
@@ -178,7 +185,7 @@ impl From<rusqlite::Error> for StorageError {
                 | ErrorCode::SystemIoFailure
                 | ErrorCode::OutOfMemory,
             ) => Self::Unavailable(error.to_string()),
-            Some(ErrorCode::NotADatabase) => Self::Foreign("the file is not a database".to_owned()),
+            Some(ErrorCode::NotADatabase) => Self::Foreign("it is not a database".to_owned()),
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
             _ => Self::Internal(error.to_string()),
         }

@@ -1,10 +1,10 @@
 //! Opening a database file: what every connection is told, and the schema.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::{Result, StorageError, migrate};
 
@@ -12,14 +12,16 @@ use crate::{Result, StorageError, migrate};
 const APPLICATION_ID: i64 = 0x5a75_6d72;
 /// How long a connection waits for another process, such as the command line beside a running service.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it waits between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements a connection keeps prepared; above the number that there are.
 const STATEMENTS: usize = 64;
 
 /// The connection that writes. Makes the file if it is not there and runs outstanding migrations.
 pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-    refuse_foreign(&connection, path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    refuse_foreign(&connection)?;
+    switch_to_wal(&connection)?;
     // What was acknowledged survives a power cut: every commit waits for the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -30,7 +32,8 @@ pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
 /// A connection that reads, of a file that is there.
 pub(super) fn for_reading(path: &Path) -> Result<Connection> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    refuse_foreign(&connection, path)?;
+    refuse_foreign(&connection)?;
+    outstanding(&connection)?; // fails on the database of a newer version
     Ok(connection)
 }
 
@@ -43,11 +46,28 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
-fn refuse_foreign(connection: &Connection, path: &Path) -> Result<()> {
-    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+/// SQLite does not wait when several processes switch a fresh file at once, so we do.
+fn switch_to_wal(connection: &Connection) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            switched => return Ok(switched?),
+        }
+    }
+}
+
+fn refuse_foreign(connection: &Connection) -> Result<()> {
+    // The tables first: they come in one transaction with the id, and another process may be at it.
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != APPLICATION_ID && tables > 0 {
-        return Err(StorageError::Foreign(format!("{} is a database of another program", path.display())));
+        return Err(StorageError::Foreign("it is a database of another program".to_owned()));
     }
     Ok(())
 }

@@ -36,13 +36,15 @@ pub(super) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    limit: u32,
     metrics: Metrics,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, limit: usize, metrics: Metrics) -> Self {
-        metrics.readers.set(u32::try_from(limit).map_or(f64::MAX, f64::from));
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(limit)), metrics }
+    pub(super) fn new(path: PathBuf, limit: u32, metrics: Metrics) -> Self {
+        metrics.readers.set(f64::from(limit));
+        let permits = Arc::new(Semaphore::new(limit as usize));
+        Self { path, idle: Arc::default(), permits, limit, metrics }
     }
 
     /// Runs `work` on a thread where it may block. All its statements see the database at one moment.
@@ -61,8 +63,10 @@ impl Readers {
         reading.await.unwrap_or_else(|_| Err(StorageError::Internal("a read panicked".to_owned())))
     }
 
-    /// Lets go of the connections; reads that come later are refused.
-    pub(super) fn close(&self) {
+    /// Waits for the reads that run, and lets go of the connections; reads that come later are refused.
+    pub(super) async fn close(&self) {
+        // It fails if it was closed before: then there is nothing left to wait for.
+        let _ = self.permits.acquire_many(self.limit).await;
         self.permits.close();
         self.lock().clear();
     }

@@ -52,11 +52,15 @@ impl Writer {
 
     /// Takes nothing more, and waits until all that was taken is answered.
     pub(super) async fn close(&self) {
-        drop(self.queue.lock().map(|mut queue| queue.take()));
-        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
-        if let Some(thread) = thread {
+        if let Some(thread) = self.stop() {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+
+    /// Shuts the queue. The thread, unless somebody has it already.
+    fn stop(&self) -> Option<JoinHandle<()>> {
+        drop(self.queue.lock().map(|mut queue| queue.take()));
+        self.thread.lock().ok().and_then(|mut thread| thread.take())
     }
 
     fn enqueue(&self, job: Box<dyn Job>) -> Result<()> {
@@ -70,6 +74,14 @@ impl Writer {
                 TrySendError::Disconnected(_) => closed(),
             }
         })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(thread) = self.stop() {
+            let _ = thread.join(); // a thread that panicked has nothing left to finish
+        }
     }
 }
 

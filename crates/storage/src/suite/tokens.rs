@@ -23,7 +23,7 @@ fn merchant(id: i64) -> NewMerchant {
         name: Name::parse("متجر").expect("a name"),
         plan: Plan::Special,
         time_zone: jiff::tz::TimeZone::get("Asia/Dubai").expect("a zone"),
-        domain: Some("https://shop.example".to_owned()),
+        domain: Some("https://shop.example".parse().expect("a domain")),
     }
 }
 

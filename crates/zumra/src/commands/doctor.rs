@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zumra_core::{Clock, SystemClock};
 use zumra_storage::Inspection;
+use zumra_storage::sqlite::SqliteStorage;
 
 use crate::config::{self, DatabaseOption, Given, LogStyle, Options, Settings};
-use crate::database::{IfMissing, with_session};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, minute, say, say_json};
 
@@ -106,7 +106,7 @@ fn examine(settings: &Settings) -> Vec<Check> {
         Some(file) => format!("{} and what was given beside it are sound", file.display()),
         None => "sound; no settings file was read".to_owned(),
     };
-    let (database, inspection) = database(settings, path);
+    let (database, inspection) = database(path);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let newest = inspection.and_then(|inspection| inspection.newest_operation);
     vec![
@@ -118,7 +118,7 @@ fn examine(settings: &Settings) -> Vec<Check> {
     ]
 }
 
-fn database(settings: &Settings, path: &Path) -> (Check, Option<Inspection>) {
+fn database(path: &Path) -> (Check, Option<Inspection>) {
     const NAME: &str = "database";
     // Opening would turn nothing, and an empty file, into a database: whoever asks only wants to know.
     match std::fs::metadata(path) {
@@ -132,14 +132,12 @@ fn database(settings: &Settings, path: &Path) -> (Check, Option<Inspection>) {
             return (Check::attention(NAME, format!("{}: {error}", path.display()), advice), None);
         }
     }
-    let inspected = with_session(&settings.database, IfMissing::Refuse, async |session| {
-        Ok(session.storage.inspect().await?)
-    });
-    let inspection = match inspected {
+    let inspection = match SqliteStorage::inspect(path) {
         Ok(inspection) => inspection,
         Err(error) => {
+            let finding = format!("{}: {error}", path.display());
             let advice = "use the program that wrote it, name another with --database, or restore a backup";
-            return (Check::attention(NAME, format!("{error:#}"), advice), None);
+            return (Check::attention(NAME, finding, advice), None);
         }
     };
     if !inspection.problems.is_empty() {

@@ -5,11 +5,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::{Name, NameError};
-use zumra_core::{Merchant, MerchantId, MerchantName, NewMerchant, Plan};
+use zumra_core::{Domain, Merchant, MerchantId, MerchantName, NewMerchant, Plan};
 
 use crate::config::{self, DatabaseOption, Given};
 use crate::database::{IfMissing, Session, with_session};
-use crate::output::{minute, say, say_json, say_line, table};
+use crate::output::{exact, minute, say, say_json, say_line, table};
 
 /// Create and list merchants, the shops whose data is kept
 #[derive(clap::Args)]
@@ -45,7 +45,7 @@ struct Create {
     time_zone: TimeZone,
     /// Where the shop is, for links to its customers
     #[arg(long)]
-    domain: Option<String>,
+    domain: Option<Domain>,
     #[command(flatten)]
     database: DatabaseOption,
     /// Print the merchant as JSON
@@ -137,7 +137,7 @@ fn as_json(merchant: &Merchant) -> Value {
         "name": merchant.name.as_str(),
         "plan": merchant.plan.as_str(),
         "time_zone": merchant.time_zone.iana_name(),
-        "domain": merchant.domain,
-        "created_at": merchant.created_at,
+        "domain": merchant.domain.as_ref().map(Domain::as_str),
+        "created_at": exact(merchant.created_at),
     })
 }

@@ -11,7 +11,7 @@ use zumra_storage::StorageError;
 use crate::config::{self, DatabaseOption, Given};
 use crate::database::{IfMissing, no_merchant, with_session};
 use crate::failure::{Exit, Failure};
-use crate::output::{minute, say, say_json, say_line, table};
+use crate::output::{exact, minute, say, say_json, say_line, table};
 
 /// Create, list and revoke tokens, the secrets with which programs call the API
 #[derive(clap::Args)]
@@ -213,9 +213,9 @@ fn as_json(token: &Token) -> Value {
         "merchant": token.merchant,
         "state": state(token),
         "scopes": token.scopes.iter().map(Scope::as_str).collect::<Vec<_>>(),
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "revoked_at": token.revoked_at,
+        "created_at": exact(token.created_at),
+        "expires_at": token.expires_at.map(exact),
+        "revoked_at": token.revoked_at.map(exact),
     })
 }
 

@@ -56,12 +56,9 @@ mod tests {
             ),
             (
                 "[limits]\nreaders = \"4\"\n",
-                "line 2: limits.readers: invalid type: string \"4\", expected usize",
+                "line 2: limits.readers: invalid type: string \"4\", expected u32",
             ),
-            (
-                "[limits]\nreaders = -4\n",
-                "line 2: limits.readers: invalid value: integer `-4`, expected usize",
-            ),
+            ("[limits]\nreaders = -4\n", "line 2: limits.readers: invalid value: integer `-4`, expected u32"),
             ("listen = \"here\"\n", "line 1: listen: must be an IP address and a port"),
             ("[log]\nformat = \"xml\"\n", "line 2: log.format: must be json or pretty"),
             ("\nlisten\n", "line 2: "),

@@ -29,7 +29,7 @@ fn another_programs_files_are_refused_and_left_alone() {
     drop(connection);
     zumra.write("letter.txt", &"This is a letter and no database. ".repeat(100));
     for (name, expected) in
-        [("other.db", "is a database of another program"), ("letter.txt", "the file is not a database")]
+        [("other.db", "it is a database of another program"), ("letter.txt", "it is not a database")]
     {
         let before = std::fs::read(zumra.path(name)).unwrap();
         for line in COMMANDS {

@@ -1,6 +1,8 @@
 //! The program as an operator meets it: what commands print, how they fail, which exit code they give. Commands that
 //! listen are in `tests/service`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod databases;
 mod doctor;
 mod load;

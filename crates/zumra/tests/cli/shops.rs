@@ -21,7 +21,7 @@ fn a_merchant_is_created_once_and_listed() {
     assert_eq!(shop["id"], 5);
     assert_eq!(
         (&shop["plan"], &shop["time_zone"], &shop["domain"]),
-        (&json!("pro"), &json!("Asia/Riyadh"), &json!("shop.example"))
+        (&json!("pro"), &json!("Asia/Riyadh"), &json!("https://shop.example"))
     );
     let table = zumra.ok("merchant list");
     assert!(

@@ -8,6 +8,8 @@ use super::command;
 /// A `zumra dev` on a free port. Killed when it is dropped.
 struct Dev {
     child: Child,
+    /// Where its throwaway database lies, because a killed process throws nothing away.
+    _folder: tempfile::TempDir,
     banner: String,
 }
 
@@ -20,7 +22,8 @@ impl Dev {
             .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command.env("TMPDIR", folder.path()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
         while !banner.contains("curl ") {
@@ -28,7 +31,7 @@ impl Dev {
             banner.push('\n');
         }
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, banner }
+        Self { child, _folder: folder, banner }
     }
 
     /// Pastes the curl line into a shell.
