@@ -8,6 +8,7 @@ use zumra_core::{Actor, Clock, Entropy, IdSource, Operation, TokenId};
 use zumra_storage::Storage;
 
 use crate::auth::TokenCache;
+use crate::body::BodyRoom;
 use crate::telemetry::Telemetry;
 
 /// How much of everything one service takes. Each has a key of the same name under `limits` in the settings.
@@ -15,6 +16,8 @@ use crate::telemetry::Telemetry;
 pub struct Limits {
     /// Bytes of a request's body; more is answered with 413.
     pub body_bytes: usize,
+    /// Bytes of all bodies that are in memory at once; a request that finds no room is answered with 503.
+    pub bodies_bytes: usize,
     /// Ids in one request to add customers; more is answered with 422.
     pub customers_per_request: usize,
     /// Time a client may take to send a request's headers; then the connection is closed.
@@ -31,6 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 16 << 20,
+            bodies_bytes: 256 << 20,
             customers_per_request: 10_000,
             header_time: Duration::from_secs(10),
             body_time: Duration::from_secs(20),
@@ -63,6 +67,7 @@ pub struct Shared {
     pub(crate) ids: IdSource,
     pub(crate) tokens: TokenCache,
     pub(crate) telemetry: Telemetry,
+    pub(crate) bodies: BodyRoom,
     pub(crate) options: AppOptions,
 }
 
@@ -79,6 +84,7 @@ impl App {
         Self(Arc::new(Shared {
             ids: IdSource::new(u16::from_le_bytes(seed)),
             tokens: TokenCache::new(options.token_life),
+            bodies: BodyRoom::new(options.limits.bodies_bytes),
             telemetry: Telemetry::new(entropy, storage.as_ref()),
             storage,
             clock,

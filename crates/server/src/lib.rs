@@ -5,6 +5,7 @@
 
 pub mod app;
 mod auth;
+mod body;
 mod envelope;
 mod merchant_api;
 pub mod openapi;

@@ -1,15 +1,11 @@
-//! What handlers read of a request: its language, its body, the id in its path.
+//! What handlers read of a request's head: its language, what it accepts, the id in its path.
 
 use std::str::FromStr;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
-use http_body_util::BodyExt;
+use axum::http::{HeaderMap, header};
 use zumra_core::Language;
-use zumra_validation::{Method, RawRequest};
 
 use crate::App;
 use crate::envelope::Problem;
@@ -78,86 +74,10 @@ impl<T: FromStr> FromRequestParts<App> for PathId<T> {
     }
 }
 
-/// A request with its whole body, as validation reads it.
-pub(crate) struct Submitted {
-    method: Method,
-    uri: Uri,
-    content_type: Option<HeaderValue>,
-    /// The body.
-    pub(crate) body: Bytes,
-    /// The language for sentences about its fields.
-    pub(crate) language: Language,
-}
-
-impl Submitted {
-    /// The value of `Content-Type`.
-    pub(crate) fn content_type(&self) -> Option<&[u8]> {
-        self.content_type.as_ref().map(HeaderValue::as_bytes)
-    }
-
-    /// The parts that validation reads.
-    pub(crate) fn raw(&self) -> RawRequest<'_> {
-        RawRequest {
-            method: self.method,
-            content_type: self.content_type(),
-            query: self.uri.query(),
-            body: &self.body,
-        }
-    }
-}
-
-impl FromRequest<App> for Submitted {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let limits = &app.options.limits;
-        let body = read_body(body, &parts.headers, limits.body_bytes, limits.body_time).await?;
-        Ok(Self {
-            method: if parts.method == axum::http::Method::PUT { Method::Put } else { Method::Post },
-            uri: parts.uri,
-            content_type: parts.headers.get(header::CONTENT_TYPE).cloned(),
-            body,
-            language: language(&parts.headers),
-        })
-    }
-}
-
-async fn read_body(
-    mut body: Body,
-    headers: &HeaderMap,
-    limit: usize,
-    time: Duration,
-) -> Result<Bytes, Problem> {
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let waits_for_go_ahead = headers.contains_key(header::EXPECT);
-    if declared.is_some_and(|bytes| bytes > limit) && waits_for_go_ahead {
-        return Err(Problem::TooLarge);
-    }
-    let reading = async {
-        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(limit));
-        let mut dropped = 0;
-        while let Some(frame) = body.frame().await {
-            // A client that goes away in the middle of its body reads no answer, whatever it is.
-            let Ok(data) = frame.map_err(|_| Problem::BodyTimeout)?.into_data() else { continue };
-            if dropped > 0 || bytes.len() + data.len() > limit {
-                // Read on for a while, so that a client which only listens after it has sent gets its answer.
-                dropped += data.len();
-                if dropped > limit {
-                    break;
-                }
-            } else {
-                bytes.extend_from_slice(&data);
-            }
-        }
-        if dropped > 0 { Err(Problem::TooLarge) } else { Ok(Bytes::from(bytes)) }
-    };
-    tokio::time::timeout(time, reading).await.unwrap_or(Err(Problem::BodyTimeout))
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn with(name: header::HeaderName, value: &'static str) -> HeaderMap {

@@ -112,6 +112,10 @@ struct LimitOptions {
     #[arg(id = "limits.body_bytes", long = "limits-body-bytes", env = "ZUMRA_LIMITS_BODY_BYTES")]
     #[arg(value_name = "BYTES", hide_env_values = true, hide_short_help = true)]
     body_bytes: Option<usize>,
+    /// Bytes of all bodies in memory at once, at least one body [default: 268435456]
+    #[arg(id = "limits.bodies_bytes", long = "limits-bodies-bytes", env = "ZUMRA_LIMITS_BODIES_BYTES")]
+    #[arg(value_name = "BYTES", hide_env_values = true, hide_short_help = true)]
+    bodies_bytes: Option<usize>,
     /// Customers in one request to add them to a group [default: 10000]
     #[arg(id = "limits.customers_per_request", long = "limits-customers-per-request")]
     #[arg(env = "ZUMRA_LIMITS_CUSTOMERS_PER_REQUEST", value_name = "COUNT")]
@@ -247,12 +251,17 @@ fn limits(
     }
     let limits = Limits {
         body_bytes: number!(body_bytes, default.body_bytes, 1024..=1 << 30),
+        bodies_bytes: number!(bodies_bytes, default.bodies_bytes, 1024..=1 << 40),
         customers_per_request: number!(customers_per_request, default.customers_per_request, 1..=MILLION),
         header_time: Duration::from_secs(number!(header_seconds, default.header_time.as_secs(), 1..=3600)),
         body_time: Duration::from_secs(number!(body_seconds, default.body_time.as_secs(), 1..=3600)),
         request_time: Duration::from_secs(number!(request_seconds, default.request_time.as_secs(), 1..=3600)),
         connections: number!(connections, default.connections, 1..=MILLION),
     };
+    if limits.bodies_bytes <= limits.body_bytes {
+        let problem = format!("must be more than limits.body_bytes, which is {}", limits.body_bytes);
+        return Err(Failure::usage(format!("settings: limits.bodies_bytes: {problem}")));
+    }
     let writer_queue = number!(writer_queue, of_engine.queue, 1..=MILLION);
     let readers = number!(readers, of_engine.readers, 1..=256);
     Ok((limits, writer_queue, readers))

@@ -11,8 +11,8 @@ use zumra_validation::{AddCustomers, Column, Facts, FieldErrors, Input, RuleSet,
 
 use crate::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
+use crate::body::Submitted;
 use crate::envelope::{Listing, OPERATION, Problem, Success};
-use crate::request::Submitted;
 
 /// The sentence of a success, in every language. Its grammar is part of the contract.
 const ADDED: &str = "The customers has been added to group successfully";
@@ -83,7 +83,7 @@ pub(crate) async fn add_customers(
             Ok(response)
         }
         AddMembers::Unchanged => Ok(Success::ok([ADDED]).into_response()),
-        AddMembers::Unknown(unknown) => Err(explain(&submitted, limit, &Unknown(unknown))),
+        AddMembers::Unknown(unknown) => Err(explain(&app, &submitted, limit, &Unknown(unknown)).await),
     }
 }
 
@@ -94,7 +94,7 @@ async fn read_slowly(
     submitted: &Submitted,
     limit: usize,
 ) -> Result<AddCustomers, Problem> {
-    let input = Input::read(&submitted.raw());
+    let input = submitted.input(app).await?;
     let rules = AddCustomers::rules(limit);
     let asked = rules.lookups(&input);
     let ids = Ids {
@@ -108,8 +108,11 @@ async fn read_slowly(
 }
 
 /// What is wrong with a request that named unknown ids: the same sentences in the same order as by the slow path.
-fn explain(submitted: &Submitted, limit: usize, facts: &Unknown) -> Problem {
-    let input = Input::read(&submitted.raw());
+async fn explain(app: &App, submitted: &Submitted, limit: usize, facts: &Unknown) -> Problem {
+    let input = match submitted.input(app).await {
+        Ok(input) => input,
+        Err(problem) => return problem,
+    };
     match check(&AddCustomers::rules(limit), &input, facts, submitted) {
         Err(problem) => problem,
         Ok(()) => Problem::Internal("the storage refused ids that the request does not name".to_owned()),

@@ -44,6 +44,28 @@ fn a_client_that_sends_too_much_reads_its_413() {
 }
 
 #[test]
+fn a_body_that_finds_no_room_gets_503() {
+    let installation = Installation::new(1);
+    let server = installation.serve(&["--limits-body-bytes", "1000000", "--limits-bodies-bytes", "1100000"]);
+    let head = |bytes: usize| {
+        let headers = "Host: x\r\nExpect: 100-continue\r\nContent-Type: application/json";
+        format!(
+            "POST {ADD} HTTP/1.1\r\n{headers}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {bytes}\r\n\r\n"
+        )
+    };
+    let mut first = TcpStream::connect(server.address()).unwrap();
+    first.write_all(head(900_000).as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100", "the first has its room");
+    let mut second = TcpStream::connect(server.address()).unwrap();
+    second.write_all(head(900_000).as_bytes()).unwrap();
+    second.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 503");
+    assert_eq!(server.post(ADD, TOKEN, &add_body([1])).unwrap().0, 200, "a small one finds room");
+}
+
+#[test]
 fn connections_over_the_limit_wait_for_a_seat() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--limits-connections", "1"]);
