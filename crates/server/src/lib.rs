@@ -7,13 +7,14 @@ pub mod app;
 mod auth;
 mod body;
 mod envelope;
+mod explorer;
 mod merchant_api;
-pub mod openapi;
+mod openapi;
 mod request;
 mod router;
 pub mod serve;
 pub mod telemetry;
 
 pub use app::{App, AppOptions, Limits};
-pub use router::router;
+pub use router::{openapi_document, router};
 pub use serve::{Listeners, serve};

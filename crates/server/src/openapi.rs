@@ -1,35 +1,26 @@
-//! The OpenAPI document, and the page that explores it.
+//! The OpenAPI document: its frame, and what many routes say alike.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 
-use axum::Router;
-use axum::extract::Path;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use serde_json::json;
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::Config;
 use zumra_core::Scope;
 
-use crate::App;
 use crate::envelope::{InvalidFields, NotFound, Refusal};
-use crate::router::{BASE, merchant_api};
 
-/// The document, pretty-printed JSON with a newline at the end.
-pub fn document() -> &'static str {
-    static DOCUMENT: OnceLock<String> = OnceLock::new();
-    DOCUMENT.get_or_init(|| {
-        let (_, document) =
-            OpenApiRouter::with_openapi(Zumra::openapi()).nest(BASE, merchant_api()).split_for_parts();
-        let json = document.to_pretty_json().expect("the document has string keys and no failing parts");
-        format!("{json}\n")
-    })
+/// The document of these routes, which stand below `base`: pretty-printed JSON with a newline at the end.
+pub(crate) fn document<S>(base: &str, routes: OpenApiRouter<S>) -> String
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let whole = OpenApiRouter::with_openapi(Zumra::openapi()).nest(base, routes);
+    let json =
+        whole.into_openapi().to_pretty_json().expect("the document has string keys and no failing parts");
+    json + "\n"
 }
 
 #[derive(OpenApi)]
@@ -84,7 +75,7 @@ fn secure(operation: &mut Operation, scope: Scope) {
 /// The parameters of every list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "read by the OpenAPI document; `PageRequest` reads requests")]
+#[expect(dead_code, reason = "read by the OpenAPI document; `ListRequest` reads requests")]
 pub(crate) struct PageParameters {
     /// Number of the page, from 1.
     #[param(minimum = 1, default = 1)]
@@ -136,25 +127,3 @@ pub(crate) struct InvalidFieldsResponse(InvalidFields<FieldMessages>);
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
 pub(crate) struct NotFoundResponse(NotFound<'static>);
-
-/// The document at `/openapi.json`, the page that explores it at `/docs`. All of it is in the binary.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/openapi.json", get(async || ([(header::CONTENT_TYPE, "application/json")], document())))
-        .route("/docs", get(async || Redirect::permanent("/docs/")))
-        .route("/docs/", get(async || explorer("")))
-        .route("/docs/{file}", get(async |Path(file): Path<String>| explorer(&file)))
-}
-
-fn explorer(file: &str) -> Response {
-    static CONFIG: OnceLock<Arc<Config<'static>>> = OnceLock::new();
-    // No validator: it would send the address of the document to a service elsewhere.
-    let config = CONFIG.get_or_init(|| {
-        Arc::new(Config::from("/openapi.json").validator_url("none").persist_authorization(true))
-    });
-    match utoipa_swagger_ui::serve(file, Arc::clone(config)) {
-        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response(),
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(error) => crate::envelope::Problem::Internal(error.to_string()).into_response(),
-    }
-}

@@ -1,14 +1,16 @@
-//! What handlers read of a request's head: its language, what it accepts, the id in its path.
+//! What handlers read of a request's head: its language, what it accepts, the id in its path, the page of a list.
 
+use std::convert::Infallible;
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use zumra_core::Language;
+use zumra_core::{Language, Page, PageRequest};
+use zumra_validation::Input;
 
 use crate::App;
-use crate::envelope::Problem;
+use crate::envelope::{Listing, Problem};
 
 /// The languages that `Accept-Language` asks for, best first, as far as we speak them.
 fn languages(headers: &HeaderMap) -> impl Iterator<Item = Language> {
@@ -56,6 +58,43 @@ fn admits_json(item: &str) -> bool {
     let json = matches!(range.as_str(), "*/*" | "*" | "application/*" | "application/json")
         || range.ends_with("+json");
     json && !refused
+}
+
+/// What a list is asked: a page of it, and whatever else stands in the query.
+pub(crate) struct ListRequest {
+    /// The page.
+    pub(crate) page: PageRequest,
+    /// The query's fields, the page among them.
+    pub(crate) query: Input,
+    /// The address of the list, without its query.
+    url: String,
+    raw_query: Option<String>,
+}
+
+impl ListRequest {
+    /// The answer: this page of the list.
+    pub(crate) fn answer<T, V>(self, found: Page<T>, view: impl FnMut(T) -> V) -> Listing<V> {
+        let views = found.items.into_iter().map(view).collect();
+        Listing::new(
+            Page { items: views, total: found.total },
+            self.page,
+            &self.url,
+            self.raw_query.as_deref(),
+        )
+    }
+}
+
+impl FromRequestParts<App> for ListRequest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        // The address as it came: nested routes see a part of it only.
+        let OriginalUri(uri) = OriginalUri::from_request_parts(parts, app).await?;
+        let query = Input::from_query(uri.query().unwrap_or_default());
+        let page = PageRequest::from_query(query.text("page").as_deref(), query.text("per_page").as_deref());
+        let url = format!("{}{}", app.options.public_url, uri.path());
+        Ok(Self { page, query, url, raw_query: uri.query().map(str::to_owned) })
+    }
 }
 
 /// The id in the path. What is no id is no row either: 404.

@@ -1,9 +1,10 @@
 //! Every route, and what surrounds them all.
 //!
 //! A new endpoint is a line in [`merchant_api`] here, a handler in `merchant_api/`, and methods of the storage.
-//! `ROUTES` in this file's test is the whole surface on one screen, and fails when it is not.
+//! `ROUTES` in `tests/it/openapi.rs` is the whole surface on one screen, and fails when it is not.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,18 +18,17 @@ use tower::util::MapRequestLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::App;
 use crate::auth::{CustomersRead, CustomersWrite, NeededScope};
 use crate::envelope::Problem;
 use crate::merchant_api::{customers, groups};
-use crate::openapi;
 use crate::request::{accepts_json, language_of_not_found};
+use crate::{App, explorer, openapi};
 
 /// Where the API lives, as at Salla.
-pub(crate) const BASE: &str = "/admin/v2";
+const BASE: &str = "/admin/v2";
 
 /// The routes of the API, each with the scope that it needs.
-pub(crate) fn merchant_api() -> OpenApiRouter<App> {
+fn merchant_api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(needs::<CustomersWrite>(routes!(groups::add_customers)))
         .routes(needs::<CustomersRead>(routes!(groups::list)))
@@ -42,6 +42,12 @@ fn needs<S: NeededScope>(mut routes: UtoipaMethodRouter<App>) -> UtoipaMethodRou
     routes
 }
 
+/// The OpenAPI document of the API: pretty-printed JSON with a newline at the end.
+pub fn openapi_document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(BASE, merchant_api()));
+    &DOCUMENT
+}
+
 /// The whole service.
 pub fn router(app: App) -> Router {
     let (api, _) = OpenApiRouter::new().nest(BASE, merchant_api()).split_for_parts();
@@ -49,7 +55,7 @@ pub fn router(app: App) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/avatar.svg", get(customers::avatar))
-        .merge(openapi::routes())
+        .merge(explorer::routes(openapi_document()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), surround))

@@ -1,19 +1,18 @@
 //! Customers (contract §2.2).
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::customer::fold_keyword;
-use zumra_core::{Country, Customer, CustomerId, GroupId, Merchant, Mobile, MobileCode, Page, PageRequest};
-use zumra_validation::Input;
+use zumra_core::{Country, Customer, CustomerId, GroupId, Merchant, Mobile, MobileCode};
 
 use super::time::PhpDate;
 use crate::App;
 use crate::auth::{Caller, CustomersRead};
 use crate::envelope::{Listing, Problem, Success};
-use crate::request::PathId;
+use crate::request::{ListRequest, PathId};
 
 /// A customer as answers show it, keys in the contract's order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,16 +113,13 @@ impl CustomerView {
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<CustomersRead>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
 ) -> Result<Listing<CustomerView>, Problem> {
-    let query = Input::from_query(uri.query().unwrap_or_default());
-    let page = PageRequest::from_query(query.text("page").as_deref(), query.text("per_page").as_deref());
-    let keyword = query.text("keyword").map(|keyword| fold_keyword(&keyword)).filter(|k| !k.is_empty());
-    let customers = app.storage.list_customers(caller.merchant.id, keyword, page).await?;
+    let keyword =
+        request.query.text("keyword").map(|text| fold_keyword(&text)).filter(|text| !text.is_empty());
+    let customers = app.storage.list_customers(caller.merchant.id, keyword, request.page).await?;
     let view = |customer| CustomerView::new(customer, &caller.merchant, &app.options.public_url);
-    let views = customers.items.into_iter().map(view).collect();
-    let url = format!("{}{}", app.options.public_url, uri.path());
-    Ok(Listing::new(Page { items: views, total: customers.total }, page, &url, uri.query()))
+    Ok(request.answer(customers, view))
 }
 
 /// Customer details

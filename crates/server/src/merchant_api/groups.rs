@@ -1,11 +1,11 @@
 //! Customer groups (contract §2.1).
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use zumra_core::{CustomerId, Group, GroupId, Page, PageRequest};
+use zumra_core::{CustomerId, Group, GroupId};
 use zumra_storage::{AddMembers, Ids};
 use zumra_validation::{AddCustomers, Column, Facts, FieldErrors, Input, RuleSet, Table};
 
@@ -13,6 +13,7 @@ use crate::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::body::Submitted;
 use crate::envelope::{Listing, OPERATION, Problem, Success};
+use crate::request::ListRequest;
 
 /// The sentence of a success, in every language. Its grammar is part of the contract.
 const ADDED: &str = "The customers has been added to group successfully";
@@ -168,12 +169,8 @@ fn holds(ids: &Ids, table: Table, id: i64) -> bool {
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller<CustomersRead>,
-    OriginalUri(uri): OriginalUri,
+    request: ListRequest,
 ) -> Result<Listing<GroupView>, Problem> {
-    let query = Input::from_query(uri.query().unwrap_or_default());
-    let page = PageRequest::from_query(query.text("page").as_deref(), query.text("per_page").as_deref());
-    let groups = app.storage.list_groups(caller.merchant.id, page).await?;
-    let views = groups.items.into_iter().map(GroupView::from).collect();
-    let url = format!("{}{}", app.options.public_url, uri.path());
-    Ok(Listing::new(Page { items: views, total: groups.total }, page, &url, uri.query()))
+    let groups = app.storage.list_groups(caller.merchant.id, request.page).await?;
+    Ok(request.answer(groups, GroupView::from))
 }

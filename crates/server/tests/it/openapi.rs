@@ -12,14 +12,14 @@ const ROUTES: &[(&str, &str, &str)] = &[
 ];
 
 fn document() -> Value {
-    serde_json::from_str(zumra_server::openapi::document()).unwrap()
+    serde_json::from_str(zumra_server::openapi_document()).unwrap()
 }
 
 #[test]
 fn the_committed_document_is_fresh() {
     let committed = include_str!("../../../../openapi/zumra.json");
     assert!(
-        committed == zumra_server::openapi::document(),
+        committed == zumra_server::openapi_document(),
         "openapi/zumra.json is stale: run `cargo run -- openapi > openapi/zumra.json`"
     );
 }

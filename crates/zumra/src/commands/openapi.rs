@@ -10,6 +10,6 @@ pub(crate) struct Command {}
 impl Command {
     #[expect(clippy::unused_self, reason = "every command runs in the same way")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        say(zumra_server::openapi::document())
+        say(zumra_server::openapi_document())
     }
 }
