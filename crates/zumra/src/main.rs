@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use commands::{config as config_command, dev, doctor, load, merchant, openapi, serve, token};
+use commands::{backup, config as config_command, dev, doctor, load, merchant, openapi, serve, token};
 use config::Given;
 use failure::Failure;
 
@@ -50,6 +50,7 @@ enum Command {
     Merchant(merchant::Command),
     Token(token::Command),
     Load(load::Command),
+    Backup(backup::Command),
     Config(config_command::Command),
     Doctor(doctor::Command),
     Openapi(openapi::Command),
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Merchant(command) => command.run(&given),
         Command::Token(command) => command.run(&given),
         Command::Load(command) => command.run(&given),
+        Command::Backup(command) => command.run(&given),
         Command::Config(command) => command.run(&given),
         Command::Doctor(command) => command.run(&given),
         Command::Openapi(command) => command.run(),

@@ -3,6 +3,7 @@
 //! What belongs here: opening the file, and the list of methods. Each noun's statements stand in a file of its own,
 //! under the same name as in every other engine.
 
+mod backup;
 mod customers;
 mod fixtures;
 mod groups;
@@ -64,6 +65,12 @@ impl SqliteStorage {
         let writer = Writer::start(connection, options.queue, metrics.clone())?;
         let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
         Ok(Self { readers, writer, metrics })
+    }
+
+    /// Writes a copy of the database at `from`, as it is at one moment, to `to`, where no file may be. Services may go
+    /// on using it. Blocks.
+    pub fn backup(from: &Path, to: &Path) -> Result<()> {
+        backup::copy(from, to)
     }
 
     /// Looks a database over without changing it, not even its schema. Blocks.

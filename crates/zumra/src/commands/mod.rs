@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments, its help, its work, its output.
 
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod dev;
 pub(crate) mod doctor;

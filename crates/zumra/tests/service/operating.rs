@@ -1,6 +1,6 @@
 //! What operators see: metrics, logs, refusals to start, and commands beside a running service.
 
-use zumra_testkit::Kill;
+use zumra_testkit::{Kill, Server};
 
 use super::{ADD, Installation, TOKEN, add_body, command, is_member};
 
@@ -79,4 +79,24 @@ fn a_secret_is_in_no_log() {
     for secret in [TOKEN, "a-wrong-token-that-is-long", "somebody", "group_id"] {
         assert!(!log.contains(secret), "{secret}\n{log}");
     }
+}
+
+#[test]
+fn a_backup_beside_the_service_is_a_whole_database() {
+    let installation = Installation::new(3);
+    let server = installation.serve(&[]);
+    assert_eq!(server.post(ADD, TOKEN, &add_body([1, 2])).unwrap().0, 200);
+    let copy = installation.folder.path().join("copy.db");
+    let backup = || {
+        command().arg("backup").arg(&copy).arg("--database").arg(installation.database()).output().unwrap()
+    };
+    let output = backup();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(server.post(ADD, TOKEN, &add_body([3])).unwrap().0, 200);
+    let before = std::fs::read(&copy).unwrap();
+    assert_eq!(backup().status.code(), Some(3), "a backup never writes over another file");
+    assert_eq!(std::fs::read(&copy).unwrap(), before);
+    let restored = Server::start(&mut zumra_testkit::process::serve(super::binary(), &copy));
+    let members = [1, 2, 3].map(|customer| is_member(&restored, customer));
+    assert_eq!(members, [true, true, false], "the copy is as the database was");
 }
