@@ -130,3 +130,51 @@ async fn metrics(State(app): State<App>) -> Response {
     let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, form)], app.telemetry.metrics()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use tower::ServiceExt;
+    use zumra_core::{SystemClock, SystemEntropy};
+    use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
+
+    use super::*;
+    use crate::{AppOptions, Limits};
+
+    /// What surrounds a route that goes wrong: its status and its body.
+    async fn answer(path: &str) -> (StatusCode, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("zumra.db"));
+        let storage = SqliteStorage::open(&options, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let limits = Limits { request_time: Duration::from_millis(20), ..Limits::default() };
+        let options = AppOptions { public_url: String::new(), token_life: Duration::ZERO, limits };
+        let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
+        let broken = async || -> &'static str { panic!("a mistake in a handler") };
+        let routes = Router::new()
+            .route("/broken", get(broken))
+            .route("/endless", get(async || std::future::pending::<&'static str>().await))
+            .layer(from_fn_with_state(app, surround));
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let Ok(response) = routes.oneshot(request).await;
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_500_in_the_envelope() {
+        let expected =
+            r#"{"status":500,"success":false,"error":{"code":"server_error","message":"Server Error"}}"#;
+        assert_eq!(answer("/broken").await, (StatusCode::INTERNAL_SERVER_ERROR, expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_end_is_503_in_the_envelope() {
+        let (status, body) = answer("/endless").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("service_unavailable"), "{body}");
+    }
+}
