@@ -22,9 +22,10 @@ fn an_answer_outlives_a_kill_right_after_it() {
 }
 
 /// Customers that each request of the crowd adds.
-const BATCH: i64 = 20;
+const BATCH: i64 = 10;
 const CLIENTS: usize = 8;
-const REQUESTS: i64 = 400;
+/// More than a fast machine answers between a signal and its effect.
+const REQUESTS: i64 = 3000;
 
 #[test]
 fn a_kill_in_a_crowd_loses_nothing_and_halves_nothing() {
