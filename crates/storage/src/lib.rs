@@ -7,6 +7,7 @@
 pub mod error;
 mod metrics;
 pub mod migrate;
+pub mod postgres;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;

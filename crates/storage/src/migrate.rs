@@ -28,6 +28,10 @@ impl Migration {
 pub const SQLITE: &[Migration] =
     &[Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") }];
 
+/// The migrations of the `postgres` engine.
+pub const POSTGRES: &[Migration] =
+    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/postgres/0001_init.sql") }];
+
 /// Those of `all` that come after what a database has `applied` (number and hash, ascending).
 ///
 /// [`StorageError::Newer`] if the database has steps that we do not know; [`StorageError::Foreign`] if it has run
@@ -72,6 +76,8 @@ mod tests {
 
     #[test]
     fn numbers_follow_one_another() {
-        assert!(SQLITE.iter().zip(1..).all(|(migration, number)| migration.number == number));
+        for all in [SQLITE, POSTGRES] {
+            assert!(all.iter().zip(1..).all(|(migration, number)| migration.number == number));
+        }
     }
 }

@@ -4,14 +4,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use zumra_core::SystemEntropy;
 use zumra_storage::Storage;
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::suite::{Case, Scene, cases};
+use zumra_testkit::TestDatabase;
 
 /// Runs a case on a fresh storage of one engine.
 type Run = fn(&'static Case) -> Pin<Box<dyn Future<Output = ()>>>;
 
-const ENGINES: &[(&str, Run)] = &[("sqlite", |case| Box::pin(on_sqlite(case)))];
+const ENGINES: &[(&str, Run)] =
+    &[("sqlite", |case| Box::pin(on_sqlite(case))), ("postgres", |case| Box::pin(on_postgres(case)))];
 
 fn main() {
     let trials = ENGINES.iter().flat_map(|(engine, run)| {
@@ -27,12 +31,24 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
 }
 
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(1_790_000_000).expect("a moment")
+}
+
+async fn on_postgres(case: &Case) {
+    let database = TestDatabase::new().await;
+    let options = PostgresOptions::parse(&database.address()).expect("an address");
+    let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
+    let storage: Arc<dyn Storage> = Arc::new(opened.expect("a fresh database opens"));
+    (case.run)(Scene::new(Arc::clone(&storage))).await;
+    storage.close().await;
+}
+
 async fn on_sqlite(case: &Case) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteOptions::new(folder.path().join("zumra.db"));
-    let now = jiff::Timestamp::from_second(1_790_000_000).expect("a moment");
     let storage: Arc<dyn Storage> =
-        Arc::new(SqliteStorage::open(&options, now).expect("a fresh database opens"));
+        Arc::new(SqliteStorage::open(&options, now()).expect("a fresh database opens"));
     (case.run)(Scene::new(Arc::clone(&storage))).await;
     storage.close().await;
 }

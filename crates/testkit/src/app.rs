@@ -1,16 +1,18 @@
 //! The service in one process, through its real router.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use serde_json::{Value, json};
-use zumra_core::{Actor, Clock, IdSource, Operation, fixture};
+use zumra_core::{Actor, Clock, IdSource, Operation, SystemEntropy, fixture};
 use zumra_server::{App, AppOptions, Limits};
 use zumra_storage::Storage;
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 
-use crate::{Call, FakeClock, SeededEntropy};
+use crate::{Call, FakeClock, SeededEntropy, TestDatabase};
 
 /// A token of [`SHOP`] with `customers.read_write`.
 pub const WRITE_TOKEN: &str = "test-token-with-read-write";
@@ -37,31 +39,31 @@ pub struct TestApp {
     /// Its clock.
     pub clock: Arc<FakeClock>,
     ids: IdSource,
-    _folder: tempfile::TempDir,
+    _database: Throwaway,
 }
+
+/// What takes the rows of a [`TestApp`] away when it is dropped.
+type Throwaway = Box<dyn Any + Send + Sync>;
 
 impl TestApp {
     /// A service with [`SHOP`] in it.
     pub async fn new() -> Self {
-        let app = Self::with_limits(Limits::default());
+        let app = Self::with_limits(Limits::default()).await;
         app.load(SHOP).await;
         app
     }
 
     /// A service with nothing in it.
-    pub fn with_limits(limits: Limits) -> Self {
+    pub async fn with_limits(limits: Limits) -> Self {
         let clock = Arc::new(FakeClock::default());
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = SqliteOptions::new(folder.path().join("zumra.db"));
-        let opened = SqliteStorage::open(&options, clock.now()).expect("a fresh database opens");
-        let storage: Arc<dyn Storage> = Arc::new(opened);
+        let (storage, database) = open(&clock).await;
         let options = AppOptions {
             public_url: "https://zumra.example".to_owned(),
             token_life: Duration::from_secs(2),
             limits,
         };
         let app = App::new(Arc::clone(&storage), clock.clone(), &SeededEntropy::default(), options);
-        Self { router: zumra_server::router(app), storage, clock, ids: IdSource::new(0), _folder: folder }
+        Self { router: zumra_server::router(app), storage, clock, ids: IdSource::new(0), _database: database }
     }
 
     /// Loads a fixture file.
@@ -101,6 +103,30 @@ impl TestApp {
     pub async fn memberships(&self) -> u64 {
         self.storage.inspect().await.expect("the storage answers").memberships
     }
+}
+
+/// A fresh database of the engine that `ZUMRA_TEST_ENGINE` names: `sqlite`, which is also the default, or `postgres`.
+async fn open(clock: &FakeClock) -> (Arc<dyn Storage>, Throwaway) {
+    match engine().as_deref() {
+        None | Some("sqlite") => {
+            let folder = tempfile::tempdir().expect("a folder");
+            let options = SqliteOptions::new(folder.path().join("zumra.db"));
+            let storage = SqliteStorage::open(&options, clock.now()).expect("a fresh database opens");
+            (Arc::new(storage), Box::new(folder))
+        }
+        Some("postgres") => {
+            let database = TestDatabase::new().await;
+            let options = PostgresOptions::parse(&database.address()).expect("an address");
+            let storage = PostgresStorage::open(&options, clock.now(), &SystemEntropy).await;
+            (Arc::new(storage.expect("a fresh database opens")), Box::new(database))
+        }
+        Some(other) => panic!("ZUMRA_TEST_ENGINE must be sqlite or postgres, not {other}"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
+fn engine() -> Option<String> {
+    std::env::var("ZUMRA_TEST_ENGINE").ok()
 }
 
 /// The body of a request to add customers.

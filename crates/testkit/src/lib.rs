@@ -1,11 +1,13 @@
-//! Harness for tests: a service in a throwaway folder, a clock that obeys, a server that can be killed.
+//! Harness for tests: a service on a throwaway database, a clock that obeys, a server that can be killed.
 
 pub mod app;
 pub mod clock;
 pub mod http;
+pub mod postgres;
 pub mod process;
 
 pub use app::{SHOP, TestApp, WRITE_TOKEN};
 pub use clock::{FakeClock, SeededEntropy};
 pub use http::{Answer, Call};
+pub use postgres::TestDatabase;
 pub use process::{Kill, Server};

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use zumra_server::{AppOptions, Limits, telemetry};
+use zumra_storage::postgres::{CONNECTIONS_DEFAULT, PostgresOptions};
 use zumra_storage::sqlite::SqliteOptions;
 
 use crate::database::Database;
@@ -33,8 +34,8 @@ const TOKEN_SECONDS_DEFAULT: u64 = 2;
 /// Which database: the one setting of every command that touches data.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct DatabaseOption {
-    /// The database: a path, or sqlite:PATH [default: zumra.db]
-    #[arg(id = "database", long, env = "ZUMRA_DATABASE", value_name = "PATH", hide_env_values = true)]
+    /// The database: a path, or the address of a PostgreSQL server [default: zumra.db]
+    #[arg(id = "database", long, env = "ZUMRA_DATABASE", value_name = "DATABASE", hide_env_values = true)]
     database: Option<Database>,
 }
 
@@ -141,14 +142,27 @@ struct LimitOptions {
     #[arg(id = "limits.connections", long = "limits-connections", env = "ZUMRA_LIMITS_CONNECTIONS")]
     #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
     connections: Option<usize>,
-    /// Writes that may wait for the database at once [default: 1024]
+    /// Writes that may wait for a database file at once [default: 1024]
     #[arg(id = "limits.writer_queue", long = "limits-writer-queue", env = "ZUMRA_LIMITS_WRITER_QUEUE")]
     #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
     writer_queue: Option<usize>,
-    /// Reads of the database at once [default: 4]
+    /// Reads of a database file at once [default: 4]
     #[arg(id = "limits.readers", long = "limits-readers", env = "ZUMRA_LIMITS_READERS")]
     #[arg(value_name = "COUNT", hide_env_values = true, hide_short_help = true)]
     readers: Option<u32>,
+    /// Connections to PostgreSQL at once [default: 16]
+    #[arg(id = "limits.database_connections", long = "limits-database-connections")]
+    #[arg(env = "ZUMRA_LIMITS_DATABASE_CONNECTIONS", value_name = "COUNT")]
+    #[arg(hide_env_values = true, hide_short_help = true)]
+    database_connections: Option<usize>,
+}
+
+/// The limits of the engines; each reads its own.
+#[derive(Debug)]
+pub(crate) struct EngineLimits {
+    writer_queue: usize,
+    readers: u32,
+    database_connections: usize,
 }
 
 /// The settings in effect.
@@ -163,8 +177,7 @@ pub(crate) struct Settings {
     pub(crate) log_level: String,
     pub(crate) token_life: Duration,
     pub(crate) limits: Limits,
-    pub(crate) writer_queue: usize,
-    pub(crate) readers: u32,
+    pub(crate) engines: EngineLimits,
     /// All of them, each with where it comes from, in the order in which a file would have them.
     pub(crate) effective: Vec<Effective>,
     /// The file that was read, if one was.
@@ -184,7 +197,13 @@ impl Settings {
 
     /// How a database file of the embedded engine is opened.
     pub(crate) fn sqlite_options(&self, path: impl Into<PathBuf>) -> SqliteOptions {
-        SqliteOptions { path: path.into(), queue: self.writer_queue, readers: self.readers }
+        SqliteOptions { path: path.into(), queue: self.engines.writer_queue, readers: self.engines.readers }
+    }
+
+    /// How a database on a server is opened.
+    pub(crate) fn postgres_options(&self, mut address: PostgresOptions) -> PostgresOptions {
+        address.connections = self.engines.database_connections;
+        address
     }
 }
 
@@ -214,7 +233,7 @@ pub(crate) fn settings(
         TOKEN_SECONDS_DEFAULT,
         0..=5,
     )?;
-    let (limits, writer_queue, readers) = limits(&mut chooser, &options.limits, &file.limits)?;
+    let (limits, engines) = limits(&mut chooser, &options.limits, &file.limits)?;
     Ok(Settings {
         listen,
         database,
@@ -224,8 +243,7 @@ pub(crate) fn settings(
         log_level,
         token_life: Duration::from_secs(seconds),
         limits,
-        writer_queue,
-        readers,
+        engines,
         effective: chooser.effective,
         file: path,
     })
@@ -240,7 +258,7 @@ fn limits(
     chooser: &mut Chooser<'_>,
     flags: &LimitOptions,
     file: &LimitOptions,
-) -> Result<(Limits, usize, u32), Failure> {
+) -> Result<(Limits, EngineLimits), Failure> {
     const MILLION: usize = 1_000_000;
     let default = Limits::default();
     let of_engine = SqliteOptions::new(DATABASE_DEFAULT);
@@ -262,9 +280,12 @@ fn limits(
         let problem = format!("must be more than limits.body_bytes, which is {}", limits.body_bytes);
         return Err(Failure::usage(format!("settings: limits.bodies_bytes: {problem}")));
     }
-    let writer_queue = number!(writer_queue, of_engine.queue, 1..=MILLION);
-    let readers = number!(readers, of_engine.readers, 1..=256);
-    Ok((limits, writer_queue, readers))
+    let engines = EngineLimits {
+        writer_queue: number!(writer_queue, of_engine.queue, 1..=MILLION),
+        readers: number!(readers, of_engine.readers, 1..=256),
+        database_connections: number!(database_connections, CONNECTIONS_DEFAULT, 1..=1000),
+    };
+    Ok((limits, engines))
 }
 
 /// Whether `number` lies within `range`; if not, what to say.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::{Deserialize, Deserializer};
 use zumra_core::{Actor, Clock, Entropy, IdSource, MerchantId, Operation, SystemClock, SystemEntropy};
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::{Storage, StorageError};
 
@@ -24,21 +25,30 @@ pub(crate) enum Database {
     Server(String),
 }
 
+/// A database as an engine opens it.
+pub(crate) enum Place<'a> {
+    /// A file of the embedded engine.
+    File(&'a Path),
+    /// A server of PostgreSQL's.
+    Server(Box<PostgresOptions>),
+}
+
 impl Database {
-    /// The file, or why this version cannot use what was named.
-    pub(crate) fn file(&self) -> Result<&Path, Failure> {
+    /// Where the database is, or why this version cannot use what was named.
+    pub(crate) fn place(&self) -> Result<Place<'_>, Failure> {
         let refuse = |why: &str| Err(Failure::usage(format!("settings: database: {why}")));
         match self {
             Self::File(path) if path.as_os_str().is_empty() => {
-                refuse("must not be empty; give the path of a file")
+                refuse("must not be empty; give the path of a file, or postgres://…")
             }
             Self::File(path) if path == Path::new(":memory:") => {
                 refuse("must be a file; for a throwaway database use `zumra dev`")
             }
-            Self::File(path) => Ok(path),
-            Self::Server(_) => refuse(&format!(
-                "{self} is the address of a server, and this version has only the embedded engine; give the path of a file"
-            )),
+            Self::File(path) => Ok(Place::File(path)),
+            Self::Server(address) => match PostgresOptions::parse(address) {
+                Ok(options) => Ok(Place::Server(Box::new(options))),
+                Err(problem) => refuse(&format!("{self}: {problem}")),
+            },
         }
     }
 }
@@ -144,10 +154,21 @@ pub(crate) fn no_merchant(merchant: MerchantId) -> Failure {
     )
 }
 
-/// Opens a database as a service does.
-pub(crate) fn open(options: &SqliteOptions) -> anyhow::Result<Arc<dyn Storage>> {
+/// Opens a file as a service does.
+pub(crate) fn open_file(options: &SqliteOptions) -> anyhow::Result<Arc<dyn Storage>> {
     let storage = SqliteStorage::open(options, SystemClock.now())
         .with_context(|| format!("database {}", options.path.display()))?;
+    Ok(Arc::new(storage))
+}
+
+/// Opens a database on a server as a service does; `name` is what errors call it.
+pub(crate) async fn open_server(
+    options: &PostgresOptions,
+    name: &Database,
+) -> anyhow::Result<Arc<dyn Storage>> {
+    let storage = PostgresStorage::open(options, SystemClock.now(), &SystemEntropy)
+        .await
+        .with_context(|| format!("database {name}"))?;
     Ok(Arc::new(storage))
 }
 
@@ -157,14 +178,21 @@ pub(crate) fn with_session<T>(
     missing: IfMissing,
     work: impl AsyncFnOnce(&Session) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let path = database.file()?;
-    if missing == IfMissing::Refuse && !path.exists() {
+    let place = database.place()?;
+    if let Place::File(path) = place
+        && missing == IfMissing::Refuse
+        && !path.exists()
+    {
         let advice = "name another with --database, or make it with `zumra merchant create`, `zumra load` or `zumra serve`";
         let problem = StorageError::Unavailable(format!("there is no file {}; {advice}", path.display()));
         return Err(problem.into());
     }
-    let session = Session::new(open(&SqliteOptions::new(path))?);
     runtime()?.block_on(async {
+        let storage = match place {
+            Place::File(path) => open_file(&SqliteOptions::new(path))?,
+            Place::Server(options) => open_server(&options, database).await?,
+        };
+        let session = Session::new(storage);
         let result = work(&session).await;
         session.storage.close().await;
         result
@@ -197,11 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn only_files_can_be_opened() {
-        assert_eq!(database("sqlite:data/zumra.db").file().ok(), Some(Path::new("data/zumra.db")));
-        assert_eq!(database("/var/lib/zumra.db").file().ok(), Some(Path::new("/var/lib/zumra.db")));
-        for bad in ["", "sqlite:", ":memory:", "postgres://db/zumra", "mysql://db/zumra"] {
-            assert!(database(bad).file().is_err(), "{bad}");
+    fn files_and_servers_of_postgresql_can_be_opened() {
+        let path = |text: &str| match database(text).place() {
+            Ok(Place::File(path)) => Some(path.to_owned()),
+            _ => None,
+        };
+        assert_eq!(path("sqlite:data/zumra.db"), Some("data/zumra.db".into()));
+        assert_eq!(path("/var/lib/zumra.db"), Some("/var/lib/zumra.db".into()));
+        for good in ["postgres://db/zumra", "postgresql://zumra@db:5432/zumra?sslmode=require"] {
+            assert!(matches!(database(good).place(), Ok(Place::Server(_))), "{good}");
+        }
+        for bad in ["", "sqlite:", ":memory:", "mysql://db/zumra", "postgres://db/zumra?colour=red"] {
+            assert!(database(bad).place().is_err(), "{bad}");
         }
     }
 }

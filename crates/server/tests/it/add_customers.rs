@@ -114,7 +114,7 @@ async fn ids_of_another_shop_are_as_good_as_unknown() {
 
 /// A shop with group 1 and so many customers, ids from 1.
 async fn large(customers: i64) -> TestApp {
-    let app = TestApp::with_limits(zumra_server::Limits::default());
+    let app = TestApp::with_limits(zumra_server::Limits::default()).await;
     let customers: Vec<_> = (1..=customers).map(|id| json!({"id": id, "first_name": "c"})).collect();
     let shop = json!({"merchants": [{"id": 1, "name": "large",
         "tokens": [{"token": WRITE_TOKEN, "scopes": ["customers.read_write"]}],

@@ -54,7 +54,7 @@ fn base64(text: &str) -> Vec<u8> {
 async fn add_customers_gives_every_observed_verdict() {
     let cases = cases("POST /customers/groups/add_customers");
     assert_eq!(cases.len(), 525);
-    let app = TestApp::with_limits(zumra_server::Limits::default());
+    let app = TestApp::with_limits(zumra_server::Limits::default()).await;
     let shops: Vec<_> = cases.iter().enumerate().map(|(number, case)| shop(number, case)).collect();
     app.load(&json!({"merchants": shops}).to_string()).await;
     let mut wrong = Vec::new();

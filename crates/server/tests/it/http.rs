@@ -62,7 +62,7 @@ async fn a_client_that_excludes_json_is_refused() {
 }
 
 async fn with_body_limit(body_bytes: usize) -> TestApp {
-    let app = TestApp::with_limits(Limits { body_bytes, ..Limits::default() });
+    let app = TestApp::with_limits(Limits { body_bytes, ..Limits::default() }).await;
     app.load(SHOP).await;
     app
 }

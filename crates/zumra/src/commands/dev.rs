@@ -65,7 +65,7 @@ impl Command {
         runtime()?.block_on(async {
             let listeners = serve::listen(&settings).await?;
             let stop = serve::shutdown()?;
-            let storage = database::open(&settings.sqlite_options(folder.path().join("dev.db")))?;
+            let storage = database::open_file(&settings.sqlite_options(folder.path().join("dev.db")))?;
             let banner = Banner::new(&shops, shop);
             load::load(&Session::new(storage.clone()), shops, &name).await?;
             let address = listeners.public.local_addr()?;

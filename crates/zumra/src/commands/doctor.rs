@@ -8,9 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zumra_core::{Clock, SystemClock};
 use zumra_storage::Inspection;
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::SqliteStorage;
 
 use crate::config::{self, DatabaseOption, Given, LogStyle, Options, Settings};
+use crate::database::{self, Database, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, minute, say, say_json};
 
@@ -35,6 +37,9 @@ pub(crate) struct Command {
     #[command(flatten)]
     options: Options,
 }
+
+/// The name of the check of the database, on whichever engine.
+const DATABASE: &str = "database";
 
 /// One thing that was looked at.
 struct Check {
@@ -98,38 +103,63 @@ fn bad_settings(problem: &Failure) -> Check {
 }
 
 fn examine(settings: &Settings) -> Vec<Check> {
-    let path = match settings.database.file() {
-        Ok(path) => path,
+    let place = match settings.database.place() {
+        Ok(place) => place,
         Err(problem) => return vec![bad_settings(&problem)],
     };
     let finding = match &settings.file {
         Some(file) => format!("{} and what was given beside it are sound", file.display()),
         None => "sound; no settings file was read".to_owned(),
     };
-    let (database, inspection) = database(path);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let newest = inspection.and_then(|inspection| inspection.newest_operation);
-    vec![
-        Check::well("settings", finding),
-        database,
-        room(folder),
-        sync(folder),
-        clock(SystemClock.now(), newest),
-    ]
+    let mut checks = vec![Check::well("settings", finding)];
+    let (database, inspection) = match &place {
+        Place::File(path) => file(path),
+        Place::Server(options) => server(&settings.database, options),
+    };
+    checks.push(database);
+    if let Place::File(path) = place {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        checks.extend([room(folder), sync(folder)]);
+    }
+    checks.push(clock(SystemClock.now(), inspection.and_then(|inspection| inspection.newest_operation)));
+    checks
 }
 
-fn database(path: &Path) -> (Check, Option<Inspection>) {
-    const NAME: &str = "database";
+fn server(name: &Database, options: &PostgresOptions) -> (Check, Option<Inspection>) {
+    let inspected =
+        database::runtime().and_then(|runtime| Ok(runtime.block_on(PostgresStorage::inspect(options))?));
+    match inspected {
+        Ok(inspection) => (whole(name, &inspection), Some(inspection)),
+        Err(error) => {
+            let advice = "look at the server and its log, name another with --database, or make the tables with `zumra serve`";
+            (Check::attention(DATABASE, format!("{name}: {error}"), advice), None)
+        }
+    }
+}
+
+fn whole(name: &dyn std::fmt::Display, inspection: &Inspection) -> Check {
+    let finding = format!(
+        "{name} is whole: {}, schema {}, {}, {}, {}",
+        inspection.engine,
+        inspection.schema,
+        count(inspection.merchants, "merchant"),
+        count(inspection.customers, "customer"),
+        count(inspection.memberships, "membership"),
+    );
+    Check::well(DATABASE, finding)
+}
+
+fn file(path: &Path) -> (Check, Option<Inspection>) {
     // Opening would turn nothing, and an empty file, into a database: whoever asks only wants to know.
     match std::fs::metadata(path) {
         Ok(file) if file.len() > 0 => {}
         Ok(_) => {
             let advice = "`zumra serve` makes a database of it; if there was one, restore a backup";
-            return (Check::attention(NAME, format!("{} is empty", path.display()), advice), None);
+            return (Check::attention(DATABASE, format!("{} is empty", path.display()), advice), None);
         }
         Err(error) => {
             let advice = "name another with --database, or make it with `zumra serve`";
-            return (Check::attention(NAME, format!("{}: {error}", path.display()), advice), None);
+            return (Check::attention(DATABASE, format!("{}: {error}", path.display()), advice), None);
         }
     }
     let inspection = match SqliteStorage::inspect(path) {
@@ -137,25 +167,16 @@ fn database(path: &Path) -> (Check, Option<Inspection>) {
         Err(error) => {
             let finding = format!("{}: {error}", path.display());
             let advice = "use the program that wrote it, name another with --database, or restore a backup";
-            return (Check::attention(NAME, finding, advice), None);
+            return (Check::attention(DATABASE, finding, advice), None);
         }
     };
     if !inspection.problems.is_empty() {
         let problems = inspection.problems.join("; ");
         let finding = format!("{} is damaged: {problems}", path.display());
         let advice = "stop the service, keep a copy of the file, and restore a backup";
-        return (Check::attention(NAME, finding, advice), Some(inspection));
+        return (Check::attention(DATABASE, finding, advice), Some(inspection));
     }
-    let finding = format!(
-        "{} is whole: {}, schema {}, {}, {}, {}",
-        path.display(),
-        inspection.engine,
-        inspection.schema,
-        count(inspection.merchants, "merchant"),
-        count(inspection.customers, "customer"),
-        count(inspection.memberships, "membership"),
-    );
-    (Check::well(NAME, finding), Some(inspection))
+    (whole(&path.display(), &inspection), Some(inspection))
 }
 
 fn room(folder: &Path) -> Check {

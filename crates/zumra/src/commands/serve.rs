@@ -12,7 +12,7 @@ use zumra_server::{App, Listeners};
 use zumra_storage::Storage;
 
 use crate::config::{self, DatabaseOption, Given, LogStyle, Options, Settings};
-use crate::database::{self, runtime};
+use crate::database::{self, Place, runtime};
 use crate::failure::{Exit, Failure};
 
 /// Run the service on a database that stays
@@ -25,6 +25,7 @@ Examples:
   zumra serve
   zumra serve --listen 0.0.0.0:8723 --public-url https://api.shop.example
   zumra serve --database /var/lib/zumra/zumra.db --admin-listen 127.0.0.1:9723
+  zumra serve --database 'postgres://zumra@db.example/zumra?sslmode=require'
 
 Then make a shop and a token; this works while the service runs:
   zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db")]
@@ -38,13 +39,18 @@ pub(crate) struct Command {
 impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
         let settings = config::settings(given, self.database, self.options, LogStyle::Json)?;
-        let path = settings.database.file()?;
+        let place = settings.database.place()?;
         start_logs(&settings)?;
         runtime()?.block_on(async {
             // The address first: a second service started by mistake ends before it touches the database.
             let listeners = listen(&settings).await?;
             let stop = shutdown()?;
-            let storage = database::open(&settings.sqlite_options(path))?;
+            let storage = match place {
+                Place::File(path) => database::open_file(&settings.sqlite_options(path))?,
+                Place::Server(options) => {
+                    database::open_server(&settings.postgres_options(*options), &settings.database).await?
+                }
+            };
             let address = listeners.public.local_addr()?;
             tracing::info!(
                 listen = %address,

@@ -6,6 +6,7 @@
 mod databases;
 mod doctor;
 mod load;
+mod postgres;
 mod settings;
 mod shops;
 

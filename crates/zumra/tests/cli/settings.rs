@@ -51,11 +51,19 @@ fn a_password_in_the_database_does_not_show() {
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://zumra:s3cret@db/zumra");
     let config = zumra.ok("config");
     assert_eq!(line(&config, "database"), r#"database = "postgres://zumra:***@db/zumra"  # ZUMRA_DATABASE"#);
-    for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
-        let problem = zumra.fails(line, 2);
-        assert!(problem.starts_with("settings: database: postgres://zumra:***@db/zumra is the"), "{problem}");
-    }
     assert!(!zumra.ok("serve --help").contains("s3cret"));
+    for (address, expected) in [
+        ("mysql://z:s3cret@db/z", "mysql://z:***@db/z: must begin with postgres:// or postgresql://"),
+        ("postgres://z:s3cret@db/z?sslmode=s3cret", "postgres://z:***@db/z?***: sslmode must be"),
+        ("postgres://z:s3cret@db/z?colour=s3cret", "postgres://z:***@db/z?***: is not of the form"),
+    ] {
+        let zumra = Zumra::new().variable("ZUMRA_DATABASE", address);
+        for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
+            let problem = zumra.fails(line, 2);
+            assert!(problem.starts_with(&format!("settings: database: {expected}")), "{problem}");
+            assert!(!problem.contains("s3cret"), "{problem}");
+        }
+    }
 }
 
 #[test]

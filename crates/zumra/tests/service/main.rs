@@ -6,6 +6,7 @@ mod crash;
 mod dev;
 mod limits;
 mod operating;
+mod postgres;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,15 +25,19 @@ struct Installation {
 impl Installation {
     fn new(customers: i64) -> Self {
         let installation = Self { folder: tempfile::tempdir().unwrap() };
+        installation.load(customers, &installation.database());
+        installation
+    }
+
+    /// Loads the shop into a database.
+    fn load(&self, customers: i64, database: &Path) {
         let customers: Vec<_> = (1..=customers).map(|id| json!({"id": id, "first_name": "c"})).collect();
         let shop = json!({"merchants": [{"id": 1, "name": "shop", "groups": [{"id": 1, "name": "VIP"}],
             "tokens": [{"token": TOKEN, "scopes": ["customers.read_write"]}], "customers": customers}]});
-        let file = installation.folder.path().join("shop.json");
+        let file = self.folder.path().join("shop.json");
         std::fs::write(&file, shop.to_string()).unwrap();
-        let loaded =
-            command().arg("load").arg(&file).arg("--database").arg(installation.database()).output().unwrap();
+        let loaded = command().arg("load").arg(&file).arg("--database").arg(database).output().unwrap();
         assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
-        installation
     }
 
     fn database(&self) -> PathBuf {

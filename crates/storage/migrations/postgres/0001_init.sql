@@ -1,0 +1,100 @@
+-- merchant_id leads every key, so that a distributed database can keep all rows of a merchant together. Times are
+-- microseconds since 1970, UTC: the very numbers that the embedded engine keeps.
+
+CREATE TABLE merchants (
+    merchant_id bigint NOT NULL PRIMARY KEY,
+    name        text   NOT NULL,
+    plan        text   NOT NULL,
+    time_zone   text   NOT NULL,
+    domain      text,
+    created_at  bigint NOT NULL
+);
+
+CREATE TABLE operations (
+    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    id          bigint NOT NULL,
+    at          bigint NOT NULL,
+    actor       text   NOT NULL,            -- operator, token:17
+    kind        text   NOT NULL,            -- add_members, create_token, …
+    group_id    bigint,                     -- the group that it changed, if it changed one
+    changes     bigint NOT NULL,            -- how many rows the caller would say have changed
+    nonce       bigint NOT NULL,            -- by which a writer whose connection broke knows its own row
+    PRIMARY KEY (merchant_id, id)
+);
+
+CREATE TABLE tokens (
+    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    id          bigint NOT NULL,
+    hash        bytea  NOT NULL,            -- SHA-256 of the secret
+    scopes      text   NOT NULL,            -- separated by spaces
+    created_at  bigint NOT NULL,
+    expires_at  bigint,
+    revoked_at  bigint,
+    PRIMARY KEY (merchant_id, id)
+);
+
+-- The one look-up that cannot name a merchant: it is how a request finds out whose it is. Not unique, because a
+-- unique key without merchant_id could not be kept by a distributed database; writers check.
+CREATE INDEX tokens_by_hash ON tokens (hash);
+
+CREATE TABLE groups (
+    merchant_id bigint  NOT NULL REFERENCES merchants (merchant_id),
+    id          bigint  NOT NULL,
+    name        text    NOT NULL,
+    conditions  text    NOT NULL DEFAULT '[]',
+    features    text    NOT NULL DEFAULT '{}',
+    is_default  boolean NOT NULL DEFAULT false,
+    created_at  bigint  NOT NULL,
+    PRIMARY KEY (merchant_id, id)
+);
+
+CREATE UNIQUE INDEX groups_default ON groups (merchant_id) WHERE is_default;
+
+CREATE TABLE customers (
+    merchant_id  bigint NOT NULL REFERENCES merchants (merchant_id),
+    id           bigint NOT NULL,
+    first_name   text   NOT NULL,
+    last_name    text,
+    mobile       text,
+    mobile_code  text,
+    email        text,
+    email_key    text,                      -- by which two addresses are the same
+    gender       text,
+    birthday     text,                      -- 1997-06-03
+    city         text,
+    location     text,
+    search_text  text   NOT NULL,           -- what a keyword is looked for in
+    created_at   bigint NOT NULL,
+    updated_at   bigint NOT NULL,
+    PRIMARY KEY (merchant_id, id)
+);
+
+CREATE UNIQUE INDEX customers_by_mobile ON customers (merchant_id, mobile) WHERE mobile IS NOT NULL;
+CREATE UNIQUE INDEX customers_by_email ON customers (merchant_id, email_key) WHERE email_key IS NOT NULL;
+
+-- Who is in which group now.
+CREATE TABLE memberships (
+    merchant_id  bigint   NOT NULL,
+    group_id     bigint   NOT NULL,
+    customer_id  bigint   NOT NULL,
+    operation_id bigint   NOT NULL,         -- the operation that began it
+    source       smallint NOT NULL CHECK (source IN (1, 2, 3)), -- 1 by hand, 2 by rule, 3 both
+    PRIMARY KEY (merchant_id, group_id, customer_id),
+    FOREIGN KEY (merchant_id, group_id) REFERENCES groups (merchant_id, id),
+    FOREIGN KEY (merchant_id, customer_id) REFERENCES customers (merchant_id, id)
+);
+
+CREATE INDEX memberships_by_customer ON memberships (merchant_id, customer_id, group_id);
+
+-- Who was in which group, from one operation until another.
+CREATE TABLE past_memberships (
+    merchant_id        bigint   NOT NULL REFERENCES merchants (merchant_id),
+    group_id           bigint   NOT NULL,
+    customer_id        bigint   NOT NULL,
+    operation_id       bigint   NOT NULL,   -- the operation that began it
+    ended_operation_id bigint   NOT NULL,   -- the operation that ended it
+    source             smallint NOT NULL CHECK (source IN (1, 2, 3)),
+    PRIMARY KEY (merchant_id, group_id, customer_id, operation_id)
+);
+
+CREATE INDEX past_memberships_by_customer ON past_memberships (merchant_id, customer_id, group_id);

@@ -1,0 +1,17 @@
+-- Spreads an installation over the workers of a Citus cluster. Run it once, by hand, on the coordinator, after the
+-- first `zumra serve` or `zumra merchant create` has made the tables and before there is much in them:
+--
+--     psql "$DATABASE" --single-transaction --file citus.sql
+--
+-- All rows of a merchant come to lie on one worker, so every statement of the service stays on one. The table
+-- schema_migrations stays on the coordinator: nothing but a start of the program reads it.
+
+CREATE EXTENSION IF NOT EXISTS citus;
+
+SELECT create_distributed_table('merchants', 'merchant_id');
+SELECT create_distributed_table('operations', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('tokens', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('groups', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('customers', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('memberships', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('past_memberships', 'merchant_id', colocate_with => 'merchants');

@@ -1,0 +1,73 @@
+//! Loading a shop from a fixture.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::GenericClient;
+use zumra_core::fixture::MerchantFixture;
+use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Token};
+
+use super::errors::Try;
+use super::operations::{self, Mark};
+use super::{customers, groups, memberships, merchants, tokens};
+use crate::{Conflict, Loaded};
+
+pub(super) async fn load<C: GenericClient>(
+    tx: &C,
+    fixture: &MerchantFixture,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<Loaded> {
+    let merchant = fixture.merchant.id;
+    merchants::lock(tx, merchant).await?;
+    let id = operations::next_id(tx, merchant, operation, mark).await?;
+    let mut changes = merchants::put(tx, &fixture.merchant, operation.at).await?;
+    for token in &fixture.tokens {
+        changes += u64::from(put_token(tx, merchant, token, operation).await?);
+    }
+    changes += groups::put(tx, merchant, &fixture.groups, operation.at).await?;
+    changes += customers::put(tx, merchant, &fixture.customers, operation.at).await?;
+    let mut members: BTreeMap<GroupId, Vec<i64>> = BTreeMap::new();
+    for (customer, groups) in &fixture.customers {
+        for &group in groups {
+            members.entry(group).or_default().push(customer.id.get());
+        }
+    }
+    for (group, ids) in members {
+        let ids = memberships::set(ids.into_iter());
+        changes += memberships::insert(tx, merchant, group, &ids, id).await?;
+    }
+    if changes == 0 {
+        return Ok(Loaded { operation: None, changes });
+    }
+    operations::record(tx, merchant, id, operation, OperationKind::Load, (None, changes), mark).await?;
+    Ok(Loaded { operation: Some(id), changes })
+}
+
+/// Adds a token, or changes the scopes and the end of the one with this secret. Whether anything changed.
+async fn put_token<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    new: &NewToken,
+    operation: &Operation,
+) -> Try<bool> {
+    let Some((old, owner)) = tokens::find(tx, new.hash).await? else {
+        let token = Token {
+            id: tokens::next_id(tx, merchant, operation.id).await?,
+            merchant,
+            scopes: new.scopes,
+            created_at: operation.at,
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        tokens::insert(tx, &token, new.hash).await?;
+        return Ok(true);
+    };
+    if owner.id != merchant {
+        return Err(Conflict::Token.into());
+    }
+    if (old.scopes, old.expires_at, old.revoked_at) == (new.scopes, new.expires_at, None) {
+        return Ok(false);
+    }
+    tokens::restore(tx, merchant, old.id, new).await?;
+    Ok(true)
+}

@@ -1,0 +1,98 @@
+//! Merchants.
+
+use deadpool_postgres::GenericClient;
+use jiff::{Timestamp, tz::TimeZone};
+use tokio_postgres::Row;
+use zumra_core::merchant::TIME_ZONE_DEFAULT;
+use zumra_core::text::Name;
+use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind};
+
+use super::corrupt;
+use super::errors::Try;
+use super::operations::{self, Mark};
+use crate::{Conflict, Result};
+
+/// The columns that [`read`] reads.
+pub(super) const COLUMNS: &str = "merchants.merchant_id, merchants.name, merchants.plan, merchants.time_zone, merchants.domain, merchants.created_at";
+
+pub(super) async fn create<C: GenericClient>(
+    tx: &C,
+    new: &NewMerchant,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<Merchant> {
+    let sql = "INSERT INTO merchants (merchant_id, name, plan, time_zone, domain, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id) DO NOTHING";
+    // The insert itself is the question: another process may be creating the same one.
+    if write(tx, sql, new, operation.at).await? == 0 {
+        return Err(Conflict::Merchant(new.id).into());
+    }
+    let id = operations::next_id(tx, new.id, operation, mark).await?;
+    operations::record(tx, new.id, id, operation, OperationKind::CreateMerchant, (None, 1), mark).await?;
+    Ok(Merchant {
+        id: new.id,
+        name: new.name.clone(),
+        plan: new.plan,
+        time_zone: new.time_zone.clone(),
+        domain: new.domain.clone(),
+        created_at: operation.at,
+    })
+}
+
+/// Adds a merchant, or changes the one that is there. How many rows came to differ: one or none.
+pub(super) async fn put<C: GenericClient>(tx: &C, new: &NewMerchant, now: Timestamp) -> Try<u64> {
+    let sql = "INSERT INTO merchants (merchant_id, name, plan, time_zone, domain, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (merchant_id) DO UPDATE
+         SET name = excluded.name, plan = excluded.plan, time_zone = excluded.time_zone, domain = excluded.domain
+         WHERE merchants.merchant_id = $1
+           AND (merchants.name, merchants.plan, merchants.time_zone, merchants.domain)
+               IS DISTINCT FROM (excluded.name, excluded.plan, excluded.time_zone, excluded.domain)";
+    write(tx, sql, new, now).await
+}
+
+async fn write<C: GenericClient>(tx: &C, sql: &str, new: &NewMerchant, now: Timestamp) -> Try<u64> {
+    let statement = tx.prepare_cached(sql).await?;
+    let zone = new.time_zone.iana_name().unwrap_or(TIME_ZONE_DEFAULT);
+    let (name, plan) = (new.name.as_str(), new.plan.as_str());
+    let domain = new.domain.as_ref().map(Domain::as_str);
+    let now = now.as_microsecond();
+    Ok(tx.execute(&statement, &[&new.id.get(), &name, &plan, &zone, &domain, &now]).await?)
+}
+
+/// Whether there is such a merchant; if so, until the end of the transaction no other one may pass this line. It is
+/// for changes that no unique key guards. Adding members does not come here, and is not held up.
+pub(super) async fn lock<C: GenericClient>(tx: &C, merchant: MerchantId) -> Try<bool> {
+    let sql = "SELECT 1 FROM merchants WHERE merchant_id = $1 FOR NO KEY UPDATE";
+    let statement = tx.prepare_cached(sql).await?;
+    Ok(tx.query_opt(&statement, &[&merchant.get()]).await?.is_some())
+}
+
+pub(super) async fn list<C: GenericClient>(
+    db: &C,
+    after: Option<MerchantId>,
+    limit: u32,
+) -> Try<Vec<Merchant>> {
+    let sql = format!("SELECT {COLUMNS} FROM merchants WHERE merchant_id > $1 ORDER BY merchant_id LIMIT $2");
+    let statement = db.prepare_cached(&sql).await?;
+    let after = after.map_or(0, MerchantId::get);
+    let rows = db.query(&statement, &[&after, &i64::from(limit)]).await?;
+    Ok(rows.iter().map(|row| read(row, 0)).collect::<Result<_>>()?)
+}
+
+/// Reads [`COLUMNS`] from a row, from its column `first` on.
+pub(super) fn read(row: &Row, first: usize) -> Result<Merchant> {
+    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("merchants", column, problem);
+    let text = |i, column| row.try_get::<_, String>(first + i).map_err(|e| wrong(column, &e));
+    let id: i64 = row.try_get(first).map_err(|e| wrong("merchant_id", &e))?;
+    let domain: Option<String> = row.try_get(first + 4).map_err(|e| wrong("domain", &e))?;
+    let created_at: i64 = row.try_get(first + 5).map_err(|e| wrong("created_at", &e))?;
+    Ok(Merchant {
+        id: MerchantId::new(id).ok_or_else(|| wrong("merchant_id", &id))?,
+        name: Name::parse(&text(1, "name")?).map_err(|e| wrong("name", &e))?,
+        plan: text(2, "plan")?.parse().map_err(|e| wrong("plan", &e))?,
+        time_zone: TimeZone::get(&text(3, "time_zone")?).map_err(|e| wrong("time_zone", &e))?,
+        domain: domain.as_deref().map(str::parse).transpose().map_err(|e| wrong("domain", &e))?,
+        created_at: Timestamp::from_microsecond(created_at).map_err(|e| wrong("created_at", &e))?,
+    })
+}

@@ -1,0 +1,243 @@
+//! The engine for many machines: PostgreSQL, and what speaks its language.
+//!
+//! What belongs here: how it is opened, and the list of methods. Each noun's statements stand in a file of its own,
+//! under the same name as in every other engine. Any number of processes may share a database: nothing here is kept
+//! that must agree with another process. Only SQL that distributed databases run too: no channels, no locks by
+//! name, no temporary tables, no counters of the database's own.
+
+mod address;
+mod connections;
+mod customers;
+mod errors;
+mod fixtures;
+mod groups;
+mod memberships;
+mod merchants;
+mod open;
+mod operations;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+use zumra_core::fixture::MerchantFixture;
+use zumra_core::{
+    Customer, CustomerId, Entropy, Group, GroupId, Merchant, MerchantId, NewMerchant, NewToken, Operation,
+    Page, PageRequest, Token, TokenHash, TokenId,
+};
+
+pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
+
+use crate::metrics::Metrics;
+use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
+use connections::{Connections, End};
+use errors::Failure;
+
+/// How much longer than the server's limit of a statement we wait for its answer.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A database on a server, opened.
+pub struct PostgresStorage {
+    connections: Connections,
+    metrics: Metrics,
+}
+
+impl PostgresStorage {
+    /// Opens the database and brings its schema up to date. [`StorageError::Unavailable`] if the server does not
+    /// answer within some seconds. What makes this process differ from others on the same database comes from
+    /// `entropy`.
+    pub async fn open(
+        options: &PostgresOptions,
+        now: jiff::Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let metrics = Metrics::new();
+        let pool = open::pool(options)?;
+        open::migrate(&pool, now).await?;
+        let patience = options.statement_time + GRACE;
+        let connections = Connections::new(pool, patience, entropy, metrics.clone());
+        Ok(Self { connections, metrics })
+    }
+
+    /// Looks a database over without changing it, not even its schema.
+    pub async fn inspect(options: &PostgresOptions) -> Result<Inspection> {
+        let pool = open::pool(options)?;
+        let client = pool.get().await.map_err(|error| Failure::from(error).into_error())?;
+        open::require_schema(&client).await?;
+        open::inspect(&client).await.map_err(Failure::into_error)
+    }
+}
+
+#[async_trait]
+impl Storage for PostgresStorage {
+    async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant> {
+        let (id, new, limit) = (merchant.id, Arc::new(merchant), Some(self.connections.patience()));
+        self.connections
+            .transact(
+                id,
+                &operation,
+                limit,
+                |_| true,
+                move |tx, mark| {
+                    let new = Arc::clone(&new);
+                    Box::pin(async move { merchants::create(tx, &new, &operation, mark).await })
+                },
+            )
+            .await
+    }
+
+    async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
+        self.connections.read(|db| Box::pin(merchants::list(db, after, limit))).await
+    }
+
+    async fn create_token(
+        &self,
+        merchant: MerchantId,
+        token: NewToken,
+        operation: Operation,
+    ) -> Result<Token> {
+        let (new, limit) = (Arc::new(token), Some(self.connections.patience()));
+        self.connections
+            .transact(
+                merchant,
+                &operation,
+                limit,
+                |_| true,
+                move |tx, mark| {
+                    let new = Arc::clone(&new);
+                    Box::pin(async move { tokens::create(tx, merchant, &new, &operation, mark).await })
+                },
+            )
+            .await
+    }
+
+    async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
+        self.connections.read(|db| Box::pin(tokens::list(db, merchant))).await
+    }
+
+    async fn revoke_token(
+        &self,
+        merchant: MerchantId,
+        token: TokenId,
+        operation: Operation,
+    ) -> Result<Token> {
+        let limit = Some(self.connections.patience());
+        self.connections
+            .transact(
+                merchant,
+                &operation,
+                limit,
+                |_| true,
+                move |tx, mark| {
+                    Box::pin(async move { tokens::revoke(tx, merchant, token, &operation, mark).await })
+                },
+            )
+            .await
+    }
+
+    async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
+        self.connections.read(|db| Box::pin(tokens::find(db, hash))).await
+    }
+
+    async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
+        self.connections.read(|db| Box::pin(groups::list(db, merchant, page))).await
+    }
+
+    async fn list_customers(
+        &self,
+        merchant: MerchantId,
+        keyword: Option<String>,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        self.connections
+            .read(|db| {
+                let keyword = keyword.clone();
+                Box::pin(async move { customers::list(db, merchant, keyword.as_deref(), page).await })
+            })
+            .await
+    }
+
+    async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
+        self.connections.read(|db| Box::pin(customers::find(db, merchant, customer))).await
+    }
+
+    async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+        let ids = Arc::new(ids);
+        self.connections
+            .read(|db| {
+                let ids = Arc::clone(&ids);
+                Box::pin(async move { memberships::known_ids(db, merchant, &ids).await })
+            })
+            .await
+    }
+
+    async fn add_members(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        customers: Vec<CustomerId>,
+        operation: Operation,
+    ) -> Result<AddMembers> {
+        let customers: Arc<[i64]> = memberships::set(customers.iter().map(|id| id.get())).into();
+        let patience = self.connections.patience();
+        self.connections
+            .write(merchant, &operation, |client, mark| {
+                let customers = Arc::clone(&customers);
+                Box::pin(async move {
+                    let adding = memberships::add(&*client, merchant, group, &customers, &operation, mark);
+                    let added = tokio::time::timeout(patience, adding).await;
+                    match added.unwrap_or_else(|_| Err(Failure::silent())) {
+                        Ok(added @ AddMembers::Added { .. }) => End::Written(added),
+                        Ok(other) => End::Unchanged(other),
+                        // The statement is its own commit, so nobody knows whether it was done.
+                        Err(Failure::Lost(error)) => {
+                            let answer = |operation, added| AddMembers::Added { operation, added };
+                            End::InDoubt(Box::new(answer), error)
+                        }
+                        Err(failure) => End::Failed(failure),
+                    }
+                })
+            })
+            .await
+    }
+
+    async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {
+        let (merchant, fixture) = (fixture.merchant.id, Arc::new(fixture));
+        // No limit but the server's for each statement: whole shops take their time.
+        self.connections
+            .transact(
+                merchant,
+                &operation,
+                None,
+                |loaded: &Loaded| loaded.operation.is_some(),
+                move |tx, mark| {
+                    let fixture = Arc::clone(&fixture);
+                    Box::pin(async move { fixtures::load(tx, &fixture, &operation, mark).await })
+                },
+            )
+            .await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.connections.read(|db| Box::pin(open::ping(db))).await
+    }
+
+    async fn inspect(&self) -> Result<Inspection> {
+        self.connections.read(|db| Box::pin(operations::inspect(db))).await
+    }
+
+    fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    async fn close(&self) {
+        self.connections.close().await;
+    }
+}
+
+/// A value in the database that no version of Zumra writes there.
+fn corrupt(table: &str, column: &str, problem: impl std::fmt::Display) -> StorageError {
+    StorageError::Corrupt(format!("{table}.{column}: {problem}"))
+}

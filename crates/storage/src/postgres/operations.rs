@@ -1,0 +1,106 @@
+//! The operations table, and the view over all tables that operators ask for.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
+
+use super::corrupt;
+use super::errors::Try;
+use crate::{Inspection, Result};
+
+/// What tells one try of an operation from others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The same for all tries of one operation: by it a writer whose connection broke knows its own row.
+    pub(super) nonce: i64,
+    /// How far above the newest operation this try goes if others have come past it. Writers that stand side by
+    /// side would otherwise all want the very next id.
+    pub(super) stride: i64,
+}
+
+/// The id that an operation gets: the one that it would like, or one above the merchant's newest operation if
+/// operations have come past it.
+pub(super) async fn next_id<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<OperationId> {
+    let sql = "SELECT max(id) FROM operations WHERE merchant_id = $1";
+    let statement = tx.prepare_cached(sql).await?;
+    let newest: Option<i64> = tx.query_one(&statement, &[&merchant.get()]).await?.try_get(0)?;
+    let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + mark.stride));
+    Ok(OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?)
+}
+
+/// Writes the row of an operation that changed something.
+pub(super) async fn record<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    id: OperationId,
+    operation: &Operation,
+    kind: OperationKind,
+    (group, changes): (Option<GroupId>, u64),
+    mark: Mark,
+) -> Try<()> {
+    let sql = "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let statement = tx.prepare_cached(sql).await?;
+    let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
+    let changes = i64::try_from(changes).unwrap_or(i64::MAX);
+    let group = group.map(GroupId::get);
+    tx.execute(
+        &statement,
+        &[&merchant.get(), &id.get(), &at, &actor, &kind.as_str(), &group, &changes, &mark.nonce],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The row of an operation whose answer was lost, if it was written: its id, and how many rows it changed.
+pub(super) async fn find<C: GenericClient>(
+    db: &C,
+    merchant: MerchantId,
+    from: OperationId,
+    nonce: i64,
+) -> Try<Option<(OperationId, u64)>> {
+    let sql = "SELECT id, changes FROM operations WHERE merchant_id = $1 AND id >= $2 AND nonce = $3";
+    let statement = db.prepare_cached(sql).await?;
+    let Some(row) = db.query_opt(&statement, &[&merchant.get(), &from.get(), &nonce]).await? else {
+        return Ok(None);
+    };
+    let (id, changes): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let id = OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?;
+    Ok(Some((id, changes.unsigned_abs())))
+}
+
+/// Looks the whole database over.
+pub(super) async fn inspect<C: GenericClient>(db: &C) -> Try<Inspection> {
+    let sql = "SELECT current_setting('server_version'),
+                      (SELECT max(number) FROM schema_migrations),
+                      (SELECT count(*) FROM merchants),
+                      (SELECT count(*) FROM customers),
+                      (SELECT count(*) FROM memberships),
+                      (SELECT max(at) FROM operations)";
+    let row = db.query_one(sql, &[]).await?;
+    let version: String = row.try_get(0)?;
+    let count = |i| row.try_get::<_, i64>(i).map(i64::unsigned_abs);
+    Ok(Inspection {
+        engine: format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()),
+        schema: schema(row.try_get(1)?)?,
+        problems: Vec::new(),
+        merchants: count(2)?,
+        customers: count(3)?,
+        memberships: count(4)?,
+        newest_operation: newest(row.try_get(5)?)?,
+    })
+}
+
+fn schema(number: Option<i32>) -> Result<u32> {
+    let number = number.unwrap_or_default();
+    u32::try_from(number).map_err(|e| corrupt("schema_migrations", "number", e))
+}
+
+fn newest(at: Option<i64>) -> Result<Option<Timestamp>> {
+    at.map(Timestamp::from_microsecond).transpose().map_err(|e| corrupt("operations", "at", e))
+}

@@ -1,0 +1,127 @@
+//! PostgreSQL for tests: one throwaway server for a process, a fresh database for each test.
+//!
+//! The server is the installed one; it is made when a test first wants it and ends with the process, however that
+//! ends. `ZUMRA_TEST_POSTGRES_URL` names a server to use in its place: an address of a database whose user may make
+//! databases.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use tokio_postgres::{Client, NoTls};
+use zumra_core::{Entropy, SystemEntropy, text::hex};
+
+/// What keeps the server, and stops it when its standard input closes.
+const KEEPER: &str = include_str!("cluster.sh");
+
+struct Server {
+    /// The address of a database to give orders from.
+    address: String,
+    /// Never waited for: it ends when this process closes the pipe, which is when it is gone.
+    _keeper: Option<Child>,
+}
+
+fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| match given() {
+        Some(address) => Server { address, _keeper: None },
+        None => start(),
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
+fn given() -> Option<String> {
+    std::env::var("ZUMRA_TEST_POSTGRES_URL").ok()
+}
+
+fn start() -> Server {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("a port").port();
+    drop(free);
+    let mut keeper = Command::new("sh")
+        .args(["-c", KEEPER, "sh", &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell is there");
+    let mut line = String::new();
+    let mut output = BufReader::new(keeper.stdout.take().expect("a pipe"));
+    output.read_line(&mut line).expect("readable output");
+    if line.trim() != "ready" {
+        let mut problem = String::new();
+        let _ = keeper.stderr.take().expect("a pipe").read_to_string(&mut problem); // what there is
+        panic!("no PostgreSQL for the tests: {problem}");
+    }
+    Server {
+        address: format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable"),
+        _keeper: Some(keeper),
+    }
+}
+
+/// A database of its own, empty, on the server of the tests. Gone when it is dropped.
+pub struct TestDatabase {
+    name: String,
+}
+
+impl TestDatabase {
+    /// Makes one. Fails with what to install if there is no server.
+    pub async fn new() -> Self {
+        let mut bytes = [0; 8];
+        SystemEntropy.fill(&mut bytes);
+        let name = format!("zumra_test_{}", hex(&bytes));
+        let client = connect(&server().address).await;
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database is made");
+        Self { name }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        let (place, query) = server().address.split_once('?').unwrap_or((&server().address, ""));
+        let (host, _) = place.rsplit_once('/').expect("an address ends with a name");
+        format!("{host}/{}?{query}", self.name)
+    }
+
+    /// Takes it away from everybody: connections are cut, and new ones refused.
+    pub async fn shut(&self) {
+        let client = connect(&server().address).await;
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+        let orders = format!("ALTER DATABASE {0} ALLOW_CONNECTIONS false; {cut} = '{0}'", self.name);
+        client.batch_execute(&orders).await.expect("it is shut");
+    }
+
+    /// Gives it back.
+    pub async fn reopen(&self) {
+        let client = connect(&server().address).await;
+        let order = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
+        client.batch_execute(&order).await.expect("it is open");
+    }
+
+    /// A connection to it, for looking behind the scenes.
+    pub async fn connect(&self) -> Client {
+        connect(&self.address()).await
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let order = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // A thread, because a test's own runtime cannot wait for another one.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let _ = connect(&server().address).await.batch_execute(&order).await; // gone with its server at last
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
+async fn connect(address: &str) -> Client {
+    let (client, connection) =
+        tokio_postgres::connect(address, NoTls).await.expect("the server of the tests answers");
+    // It ends when the client is dropped, or with an error that the client sees too.
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}

@@ -1,0 +1,48 @@
+//! The same commands on a database of PostgreSQL's.
+
+use serde_json::Value;
+use zumra_testkit::TestDatabase;
+
+use super::Zumra;
+
+fn database() -> TestDatabase {
+    tokio::runtime::Runtime::new().unwrap().block_on(TestDatabase::new())
+}
+
+#[test]
+fn every_command_works_on_a_server() {
+    let database = database();
+    let zumra = Zumra::new().variable("ZUMRA_DATABASE", &database.address());
+    // Nothing is made by asking.
+    let output = zumra.run("doctor --json");
+    let found: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, found["ok"].as_bool()), (Some(5), Some(false)), "{found}");
+    zumra.ok("merchant create --id 1 --name Shop");
+    assert!(zumra.ok("merchant list").contains("Shop"));
+    zumra.ok("token create --merchant 1 --scope customers.read_write");
+    assert!(zumra.ok("token list --merchant 1").contains("customers.read_write"));
+    zumra.write(
+        "shops.json",
+        r#"{"merchants":[{"id":2,"name":"b","customers":[{"id":5,"first_name":"c"}]}]}"#,
+    );
+    zumra.ok("load shops.json");
+    assert!(zumra.fails("merchant create --id 2 --name Again", 3).contains("there is already a merchant 2"));
+    let output = zumra.run("doctor --json");
+    let found: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, found["ok"].as_bool()), (Some(0), Some(true)), "{found}");
+    let whole = found["checks"][1]["finding"].as_str().unwrap();
+    assert!(whole.contains(" is whole: PostgreSQL "), "{whole}");
+    assert!(whole.ends_with("2 merchants, 1 customer, 0 memberships"), "{whole}");
+}
+
+#[test]
+fn a_server_that_is_away_is_one_sentence() {
+    let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://z:s3cret@127.0.0.1:1/z");
+    for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
+        let problem = zumra.fails(line, 4);
+        assert!(problem.starts_with("database postgres://z:***@127.0.0.1:1/z: the database is"), "{problem}");
+        assert!(!problem.contains("s3cret"), "{problem}");
+    }
+    let output = zumra.run("doctor");
+    assert!(output.code == Some(5) && !output.stdout.contains("s3cret"), "{}", output.stdout);
+}
