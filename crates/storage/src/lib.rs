@@ -4,6 +4,7 @@
 //! engine a folder. No HTTP. Every method that touches a shop's rows takes the [`MerchantId`] first, so a handler
 //! that has not found out whose request it serves cannot ask for anything.
 
+pub mod copy;
 pub mod error;
 mod metrics;
 pub mod migrate;

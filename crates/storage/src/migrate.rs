@@ -52,6 +52,13 @@ pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Resul
     Ok(&all[applied.len()..])
 }
 
+/// The failure of reading whole tables from a database whose schema is older than this program.
+pub(crate) fn behind() -> StorageError {
+    StorageError::Foreign(
+        "its schema is not up to date: start `zumra serve` on it once with this version".to_owned(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

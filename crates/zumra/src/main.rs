@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use commands::{backup, config as config_command, dev, doctor, load, merchant, openapi, serve, token};
+use commands::{backup, config as config_command, copy, dev, doctor, load, merchant, openapi, serve, token};
 use config::Given;
 use failure::Failure;
 
@@ -51,6 +51,7 @@ enum Command {
     Token(token::Command),
     Load(load::Command),
     Backup(backup::Command),
+    Copy(copy::Command),
     Config(config_command::Command),
     Doctor(doctor::Command),
     Openapi(openapi::Command),
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         Command::Token(command) => command.run(&given),
         Command::Load(command) => command.run(&given),
         Command::Backup(command) => command.run(&given),
+        Command::Copy(command) => command.run(),
         Command::Config(command) => command.run(&given),
         Command::Doctor(command) => command.run(&given),
         Command::Openapi(command) => command.run(),

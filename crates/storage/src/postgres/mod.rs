@@ -7,6 +7,7 @@
 
 mod address;
 mod connections;
+mod copy;
 mod customers;
 mod errors;
 mod fixtures;
@@ -30,6 +31,7 @@ use zumra_core::{
 
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
 
+use crate::copy::Rows;
 use crate::metrics::Metrics;
 use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
 use connections::{Connections, End};
@@ -61,10 +63,27 @@ impl PostgresStorage {
         Ok(Self { connections, metrics })
     }
 
+    /// All rows of the database as they are now, for copying them elsewhere.
+    pub async fn source(options: &PostgresOptions) -> Result<impl Rows + use<>> {
+        let client = open::client(options).await?;
+        open::require_newest_schema(&client).await?;
+        copy::ServerRows::source(client).await.map_err(Failure::into_error)
+    }
+
+    /// A database to copy rows into, with its schema brought up to date.
+    pub async fn target(
+        options: &PostgresOptions,
+        now: jiff::Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<impl Rows + use<>> {
+        Self::open(options, now, entropy).await?.close().await;
+        let client = open::client(options).await?;
+        copy::ServerRows::target(client).await.map_err(Failure::into_error)
+    }
+
     /// Looks a database over without changing it, not even its schema.
     pub async fn inspect(options: &PostgresOptions) -> Result<Inspection> {
-        let pool = open::pool(options)?;
-        let client = pool.get().await.map_err(|error| Failure::from(error).into_error())?;
+        let client = open::client(options).await?;
         open::require_schema(&client).await?;
         open::inspect(&client).await.map_err(Failure::into_error)
     }

@@ -213,6 +213,20 @@ async fn outstanding(client: &Client) -> Try<&'static [Migration]> {
     Ok(migrate::outstanding(migrate::POSTGRES, &steps)?)
 }
 
+/// Fails if the schema is not that of this program.
+pub(super) async fn require_newest_schema(client: &Client) -> Result<()> {
+    require_schema(client).await?;
+    match outstanding(client).await.map_err(Failure::into_error)? {
+        [] => Ok(()),
+        _ => Err(migrate::behind()),
+    }
+}
+
+/// A single connection.
+pub(super) async fn client(options: &PostgresOptions) -> Result<Client> {
+    pool(options)?.get().await.map_err(|error| Failure::from(error).into_error())
+}
+
 /// Fails if the schema is not ours, newer, or not there at all.
 pub(super) async fn require_schema(client: &Client) -> Result<()> {
     let outstanding = outstanding(client).await.map_err(Failure::into_error)?;

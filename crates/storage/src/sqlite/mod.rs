@@ -4,6 +4,7 @@
 //! under the same name as in every other engine.
 
 mod backup;
+mod copy;
 mod customers;
 mod fixtures;
 mod groups;
@@ -26,6 +27,7 @@ use zumra_core::{
     PageRequest, Token, TokenHash, TokenId,
 };
 
+use crate::copy::Rows;
 use crate::metrics::Metrics;
 use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
 use readers::Readers;
@@ -71,6 +73,16 @@ impl SqliteStorage {
     /// on using it. Blocks.
     pub fn backup(from: &Path, to: &Path) -> Result<()> {
         backup::copy(from, to)
+    }
+
+    /// All rows of the file as they are now, for copying them elsewhere. Blocks.
+    pub fn source(path: &Path) -> Result<impl Rows + use<>> {
+        copy::FileRows::source(open::for_reading_all(path)?)
+    }
+
+    /// A file to copy rows into, made if it is not there. Blocks.
+    pub fn target(path: &Path, now: jiff::Timestamp) -> Result<impl Rows + use<>> {
+        Ok(copy::FileRows::target(open::for_writing(path, now)?))
     }
 
     /// Looks a database over without changing it, not even its schema. Blocks.

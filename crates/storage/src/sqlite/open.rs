@@ -37,6 +37,15 @@ pub(super) fn for_reading(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// The same, of a file whose schema is up to date.
+pub(super) fn for_reading_all(path: &Path) -> Result<Connection> {
+    let connection = for_reading(path)?;
+    if !outstanding(&connection)?.is_empty() {
+        return Err(migrate::behind());
+    }
+    Ok(connection)
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod copy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod load;

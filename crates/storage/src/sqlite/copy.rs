@@ -1,0 +1,130 @@
+//! All rows of a file, for a copy from it or to it.
+
+use async_trait::async_trait;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+
+use super::corrupt;
+use crate::copy::{Batch, Part, Row, Rows, TABLES, Table, Value};
+use crate::{Result, StorageError};
+
+/// The rows of a file. Its methods block.
+pub(super) struct FileRows(Connection);
+
+impl FileRows {
+    /// What is in the file at this moment.
+    pub(super) fn source(connection: Connection) -> Result<Self> {
+        // The moment is that of the first statement.
+        connection.execute_batch("BEGIN; SELECT 1 FROM merchants")?;
+        Ok(Self(connection))
+    }
+
+    pub(super) fn target(connection: Connection) -> Self {
+        Self(connection)
+    }
+}
+
+fn names(table: &Table) -> String {
+    table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+/// `?2, ?3, ?4` for `count` parameters.
+fn parameters(from: usize, count: usize) -> String {
+    (from..from + count).map(|i| format!("?{i}")).collect::<Vec<_>>().join(", ")
+}
+
+#[async_trait(?Send)]
+impl Rows for FileRows {
+    async fn merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>> {
+        let sql = format!(
+            "SELECT merchant_id FROM merchants WHERE merchant_id > ?1 ORDER BY merchant_id LIMIT {limit}"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let ids = statement.query_map([after], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    async fn read(&mut self, Part { table, merchant }: Part, after: &[i64], limit: usize) -> Result<Batch> {
+        let (key, behind) = (table.key(), parameters(2, table.keys));
+        let condition = if table.keys == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
+        let order = if table.keys == 0 { "merchant_id".to_owned() } else { key };
+        let sql = format!(
+            "SELECT {} FROM {} WHERE merchant_id = ?1 {condition} ORDER BY {order} LIMIT {limit}",
+            names(table),
+            table.name
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(std::iter::once(&merchant).chain(after)))?;
+        let mut batch = Vec::new();
+        while let Some(row) = rows.next()? {
+            let values = table.columns.iter().enumerate();
+            let values = values.map(|(i, (name, _))| value(row.get_ref(i)?, table, name));
+            batch.push(values.collect::<Result<Row>>()?);
+        }
+        Ok(Batch(batch))
+    }
+
+    async fn newest(&mut self, Part { table, merchant }: Part) -> Result<Option<Vec<i64>>> {
+        let keys = table.columns[..table.keys].iter().map(|(name, _)| *name);
+        let order = std::iter::once("merchant_id").chain(keys);
+        let (columns, order): (Vec<_>, Vec<_>) = order.map(|name| (name, format!("{name} DESC"))).unzip();
+        let sql = format!(
+            "SELECT {} FROM {} WHERE merchant_id = ?1 ORDER BY {} LIMIT 1",
+            columns.join(", "),
+            table.name,
+            order.join(", ")
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let mut rows = statement.query([merchant])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some((1..=table.keys).map(|i| row.get(i)).collect::<rusqlite::Result<_>>()?))
+    }
+
+    async fn write(&mut self, Part { table, merchant }: Part, rows: Batch) -> Result<()> {
+        let sql = format!(
+            "INSERT INTO {} (merchant_id, {}) VALUES (?1, {})",
+            table.name,
+            names(table),
+            parameters(2, table.columns.len())
+        );
+        let transaction = self.0.transaction()?;
+        let mut statement = transaction.prepare_cached(&sql)?;
+        for row in &rows.0 {
+            let values = row.iter().map(|value| value as &dyn ToSql);
+            statement.execute(params_from_iter(std::iter::once(&merchant as &dyn ToSql).chain(values)))?;
+        }
+        drop(statement);
+        Ok(transaction.commit()?)
+    }
+
+    async fn count(&mut self) -> Result<u64> {
+        let mut rows = 0;
+        for table in TABLES {
+            let sql = format!("SELECT count(*) FROM {}", table.name);
+            rows += self.0.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs();
+        }
+        Ok(rows)
+    }
+}
+
+fn value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {
+    let wrong = |what: &dyn std::fmt::Display| -> StorageError { corrupt(table.name, column, what) };
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Text(text) => Value::Text(str::from_utf8(text).map_err(|e| wrong(&e))?.to_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_owned()),
+        ValueRef::Real(number) => return Err(wrong(&number)),
+    })
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
