@@ -103,8 +103,22 @@ impl Server {
 
     /// Asks it to stop, as an operator would: it finishes what it accepted.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Stops it where it is, with all its connections open, as a machine that hangs.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after [`pause`](Self::pause), as if nothing had been.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         // There is no way in the standard library, and `kill` is on every Unix.
-        let status = Command::new("kill").arg("-TERM").arg(self.child().id().to_string()).status();
+        let status = Command::new("kill").arg(signal).arg(self.child().id().to_string()).status();
         assert!(status.expect("kill is there").success());
     }
 
