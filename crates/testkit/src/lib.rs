@@ -9,5 +9,5 @@ pub mod process;
 pub use app::{SHOP, TestApp, WRITE_TOKEN};
 pub use clock::{FakeClock, SeededEntropy};
 pub use http::{Answer, Call};
-pub use postgres::TestDatabase;
+pub use postgres::{TestDatabase, TestPair};
 pub use process::{Kill, Server};

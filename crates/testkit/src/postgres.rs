@@ -4,22 +4,23 @@
 //! ends. `ZUMRA_TEST_POSTGRES_URL` names a server to use in its place: an address of a database whose user may make
 //! databases.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use tokio_postgres::{Client, NoTls};
 use zumra_core::{Entropy, SystemEntropy, text::hex};
 
 /// What keeps the server, and stops it when its standard input closes.
-const KEEPER: &str = include_str!("cluster.sh");
+const CLUSTER: &str = concat!(include_str!("server.sh"), include_str!("cluster.sh"));
+/// The same for a primary and its standby.
+const PAIR: &str = concat!(include_str!("server.sh"), include_str!("pair.sh"));
 
 struct Server {
     /// The address of a database to give orders from.
     address: String,
-    /// Never waited for: it ends when this process closes the pipe, which is when it is gone.
-    _keeper: Option<Child>,
+    _keeper: Option<Keeper>,
 }
 
 fn server() -> &'static Server {
@@ -36,27 +37,82 @@ fn given() -> Option<String> {
 }
 
 fn start() -> Server {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("a port").port();
-    drop(free);
-    let mut keeper = Command::new("sh")
-        .args(["-c", KEEPER, "sh", &port.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a shell is there");
-    let mut line = String::new();
-    let mut output = BufReader::new(keeper.stdout.take().expect("a pipe"));
-    output.read_line(&mut line).expect("readable output");
-    if line.trim() != "ready" {
-        let mut problem = String::new();
-        let _ = keeper.stderr.take().expect("a pipe").read_to_string(&mut problem); // what there is
-        panic!("no PostgreSQL for the tests: {problem}");
+    let [port] = free_ports();
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+    Server { address, _keeper: Some(Keeper::start(CLUSTER, &[port])) }
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    // All at once: a port that is free again could be given twice.
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|free| free.local_addr().expect("a port").port())
+}
+
+/// A shell that keeps servers.
+struct Keeper {
+    /// Never waited for: it ends when this process closes the pipe, which is when it is gone.
+    shell: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Keeper {
+    fn start(script: &str, ports: &[u16]) -> Self {
+        let mut shell = Command::new("sh")
+            .args(["-c", script, "sh"])
+            .args(ports.iter().map(u16::to_string))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a shell is there");
+        let output = BufReader::new(shell.stdout.take().expect("a pipe"));
+        let mut keeper = Self { shell, output };
+        keeper.expect("ready");
+        keeper
     }
-    Server {
-        address: format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable"),
-        _keeper: Some(keeper),
+
+    fn expect(&mut self, word: &str) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("readable output");
+        if line.trim() != word {
+            let mut problem = String::new();
+            let _ = self.shell.stderr.take().expect("a pipe").read_to_string(&mut problem); // what there is
+            panic!("no PostgreSQL for the tests: {problem}");
+        }
+    }
+}
+
+/// A primary, and a standby that has every commit before it is acknowledged. Gone when the process is.
+pub struct TestPair {
+    keeper: Keeper,
+    ports: [u16; 2],
+}
+
+impl TestPair {
+    /// Makes one.
+    pub fn start() -> Self {
+        let ports = free_ports();
+        Self { keeper: Keeper::start(PAIR, &ports), ports }
+    }
+
+    /// An address that leads to whichever of the two takes writes.
+    pub fn address(&self) -> String {
+        let [first, second] = self.ports;
+        format!(
+            "postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres?target_session_attrs=read-write&sslmode=disable"
+        )
+    }
+
+    /// The primary crashes, and the standby takes its place.
+    pub fn fail_over(&mut self) {
+        let mut input = self.keeper.shell.stdin.as_ref().expect("a pipe");
+        input.write_all(b"fail over\n").expect("the keeper lives");
+        self.keeper.expect("promoted");
+    }
+
+    /// A connection to the one that takes writes.
+    pub async fn connect(&self) -> Client {
+        connect(&self.address()).await
     }
 }
 

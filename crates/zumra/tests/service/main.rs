@@ -4,6 +4,7 @@
 
 mod crash;
 mod dev;
+mod failover;
 mod limits;
 mod operating;
 mod postgres;
