@@ -14,32 +14,46 @@ pub type PersonName = Name<25>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CustomerError {
     /// Not a mobile number.
-    #[error("must have 1 to 15 digits, without the country code")]
+    #[error("must be a number of at most 64 characters, without the country code")]
     Mobile,
     /// Not the country code of a mobile number.
-    #[error("must be a plus sign and 1 to 4 digits, such as +966")]
+    #[error("must have 1 to 1024 characters, such as +966")]
     MobileCode,
     /// Not an e-mail address.
-    #[error("must be an e-mail address of at most 254 characters")]
+    #[error("must be an e-mail address of at most 255 characters")]
     Email,
     /// Neither male nor female.
     #[error("must be male or female")]
     Gender,
 }
 
-/// A mobile number without its country code: 1 to 15 ASCII digits.
+/// A mobile number without its country code: the text of a number, at most 64 characters. The contract takes whatever
+/// reads as a number, `+777` and `1e3` among them, and compares it as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mobile(String);
 
+/// Characters of a mobile number at most.
+pub const MOBILE_MAX: usize = 64;
+/// Characters of the country code of a mobile number at most.
+pub const MOBILE_CODE_MAX: usize = 1024;
+/// Characters of an e-mail address at most.
+pub const EMAIL_MAX: usize = 255;
+
 impl Mobile {
-    /// The digits, as they were given: `0512` and `512` are two numbers here.
+    /// The text, as it was given: `0512` and `512` are two numbers here.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number that answers show.
-    pub fn number(&self) -> u64 {
-        self.0.bytes().fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
+    /// The number that answers show: whole, and what is beyond 64 bits is cut down to them.
+    pub fn number(&self) -> i64 {
+        if let Ok(number) = self.0.parse() {
+            return number;
+        }
+        let number = self.0.parse::<f64>().unwrap_or_default();
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
+        let whole = number as i64;
+        whole
     }
 }
 
@@ -47,12 +61,15 @@ impl FromStr for Mobile {
     type Err = CustomerError;
 
     fn from_str(text: &str) -> Result<Self, CustomerError> {
-        let fits = (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        // Words that are numbers to Rust alone: "inf", "nan".
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+        let fits = text.len() <= MOBILE_MAX && plain && text.parse::<f64>().is_ok();
         if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Mobile) }
     }
 }
 
-/// The country code of a mobile number, with its plus sign.
+/// The country code of a mobile number, with its plus sign. The contract takes any text; one that is no number is kept
+/// as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MobileCode(String);
 
@@ -73,9 +90,11 @@ impl FromStr for MobileCode {
 
     /// Reads the code with its plus sign or without.
     fn from_str(text: &str) -> Result<Self, CustomerError> {
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        let fits = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if fits { Ok(Self(format!("+{digits}"))) } else { Err(CustomerError::MobileCode) }
+        if !(1..=MOBILE_CODE_MAX).contains(&text.chars().count()) {
+            return Err(CustomerError::MobileCode);
+        }
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        Ok(Self(if is_number { format!("+{text}") } else { text.to_owned() }))
     }
 }
 
@@ -104,7 +123,8 @@ const COUNTRIES: [Country; 10] = [
     Country { mobile_code: "+20", code: "EG", name: "مصر" },
 ];
 
-/// An e-mail address: a part, an `@`, a part; at most 254 bytes, no white space.
+/// An e-mail address: a part, an `@`, a part; at most 255 characters. What may stand in the parts is the business of
+/// validation, which knows quoted ones with spaces in them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
@@ -126,7 +146,7 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, CustomerError> {
         let parts =
             text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-        let fits = parts && text.len() <= 254 && !text.chars().any(char::is_whitespace);
+        let fits = parts && text.chars().count() <= EMAIL_MAX && !text.contains('\0');
         if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Email) }
     }
 }
@@ -188,25 +208,55 @@ pub struct NewCustomer {
 }
 
 impl NewCustomer {
-    /// The text that a keyword is looked for in: names, e-mail and mobile number, folded by [`fold_keyword`].
-    pub fn search_text(&self) -> String {
-        let code = self.mobile_code.as_ref().map_or("", |code| &code.as_str()[1..]);
-        let mobile = self.mobile.as_ref().map_or("", Mobile::as_str);
-        let last_name = self.last_name.as_ref().map_or("", PersonName::as_str);
-        let email = self.email.as_ref().map_or("", Email::as_str);
-        fold_keyword(&format!("{} {last_name}\n{email}\n{code}{mobile}", self.first_name))
+    /// A customer of whom nothing but the first name is known.
+    pub fn new(id: CustomerId, first_name: PersonName) -> Self {
+        Self {
+            id,
+            first_name,
+            last_name: None,
+            mobile: None,
+            mobile_code: None,
+            email: None,
+            gender: None,
+            birthday: None,
+            city: None,
+            location: None,
+        }
+    }
+
+    /// The customer with a change made. What the change says of groups is no detail.
+    #[must_use]
+    pub fn with(mut self, change: CustomerChange) -> Self {
+        self.first_name = change.first_name.unwrap_or(self.first_name);
+        self.last_name = change.last_name.or(self.last_name);
+        self.mobile = change.mobile.or(self.mobile);
+        self.mobile_code = change.mobile_code.or(self.mobile_code);
+        self.email = change.email.unwrap_or(self.email);
+        self.gender = change.gender.unwrap_or(self.gender);
+        self.birthday = change.birthday.unwrap_or(self.birthday);
+        self
     }
 }
 
-/// Folds what a person types into what is searched: lower case, Arabic-Indic digits as ASCII, outer white space
-/// gone.
-pub fn fold_keyword(keyword: &str) -> String {
-    let fold_digit = |c: char| match c {
-        '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10).unwrap_or(c),
-        '۰'..='۹' => char::from_digit(c as u32 - '۰' as u32, 10).unwrap_or(c),
-        other => other,
-    };
-    keyword.trim().chars().map(fold_digit).flat_map(char::to_lowercase).collect()
+/// What is to change in a customer. Nothing stands for "as it is"; of what may be unknown, `Some(None)` forgets it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerChange {
+    /// Another first name.
+    pub first_name: Option<PersonName>,
+    /// Another last name.
+    pub last_name: Option<PersonName>,
+    /// Another mobile number.
+    pub mobile: Option<Mobile>,
+    /// Another country code.
+    pub mobile_code: Option<MobileCode>,
+    /// Another e-mail address.
+    pub email: Option<Option<Email>>,
+    /// Another gender.
+    pub gender: Option<Option<Gender>>,
+    /// Another day of birth.
+    pub birthday: Option<Option<Date>>,
+    /// All groups that the customer is to be in. The default group stays whatever this says.
+    pub groups: Option<Vec<GroupId>>,
 }
 
 /// A customer as it is kept, with the groups that it is in now.
@@ -218,6 +268,8 @@ pub struct Customer {
     pub created_at: Timestamp,
     /// When a detail changed last. Groups are no detail: joining one leaves this as it is.
     pub updated_at: Timestamp,
+    /// Why the customer may not order, if that is so.
+    pub ban_reason: Option<String>,
     /// The groups, ids ascending.
     pub groups: Vec<GroupId>,
 }
@@ -227,16 +279,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mobiles_are_digits_and_codes_carry_a_plus() {
-        assert_eq!("512345678".parse::<Mobile>().map(|m| m.number()), Ok(512_345_678));
-        assert_eq!("966".parse::<MobileCode>().map(|c| c.as_str().to_owned()), Ok("+966".to_owned()));
-        for bad in ["", "+512", "51234567890123456", "5 1"] {
-            assert!(bad.parse::<Mobile>().is_err(), "{bad}");
+    fn mobiles_are_numbers_and_codes_carry_a_plus() {
+        let number = |text: &str| text.parse::<Mobile>().map(|mobile| mobile.number());
+        for (text, expected) in
+            [("512345678", 512_345_678), ("+777", 777), ("0512", 512), ("1e3", 1000), (".5", 0), ("-5", -5)]
+        {
+            assert_eq!(number(text), Ok(expected), "{text}");
         }
-    }
-
-    #[test]
-    fn keywords_fold_case_and_digits() {
-        assert_eq!(fold_keyword(" ٩٦٦٥١١ Ahmed۱ "), "966511 ahmed1");
+        assert_eq!(number(&"5".repeat(60)), Ok(i64::MAX));
+        for bad in ["", "inf", "nan", "5 1", "0x1A", "٥", &"5".repeat(65)] {
+            assert_eq!(number(bad), Err(CustomerError::Mobile), "{bad}");
+        }
+        let code = |text: &str| text.parse::<MobileCode>().map(|code| code.as_str().to_owned());
+        assert_eq!(
+            (code("966"), code("+966"), code("abc")),
+            (Ok("+966".into()), Ok("+966".into()), Ok("abc".into()))
+        );
     }
 }

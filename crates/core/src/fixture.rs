@@ -16,8 +16,8 @@ use crate::clock::to_micros;
 use crate::merchant::TIME_ZONE_DEFAULT;
 use crate::text::Name;
 use crate::{
-    CustomerId, GroupId, MerchantId, NewCustomer, NewGroup, NewMerchant, NewToken, Plan, Scope, Scopes,
-    TokenHash, TokenSecret,
+    Condition, CustomerId, Features, Group, GroupId, MerchantId, NewCustomer, NewMerchant, NewToken, Plan,
+    Scope, Scopes, TokenHash, TokenSecret,
 };
 
 /// One shop with everything in it.
@@ -27,8 +27,8 @@ pub struct MerchantFixture {
     pub merchant: NewMerchant,
     /// Its tokens.
     pub tokens: Vec<NewToken>,
-    /// Its groups.
-    pub groups: Vec<NewGroup>,
+    /// Its groups. At most one is the default group.
+    pub groups: Vec<Group>,
     /// Its customers, each with the groups that it is in.
     pub customers: Vec<(NewCustomer, Vec<GroupId>)>,
 }
@@ -78,6 +78,12 @@ struct TokenEntry {
 struct GroupEntry {
     id: GroupId,
     name: String,
+    #[serde(default)]
+    default: bool,
+    #[serde(default)]
+    conditions: Vec<Condition>,
+    #[serde(default)]
+    features: Features,
 }
 
 #[derive(Deserialize)]
@@ -141,15 +147,29 @@ fn merchant(
         tokens.push(token);
     }
     let mut group_places = Unique::default();
-    let mut groups = Vec::with_capacity(entry.groups.len());
-    for (i, entry) in entry.groups.into_iter().enumerate() {
-        let place = format!("{place}.groups[{i}]");
-        group_places.insert(entry.id, format!("{place}.id"))?;
-        let name = Name::parse(&entry.name).map_err(|e| at(format!("{place}.name"), e))?;
-        groups.push(NewGroup { id: entry.id, name });
-    }
+    let groups = groups(place, entry.groups, &mut group_places)?;
     let customers = customers(place, entry.customers, &group_places)?;
     Ok(MerchantFixture { merchant, tokens, groups, customers })
+}
+
+fn groups(
+    place: &str,
+    entries: Vec<GroupEntry>,
+    places: &mut Unique<GroupId>,
+) -> Result<Vec<Group>, FixtureError> {
+    let mut defaults = Unique::default();
+    let mut groups = Vec::with_capacity(entries.len());
+    for (i, entry) in entries.into_iter().enumerate() {
+        let place = format!("{place}.groups[{i}]");
+        places.insert(entry.id, format!("{place}.id"))?;
+        if entry.default {
+            defaults.insert((), format!("{place}.default"))?;
+        }
+        let (conditions, features, is_default) = (entry.conditions, entry.features, entry.default);
+        let name = Name::parse(&entry.name).map_err(|e| at(format!("{place}.name"), e))?;
+        groups.push(Group { id: entry.id, name, conditions, features, is_default });
+    }
+    Ok(groups)
 }
 
 fn token(place: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {

@@ -5,10 +5,12 @@
 
 pub mod chance;
 pub mod clock;
+pub mod condition;
 pub mod customer;
 pub mod fixture;
 pub mod group;
 pub mod id;
+pub mod keyword;
 pub mod merchant;
 pub mod message;
 pub mod operation;
@@ -19,12 +21,14 @@ pub mod token;
 
 pub use chance::{Entropy, SystemEntropy};
 pub use clock::{Clock, SystemClock};
-pub use customer::{Country, Customer, Email, Gender, Mobile, MobileCode, NewCustomer};
-pub use group::{Group, GroupName, NewGroup};
+pub use condition::Condition;
+pub use customer::{Country, Customer, CustomerChange, Email, Gender, Mobile, MobileCode, NewCustomer};
+pub use group::{Features, Group, GroupChange, GroupName};
 pub use id::{CustomerId, GroupId, IdSource, MerchantId, OperationId, TokenId};
+pub use keyword::Keyword;
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
 pub use message::{Code, Language};
-pub use operation::{Actor, Operation, OperationKind};
+pub use operation::{Actor, Operation, OperationKind, Subject};
 pub use page::{Page, PageRequest};
 pub use scope::{Scope, Scopes};
 pub use token::{NewToken, Token, TokenHash, TokenSecret};

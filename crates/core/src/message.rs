@@ -45,7 +45,7 @@ codes! {
     String string, Array array, In r#in, Exists exists, Unique unique, Email email, DateFormat date_format,
     MaxString max_string, MaxArray max_array, FirstNameRequired first_name_required,
     LastNameRequired last_name_required, MobileCodeCountryRequired mobile_code_country_required,
-    MobileRequired mobile_required, NotFound not_found,
+    MobileRequired mobile_required, NotFound not_found, DefaultGroupStays default_group_stays,
 }
 
 fn table(language: Language) -> &'static Table {

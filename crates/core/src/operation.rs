@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::{OperationId, TokenId};
+use crate::{CustomerId, GroupId, OperationId, TokenId};
 
 /// Who asked for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,33 @@ pub enum OperationKind {
     RevokeToken,
     /// Fixtures were loaded.
     Load,
+    /// A group was created.
+    CreateGroup,
+    /// A group's name, conditions or features changed.
+    UpdateGroup,
+    /// A group was deleted, and all memberships in it ended.
+    DeleteGroup,
+    /// A customer was created.
+    CreateCustomer,
+    /// A customer's details or groups changed.
+    UpdateCustomer,
+    /// A customer was deleted, and all the customer's memberships ended.
+    DeleteCustomer,
+    /// A customer was banned, or the reason for it changed.
+    BanCustomer,
+    /// A customer's ban was lifted.
+    UnbanCustomer,
+}
+
+/// What a change was made to, if it was made to one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A group, or memberships in it.
+    Group(GroupId),
+    /// A customer.
+    Customer(CustomerId),
+    /// Something else, or several things.
+    Other,
 }
 
 impl OperationKind {
@@ -49,7 +76,27 @@ impl OperationKind {
             Self::CreateToken => "create_token",
             Self::RevokeToken => "revoke_token",
             Self::Load => "load",
+            Self::CreateGroup => "create_group",
+            Self::UpdateGroup => "update_group",
+            Self::DeleteGroup => "delete_group",
+            Self::CreateCustomer => "create_customer",
+            Self::UpdateCustomer => "update_customer",
+            Self::DeleteCustomer => "delete_customer",
+            Self::BanCustomer => "ban_customer",
+            Self::UnbanCustomer => "unban_customer",
         }
+    }
+}
+
+impl Subject {
+    /// The group, if it is one.
+    pub fn group(self) -> Option<GroupId> {
+        if let Self::Group(id) = self { Some(id) } else { None }
+    }
+
+    /// The customer, if it is one.
+    pub fn customer(self) -> Option<CustomerId> {
+        if let Self::Customer(id) = self { Some(id) } else { None }
     }
 }
 

@@ -9,6 +9,7 @@ use zumra_storage::Storage;
 
 use crate::auth::TokenCache;
 use crate::body::BodyRoom;
+use crate::sweep::Broom;
 use crate::telemetry::Telemetry;
 
 /// How much of everything one service takes. Each has a key of the same name under `limits` in the settings.
@@ -68,6 +69,7 @@ pub struct Shared {
     pub(crate) tokens: TokenCache,
     pub(crate) telemetry: Telemetry,
     pub(crate) bodies: BodyRoom,
+    pub(crate) broom: Broom,
     pub(crate) options: AppOptions,
 }
 
@@ -85,6 +87,7 @@ impl App {
             ids: IdSource::new(u16::from_le_bytes(seed)),
             tokens: TokenCache::new(options.token_life),
             bodies: BodyRoom::new(options.limits.bodies_bytes),
+            broom: Broom::default(),
             telemetry: Telemetry::new(entropy, storage.as_ref()),
             storage,
             clock,

@@ -17,22 +17,36 @@ use crate::telemetry::Notes;
 
 /// A scope as a type, so that a handler says in its signature what it needs.
 pub(crate) trait NeededScope {
-    /// The scope.
-    const SCOPE: Scope;
+    /// The scope; nothing if any token will do.
+    const SCOPE: Option<Scope>;
+}
+
+/// Any valid token.
+pub(crate) struct AnyScope;
+
+impl NeededScope for AnyScope {
+    const SCOPE: Option<Scope> = None;
 }
 
 /// `customers.read`
 pub(crate) struct CustomersRead;
 
 impl NeededScope for CustomersRead {
-    const SCOPE: Scope = Scope::CustomersRead;
+    const SCOPE: Option<Scope> = Some(Scope::CustomersRead);
 }
 
 /// `customers.read_write`
 pub(crate) struct CustomersWrite;
 
 impl NeededScope for CustomersWrite {
-    const SCOPE: Scope = Scope::CustomersReadWrite;
+    const SCOPE: Option<Scope> = Some(Scope::CustomersReadWrite);
+}
+
+/// `payments.read`
+pub(crate) struct PaymentsRead;
+
+impl NeededScope for PaymentsRead {
+    const SCOPE: Option<Scope> = Some(Scope::PaymentsRead);
 }
 
 /// A program whose token is valid and carries the scope `S`. Every method of the storage wants a merchant, and this
@@ -58,8 +72,8 @@ impl<S: NeededScope> FromRequestParts<App> for Caller<S> {
         if let Some(notes) = parts.extensions.get::<Notes>() {
             notes.caller(merchant.id);
         }
-        if !token.scopes.grants(S::SCOPE) {
-            return Err(Problem::MissingScope(S::SCOPE));
+        if let Some(scope) = S::SCOPE.filter(|scope| !token.scopes.grants(*scope)) {
+            return Err(Problem::MissingScope(scope));
         }
         Ok(Self { merchant, token: token.id, scope: PhantomData })
     }

@@ -6,12 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::message::sentence;
-use zumra_core::{Code, Language, Page, PageRequest, Scope};
+use zumra_core::{Code, Language, OperationId, Page, PageRequest, Scope};
 use zumra_storage::StorageError;
 use zumra_validation::FieldErrors;
 
+use crate::openapi::MessageData;
+
 /// The header that names the operation which a request became.
-pub(crate) const OPERATION: HeaderName = HeaderName::from_static("zumra-operation");
+const OPERATION: HeaderName = HeaderName::from_static("zumra-operation");
 
 /// A success. Keys leave in this order.
 #[expect(clippy::struct_field_names, reason = "the contract names the keys")]
@@ -29,11 +31,28 @@ impl<T: Serialize> Success<T> {
     pub(crate) fn ok(data: T) -> Self {
         Self { status: 200, success: true, data }
     }
+
+    /// The answer to a change, which names the operation that made it. There is none if nothing had to change.
+    pub(crate) fn made_by(self, operation: Option<OperationId>) -> Response {
+        let mut response = self.into_response();
+        if let Some(operation) = operation {
+            response.headers_mut().insert(OPERATION, HeaderValue::from(operation.get()));
+        }
+        response
+    }
+}
+
+impl Success<MessageData> {
+    /// A sentence instead of a resource.
+    pub(crate) fn message(status: StatusCode, message: &'static str) -> Self {
+        let code = status.as_u16();
+        Self { status: code, success: true, data: MessageData { message, code } }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        json(StatusCode::OK, &self)
+        json(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK), &self)
     }
 }
 
@@ -142,6 +161,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// Fields that are not as they should be.
     Fields(FieldErrors, Language),
+    /// What was asked for is never done, whatever its fields say.
+    Refused(Code, Language),
     /// The service cannot do it now; trying again may help. The text is for the log.
     Unavailable(String),
     /// A mistake of ours. The text is for the log.
@@ -158,7 +179,10 @@ pub(crate) struct Cause(pub(crate) String);
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Busy | StorageError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            // A conflict that is left after the rules have looked twice is one of many writers at the same rows.
+            StorageError::Busy | StorageError::Unavailable(_) | StorageError::Conflict(_) => {
+                Self::Unavailable(error.to_string())
+            }
             other => Self::Internal(other.to_string()),
         }
     }
@@ -184,6 +208,9 @@ impl IntoResponse for Problem {
                 refusal(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload Too Large")
             }
             Self::Fields(errors, language) => invalid_fields(&errors, language),
+            Self::Refused(code, language) => {
+                refusal(StatusCode::UNPROCESSABLE_ENTITY, "error", &sentence(language, code, &[]))
+            }
             Self::Unavailable(cause) => {
                 let (code, message) = ("service_unavailable", "Service Unavailable");
                 let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, code, message);

@@ -6,6 +6,7 @@
 pub mod app;
 mod auth;
 mod body;
+mod checked;
 mod envelope;
 mod explorer;
 mod merchant_api;
@@ -13,6 +14,7 @@ mod openapi;
 mod request;
 mod router;
 pub mod serve;
+mod sweep;
 pub mod telemetry;
 
 pub use app::{App, AppOptions, Limits};

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
+use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoParams, Modify, OpenApi, ToResponse, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use zumra_core::Scope;
 
 use crate::envelope::{InvalidFields, NotFound, Refusal};
+
+const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
 
 /// The document of these routes, which stand below `base`: pretty-printed JSON with a newline at the end.
 pub(crate) fn document<S>(base: &str, routes: OpenApiRouter<S>) -> String
@@ -32,7 +36,7 @@ where
     ),
     components(
         schemas(Refusal, NotFound, InvalidFields<FieldMessages>),
-        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse),
+        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse, GroupSentence),
     ),
     modifiers(&Bearer),
 )]
@@ -48,8 +52,11 @@ impl Modify for Bearer {
 }
 
 /// Writes what holds for every route with a scope: the token that it needs, and what it answers without one.
-pub(crate) fn require_scope(paths: &mut Paths, scope: Scope) {
+pub(crate) fn require_scope(paths: &mut Paths, scope: Option<Scope>) {
     for item in paths.paths.values_mut() {
+        for operation in [&mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
+            describe_write(operation);
+        }
         let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         for operation in methods.into_iter().flatten() {
             secure(operation, scope);
@@ -57,16 +64,38 @@ pub(crate) fn require_scope(paths: &mut Paths, scope: Scope) {
     }
 }
 
-fn secure(operation: &mut Operation, scope: Scope) {
-    operation.security = Some(vec![SecurityRequirement::new("bearer", [scope.as_str()])]);
-    let message = format!("The access token should have access to one of those scopes: {scope}");
+/// What every write says: which operation it became; and that a body has a limit.
+fn describe_write(operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    for response in responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let header = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(Type::Integer).format(Some(INT64))))
+                .description(Some(
+                    "The operation that this request became; absent if there was nothing to change",
+                ));
+            response.headers.insert("Zumra-Operation".to_owned(), header.build().into());
+        }
+    }
+    if operation.request_body.is_some() {
+        responses.insert("413".to_owned(), RefOr::Ref(Ref::from_response_name("PayloadTooLarge")));
+    }
+}
+
+fn secure(operation: &mut Operation, scope: Option<Scope>) {
+    operation.security = Some(vec![SecurityRequirement::new("bearer", scope.map(Scope::as_str))]);
+    let (description, message) = match scope {
+        Some(scope) => (
+            format!("No token, one that opens nothing, or one without the scope `{scope}`"),
+            format!("The access token should have access to one of those scopes: {scope}"),
+        ),
+        None => ("No token, or one that opens nothing".to_owned(), "The access token is invalid".to_owned()),
+    };
     let example =
         json!({"status": 401, "success": false, "error": {"code": "Unauthorized", "message": message}});
     let body =
         Content::builder().schema(Some(Ref::from_schema_name("Refusal"))).example(Some(example)).build();
-    let unauthorized = ResponseBuilder::new()
-        .description(format!("No token, one that opens nothing, or one without the scope `{scope}`"))
-        .content("application/json", body);
+    let unauthorized = ResponseBuilder::new().description(description).content("application/json", body);
     let responses = &mut operation.responses.responses;
     responses.insert("401".to_owned(), RefOr::T(unauthorized.build()));
     responses.insert("503".to_owned(), RefOr::Ref(Ref::from_response_name("Unavailable")));
@@ -84,6 +113,24 @@ pub(crate) struct PageParameters {
     #[param(minimum = 1, default = 15)]
     per_page: Option<u32>,
 }
+
+/// What was done, in a sentence.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct MessageData {
+    /// The sentence, the same in every language.
+    pub(crate) message: &'static str,
+    /// The HTTP status once more.
+    pub(crate) code: u16,
+}
+
+/// The default group cannot be deleted.
+#[derive(ToResponse)]
+#[response(
+    description = "It is the default group, which cannot be deleted",
+    example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "لا يمكن حذف المجموعة الافتراضية"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct GroupSentence(Refusal<'static>);
 
 /// Sentences by the key of the field.
 type FieldMessages = BTreeMap<String, Vec<String>>;
@@ -105,7 +152,7 @@ struct Unavailable(Refusal<'static>);
     example = json!({"status": 413, "success": false, "error": {"code": "payload_too_large", "message": "Payload Too Large"}}),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-pub(crate) struct PayloadTooLarge(Refusal<'static>);
+struct PayloadTooLarge(Refusal<'static>);
 
 /// Some fields are not as they should be.
 #[derive(ToResponse)]

@@ -11,16 +11,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use futures_util::FutureExt;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::auth::{CustomersRead, CustomersWrite, NeededScope};
+use crate::auth::{AnyScope, CustomersRead, CustomersWrite, NeededScope, PaymentsRead};
 use crate::envelope::Problem;
-use crate::merchant_api::{customers, groups};
+use crate::merchant_api::{add_customers, blacklist, customers, groups, payments, store};
 use crate::request::{accepts_json, language_of_not_found};
 use crate::{App, explorer, openapi};
 
@@ -30,10 +30,28 @@ const BASE: &str = "/admin/v2";
 /// The routes of the API, each with the scope that it needs.
 fn merchant_api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(needs::<CustomersWrite>(routes!(groups::add_customers)))
+        .routes(needs::<CustomersWrite>(routes!(add_customers::add_customers)))
         .routes(needs::<CustomersRead>(routes!(groups::list)))
+        .routes(needs::<CustomersWrite>(routes!(groups::create)))
+        .routes(needs::<CustomersWrite>(routes!(groups::update_default)))
+        .routes(needs::<CustomersWrite>(routes!(groups::update, groups::delete)))
         .routes(needs::<CustomersRead>(routes!(customers::list)))
+        .routes(needs::<CustomersWrite>(routes!(customers::create)))
         .routes(needs::<CustomersRead>(routes!(customers::details)))
+        .routes(needs::<CustomersWrite>(routes!(customers::update, customers::delete)))
+        .routes(needs::<CustomersWrite>(routes!(blacklist::ban, blacklist::unban)))
+        .routes(needs::<AnyScope>(routes!(store::info)))
+        .routes(needs::<PaymentsRead>(routes!(payments::methods)))
+}
+
+/// Words that stand where an id may stand are no ids: as at Salla, these methods look for one, and answer 404.
+fn words_for_ids() -> OpenApiRouter<App> {
+    let no_customer = || put(customers::update).delete(customers::delete);
+    let no_group = || put(groups::update).delete(groups::delete);
+    OpenApiRouter::new()
+        .route("/customers/groups", no_customer())
+        .route("/customers/groups/add_customers", no_group())
+        .route("/customers/groups/default", no_group())
 }
 
 /// Writes the scope into the document. The handler's [`Caller`](crate::auth::Caller) proves it.
@@ -50,7 +68,7 @@ pub fn openapi_document() -> &'static str {
 
 /// The whole service.
 pub fn router(app: App) -> Router {
-    let (api, _) = OpenApiRouter::new().nest(BASE, merchant_api()).split_for_parts();
+    let (api, _) = OpenApiRouter::new().nest(BASE, merchant_api().merge(words_for_ids())).split_for_parts();
     let routes = api
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::App;
 use crate::router::{admin_router, router};
+use crate::sweep;
 
 /// Where a service listens.
 pub struct Listeners {
@@ -49,11 +50,13 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         .flatten()
         .map(|door| tokio::spawn(door.open(stopped.clone())))
         .collect();
+    let sweeping = tokio::spawn(sweep::run(app.clone()));
     shutdown.await;
     drop(stop);
     for door in doors {
         let _ = door.await; // a door that failed has nothing left to finish
     }
+    sweeping.abort(); // between two pieces or in one: what is left is swept after the next start
     app.storage.close().await;
 }
 

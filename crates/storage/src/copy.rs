@@ -41,7 +41,8 @@ impl Table {
     }
 }
 
-/// Every table, those first that others refer to.
+/// Every table, those first that others refer to. What `customers` says a second time, `customer_words` and `tallies`, is
+/// written anew with its rows.
 pub(crate) const TABLES: &[Table] = &[
     Table {
         name: "merchants",
@@ -63,6 +64,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("actor", Kind::Text),
             ("kind", Kind::Text),
             ("group_id", Kind::Int),
+            ("customer_id", Kind::Int),
             ("changes", Kind::Int),
         ],
     },
@@ -88,6 +90,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("features", Kind::Text),
             ("is_default", Kind::Flag),
             ("created_at", Kind::Int),
+            ("deleted_by", Kind::Int),
         ],
     },
     Table {
@@ -105,7 +108,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("birthday", Kind::Text),
             ("city", Kind::Text),
             ("location", Kind::Text),
-            ("search_text", Kind::Text),
+            ("ban_reason", Kind::Text),
+            ("words", Kind::Text),
             ("created_at", Kind::Int),
             ("updated_at", Kind::Int),
         ],
@@ -179,6 +183,18 @@ pub struct Part {
 pub struct Batch(pub(crate) Vec<Row>);
 
 impl Batch {
+    /// Of rows of `customers`: each one's id and words.
+    pub(crate) fn words(&self, table: &Table) -> Vec<(i64, &str)> {
+        let words = table.columns.iter().position(|(name, _)| *name == "words").unwrap_or_default();
+        let mut read = Vec::with_capacity(self.0.len());
+        for row in &self.0 {
+            if let (Value::Int(id), Value::Text(words)) = (&row[0], &row[words]) {
+                read.push((*id, words.as_str()));
+            }
+        }
+        read
+    }
+
     /// The key of the last row, for going on behind it.
     fn last_key(&self, table: &Table) -> Option<Vec<i64>> {
         self.0.last().map(|row| key(row, table))

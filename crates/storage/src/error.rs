@@ -1,6 +1,6 @@
 //! How storage fails.
 
-use zumra_core::{CustomerId, MerchantId};
+use zumra_core::{CustomerId, GroupId, MerchantId};
 
 /// The result of a storage method.
 pub type Result<T> = std::result::Result<T, StorageError>;
@@ -17,7 +17,7 @@ pub enum StorageError {
     /// A row that the caller named is not there.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// A row that must be unique is there already.
+    /// What is there does not go together with what was asked for.
     #[error(transparent)]
     Conflict(#[from] Conflict),
     /// The database was written by a newer Zumra.
@@ -41,12 +41,24 @@ pub enum StorageError {
     Internal(String),
 }
 
-/// What is there already.
+/// What is in the way: something that is there already, or that must stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// A merchant with this id.
     #[error("there is already a merchant {0}")]
     Merchant(MerchantId),
+    /// A group of the merchant with this id.
+    #[error("there is already a group {0}")]
+    Group(GroupId),
+    /// The group that every new customer joins, which cannot be deleted.
+    #[error("group {0} is the default group, which cannot be deleted")]
+    DefaultGroup(GroupId),
+    /// No group of the merchant has this id.
+    #[error("there is no group {0}")]
+    NoGroup(GroupId),
+    /// A customer of the merchant with this id.
+    #[error("there is already a customer {0}")]
+    Customer(CustomerId),
     /// A token with the same secret.
     #[error("there is already a token with the same secret")]
     Token,

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerId, Group, GroupId, Merchant, MerchantId, NewMerchant, NewToken, Operation,
-    OperationId, Page, PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Keyword, Merchant, MerchantId,
+    NewCustomer, NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
 };
 
 pub use error::{Conflict, Result, StorageError};
@@ -28,7 +28,7 @@ pub use error::{Conflict, Result, StorageError};
 /// A method answers only when what it wrote is durable. A method that fails has changed nothing.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// Keeps a new merchant. [`Conflict::Merchant`] if there is one with this id.
+    /// Keeps a new merchant, and its default group. [`Conflict::Merchant`] if there is one with this id.
     async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant>;
 
     /// The merchants of the installation with an id above `after`, ids ascending, at most `limit`. For operators;
@@ -59,18 +59,99 @@ pub trait Storage: Send + Sync + 'static {
     /// One page of the merchant's groups, oldest first.
     async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>>;
 
-    /// One page of the merchant's customers, newest first. With a keyword (folded by
-    /// [`fold_keyword`](zumra_core::customer::fold_keyword)) only those whose name, e-mail or mobile number
-    /// contains it.
+    /// One group, if the merchant has it.
+    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>>;
+
+    /// Keeps a new group. [`Conflict::Group`] if there is one with this id.
+    async fn create_group(
+        &self,
+        merchant: MerchantId,
+        group: Group,
+        operation: Operation,
+    ) -> Result<Written<Group>>;
+
+    /// Changes a group. [`StorageError::NotFound`] if the merchant has no such group.
+    async fn update_group(
+        &self,
+        merchant: MerchantId,
+        group: WhichGroup,
+        change: GroupChange,
+        operation: Operation,
+    ) -> Result<Written<Group>>;
+
+    /// Deletes a group and ends all memberships in it, however many they are: from the moment of the answer on nobody
+    /// sees any of them. Their rows move afterwards, by [`Storage::sweep`]. [`StorageError::NotFound`] if the merchant
+    /// has no such group; [`Conflict::DefaultGroup`] if it is the default group.
+    async fn delete_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<OperationId>;
+
+    /// Moves at most `limit` memberships of deleted groups of all merchants to where past memberships are kept. Whether
+    /// there may be more. Any number of processes may do this at once.
+    async fn sweep(&self, limit: u32) -> Result<bool>;
+
+    /// One page of the merchant's customers, newest first, of those that the filter lets through.
     async fn list_customers(
         &self,
         merchant: MerchantId,
-        keyword: Option<String>,
+        filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>>;
 
     /// One customer, if the merchant has one with this id.
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>>;
+
+    /// Keeps a new customer, who joins the default group and `groups`. [`Conflict::Customer`], [`Conflict::Mobile`],
+    /// [`Conflict::Email`] if another customer has the id, the mobile number or the e-mail address;
+    /// [`Conflict::NoGroup`] if one of the groups is not there.
+    async fn create_customer(
+        &self,
+        merchant: MerchantId,
+        customer: NewCustomer,
+        groups: Vec<GroupId>,
+        operation: Operation,
+    ) -> Result<Written<Customer>>;
+
+    /// Changes a customer. [`StorageError::NotFound`] if the merchant has no such customer; conflicts as in
+    /// [`Storage::create_customer`].
+    async fn update_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        change: CustomerChange,
+        operation: Operation,
+    ) -> Result<Written<Customer>>;
+
+    /// Deletes a customer and ends all the customer's memberships. [`StorageError::NotFound`] if the merchant has no
+    /// such customer.
+    async fn delete_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        operation: Operation,
+    ) -> Result<OperationId>;
+
+    /// Bans a customer for a reason, or lifts the ban with none. [`StorageError::NotFound`] if the merchant has no such
+    /// customer, or none who is banned when the ban is to be lifted.
+    async fn ban_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        reason: Option<String>,
+        operation: Operation,
+    ) -> Result<Written<()>>;
+
+    /// Which of a mobile number and an e-mail address (in the form of its [`key`](zumra_core::Email::key)) some
+    /// customer has: another one than `except`. Validation asks this.
+    async fn taken(
+        &self,
+        merchant: MerchantId,
+        contacts: Contacts,
+        except: Option<CustomerId>,
+    ) -> Result<Contacts>;
 
     /// Which of these ids the merchant has. Validation asks this before it explains a refusal.
     async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids>;
@@ -111,6 +192,44 @@ pub struct Ids {
     pub customers: Vec<CustomerId>,
 }
 
+/// A group, by its id or by what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichGroup {
+    /// The one with this id.
+    Id(GroupId),
+    /// The one that every new customer joins.
+    Default,
+}
+
+/// Which customers a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerFilter {
+    /// Those whom it finds.
+    pub keyword: Option<Keyword>,
+    /// Those created then or later.
+    pub created_from: Option<jiff::Timestamp>,
+    /// Those created before.
+    pub created_before: Option<jiff::Timestamp>,
+}
+
+/// What no two customers of a merchant may share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contacts {
+    /// Mobile numbers.
+    pub mobiles: Vec<String>,
+    /// E-mail addresses, in the form of their key.
+    pub emails: Vec<String>,
+}
+
+/// What came of a change, and the operation that made it: none if there was nothing to change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written<T> {
+    /// The operation.
+    pub operation: Option<OperationId>,
+    /// How it is now.
+    pub value: T,
+}
+
 /// What came of [`Storage::add_members`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddMembers {
@@ -143,14 +262,21 @@ pub struct Inspection {
     pub engine: String,
     /// Number of the newest migration in the database.
     pub schema: u32,
-    /// What is wrong with the files, in the engine's words. Empty if nothing is.
+    /// What is wrong with the files, in the engine's words, or with what is counted. Empty if nothing is.
     pub problems: Vec<String>,
     /// Rows of each kind.
     pub merchants: u64,
     /// Customers of all merchants.
     pub customers: u64,
-    /// Memberships of all merchants.
+    /// Memberships of all merchants, those of deleted groups that still have to move among them.
     pub memberships: u64,
+    /// Memberships that have ended, of all merchants.
+    pub past_memberships: u64,
     /// When the newest operation was asked for.
     pub newest_operation: Option<jiff::Timestamp>,
+}
+
+/// The problem that there is if customers are not as many as the tallies say.
+pub(crate) fn miscounted(customers: u64, tallied: u64) -> Option<String> {
+    (customers != tallied).then(|| format!("there are {customers} customers, and lists say {tallied}"))
 }

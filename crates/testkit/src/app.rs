@@ -24,7 +24,7 @@ pub const SHOP: &str = r#"{"merchants": [{"id": 1305146709, "name": "متجر", 
         {"token": "test-token-with-read", "scopes": ["customers.read"]},
         {"token": "test-token-with-webhooks", "scopes": ["webhooks.read_write"]},
         {"token": "test-token-that-ends", "scopes": ["customers.read"], "expires_at": "2026-12-01T13:00:00Z"}],
-    "groups": [{"id": 667738032, "name": "VIP"}, {"id": 1394760126, "name": "ذهبي"}],
+    "groups": [{"id": 667738032, "name": "VIP"}, {"id": 1394760126, "name": "ذهبي", "default": true}],
     "customers": [
         {"id": 447121768, "first_name": "عميل", "last_name": "أول", "mobile": "512345678", "mobile_code": "+966",
          "email": "a@example.com", "gender": "male", "birthday": "1997-06-03", "groups": [1394760126]},

@@ -116,6 +116,12 @@ impl FieldErrors {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
+    /// One field with one failure, for what a rule cannot see.
+    pub fn one(key: &str, code: Code) -> Self {
+        let name = FieldName { key: key.to_owned(), is_element: false };
+        Self(vec![FieldError { name, failures: vec![Failure::new(code)] }])
+    }
+
     /// The fields that something is wrong with.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()

@@ -57,6 +57,17 @@ impl Input {
         self.get(key).filter(|value| **value != Value::Null)?.text()
     }
 
+    /// The texts in the list of a field, or its one text.
+    pub fn texts(&self, field: &str) -> Vec<Cow<'_, str>> {
+        match self.get(field) {
+            Some(value) if value.is_container() => {
+                value.members().filter_map(|(_, value)| value.text()).collect()
+            }
+            Some(value) => value.text().into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
     /// All of it, for rules whose fields are paths.
     pub(crate) fn root(&self) -> &Value {
         &self.fields

@@ -25,10 +25,15 @@ fn integer_of_text(text: &str) -> Option<i64> {
 }
 
 /// Whether a value is a number, or a text that reads as one.
+///
+/// Infinity is none here, though Laravel lets it pass: nothing could keep it.
 pub(crate) fn is_numeric(value: &Value) -> bool {
     match value {
-        Value::Int(_) | Value::Double(_) => true,
-        Value::Text(text) => is_numeric_text(text),
+        Value::Int(_) => true,
+        Value::Double(number) => number.is_finite(),
+        Value::Text(text) => {
+            is_numeric_text(text) && text.trim_matches(is_space).parse::<f64>().is_ok_and(f64::is_finite)
+        }
         _ => false,
     }
 }

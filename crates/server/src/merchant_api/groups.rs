@@ -1,22 +1,22 @@
-//! Customer groups (contract §2.1).
+//! Customer groups (contract §2.1, G2 to G6).
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
-use zumra_core::{CustomerId, Group, GroupId};
-use zumra_storage::{AddMembers, Ids};
-use zumra_validation::{AddCustomers, Column, Facts, FieldErrors, Input, RuleSet, Table};
+use zumra_core::text::Name;
+use zumra_core::{Code, Group, GroupChange, GroupId};
+use zumra_storage::{Conflict, StorageError, WhichGroup};
+use zumra_validation::requests::groups as rules;
 
 use crate::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::body::Submitted;
-use crate::envelope::{Listing, OPERATION, Problem, Success};
-use crate::request::ListRequest;
-
-/// The sentence of a success, in every language. Its grammar is part of the contract.
-const ADDED: &str = "The customers has been added to group successfully";
+use crate::checked::Fields;
+use crate::envelope::{Listing, Problem, Success};
+use crate::openapi::{GroupSentence, MessageData};
+use crate::request::{ListRequest, PathId, language, language_of_not_found};
 
 /// A group as lists show it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,126 +35,81 @@ impl From<Group> for GroupView {
     }
 }
 
-/// The body of a request to add customers to a group.
+/// A group to make, or what to change in one.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}], "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}}))]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
-pub(crate) struct AddCustomersBody {
-    /// Id of a group of this store.
-    #[schema(example = 667_738_032)]
-    group_id: i64,
-    /// Ids of customers of this store.
-    #[schema(min_items = 1, max_items = 10_000, example = json!([447_121_768, 1_761_729_493]))]
-    customers: Vec<i64>,
+pub(crate) struct GroupBody {
+    /// Required when the group is made.
+    #[schema(max_length = 255)]
+    name: Option<String>,
+    /// Kept complete and valid; nobody joins by them yet. All must hold.
+    conditions: Option<Vec<ConditionBody>>,
+    features: Option<FeaturesBody>,
 }
 
-/// Add customers to a group
-///
-/// All of them or none: one unknown id, and nobody is added. Ids that repeat, and customers who are members already,
-/// are no mistake.
+/// Who would belong to a group by rule.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+pub(crate) struct ConditionBody {
+    /// `total_sales`, `total_orders`, `store_rating` or `doesnt_have_orders`
+    r#type: String,
+    /// `>`, `<` or `between`. Required unless the type is `doesnt_have_orders`.
+    symbol: Option<String>,
+    /// For `>` and `<`.
+    value: Option<f64>,
+    /// For `between`.
+    min_value: Option<f64>,
+    /// For `between`.
+    max_value: Option<f64>,
+}
+
+/// What the members of a group may use.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+pub(crate) struct FeaturesBody {
+    /// Slugs of payment methods, as `GET /payment/methods` lists them.
+    payment_method: Option<Vec<String>>,
+    /// `all`, or ways of shipping.
+    shipping: Option<Vec<String>>,
+}
+
+/// What to change in the default group.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+pub(crate) struct DefaultGroupBody {
+    features: Option<FeaturesBody>,
+}
+
+/// Create a group
 #[utoipa::path(
     post,
-    path = "/customers/groups/add_customers",
-    operation_id = "post-customers-groups-add_customers",
+    path = "/customers/groups",
+    operation_id = "post-customers-groups",
     tag = "Customer Groups",
-    request_body = AddCustomersBody,
+    request_body = GroupBody,
     responses(
-        (status = 200, description = "All of them are members now", body = Success<Vec<String>>,
-         headers(("Zumra-Operation" = Option<i64>, description = "The operation that this request became; absent if all were members before")),
-         example = json!({"status": 200, "success": true, "data": ["The customers has been added to group successfully"]})),
-        (status = 413, response = crate::openapi::PayloadTooLarge),
+        (status = 200, description = "The group", body = Success<GroupView>,
+         example = json!({"status": 200, "success": true, "data": {"id": 1_394_760_126, "name": "VIPCustomers"}})),
         (status = 422, response = crate::openapi::InvalidFieldsResponse),
     ),
 )]
-pub(crate) async fn add_customers(
+pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller<CustomersWrite>,
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant.id;
-    let limit = app.options.limits.customers_per_request;
-    let request = match AddCustomers::fast(submitted.content_type(), &submitted.body, limit) {
-        Some(request) => request,
-        None => read_slowly(&app, &caller, &submitted, limit).await?,
-    };
+    let fields = submitted.checked(&app, merchant, &rules::create(), None).await?;
+    let change = read_change(&fields)?;
+    let name = change.name.clone();
+    let name =
+        name.ok_or_else(|| Problem::Internal("a group passed validation without a name".to_owned()))?;
     let operation = app.operation(caller.token);
-    match app.storage.add_members(merchant, request.group, request.customers, operation).await? {
-        AddMembers::Added { operation, .. } => {
-            let mut response = Success::ok([ADDED]).into_response();
-            response.headers_mut().insert(OPERATION, HeaderValue::from(operation.get()));
-            Ok(response)
-        }
-        AddMembers::Unchanged => Ok(Success::ok([ADDED]).into_response()),
-        AddMembers::Unknown(unknown) => Err(explain(&app, &submitted, limit, &Unknown(unknown)).await),
-    }
-}
-
-/// The whole validation, for a request that is wrong or only unusual.
-async fn read_slowly(
-    app: &App,
-    caller: &Caller<CustomersWrite>,
-    submitted: &Submitted,
-    limit: usize,
-) -> Result<AddCustomers, Problem> {
-    let input = submitted.input(app).await?;
-    let rules = AddCustomers::rules(limit);
-    let asked = rules.lookups(&input);
-    let ids = Ids {
-        groups: asked.groups.into_iter().filter_map(GroupId::new).collect(),
-        customers: asked.customers.into_iter().filter_map(CustomerId::new).collect(),
-    };
-    let known = Known(app.storage.known_ids(caller.merchant.id, ids).await?);
-    check(&rules, &input, &known, submitted)?;
-    AddCustomers::from_checked(&input)
-        .ok_or_else(|| Problem::Internal("a request passed validation without valid ids".to_owned()))
-}
-
-/// What is wrong with a request that named unknown ids: the same sentences in the same order as by the slow path.
-async fn explain(app: &App, submitted: &Submitted, limit: usize, facts: &Unknown) -> Problem {
-    let input = match submitted.input(app).await {
-        Ok(input) => input,
-        Err(problem) => return problem,
-    };
-    match check(&AddCustomers::rules(limit), &input, facts, submitted) {
-        Err(problem) => problem,
-        Ok(()) => Problem::Internal("the storage refused ids that the request does not name".to_owned()),
-    }
-}
-
-fn check(rules: &RuleSet, input: &Input, facts: &dyn Facts, submitted: &Submitted) -> Result<(), Problem> {
-    rules.check(input, facts).map_err(|errors: FieldErrors| Problem::Fields(errors, submitted.language))
-}
-
-/// Facts from the ids that the merchant has, ascending.
-struct Known(Ids);
-
-impl Facts for Known {
-    fn exists(&self, table: Table, id: i64) -> bool {
-        holds(&self.0, table, id)
-    }
-
-    fn is_taken(&self, _: Column, _: &str) -> bool {
-        false
-    }
-}
-
-/// Facts from the ids that the merchant does not have, ascending.
-struct Unknown(Ids);
-
-impl Facts for Unknown {
-    fn exists(&self, table: Table, id: i64) -> bool {
-        !holds(&self.0, table, id)
-    }
-
-    fn is_taken(&self, _: Column, _: &str) -> bool {
-        false
-    }
-}
-
-fn holds(ids: &Ids, table: Table, id: i64) -> bool {
-    match table {
-        Table::Groups => GroupId::new(id).is_some_and(|id| ids.groups.binary_search(&id).is_ok()),
-        Table::Customers => CustomerId::new(id).is_some_and(|id| ids.customers.binary_search(&id).is_ok()),
-    }
+    let id = GroupId::new(app.ids.next(operation.at)).ok_or_else(|| Problem::Internal("no id".to_owned()))?;
+    let group = Group::new(id, name).with(change);
+    let made = app.storage.create_group(merchant, group, operation).await?;
+    Ok(Success::ok(GroupView::from(made.value)).made_by(made.operation))
 }
 
 /// List groups
@@ -173,4 +128,116 @@ pub(crate) async fn list(
 ) -> Result<Listing<GroupView>, Problem> {
     let groups = app.storage.list_groups(caller.merchant.id, request.page).await?;
     Ok(request.answer(groups, GroupView::from))
+}
+
+/// Update a group
+///
+/// What the body leaves out stays as it is.
+#[utoipa::path(
+    put,
+    path = "/customers/groups/{group}",
+    operation_id = "put-customers-groups-group",
+    tag = "Customer Groups",
+    params(("group" = i64, Path, description = "Id of a group of this store")),
+    request_body = GroupBody,
+    responses(
+        (status = 200, description = "The group", body = Success<GroupView>,
+         example = json!({"status": 200, "success": true, "data": {"id": 21_314_237, "name": "VIP"}})),
+        (status = 404, response = crate::openapi::NotFoundResponse),
+        (status = 422, response = crate::openapi::InvalidFieldsResponse),
+    ),
+)]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    PathId(id): PathId<GroupId>,
+    headers: HeaderMap,
+    submitted: Submitted,
+) -> Result<Response, Problem> {
+    let (merchant, which) = (caller.merchant.id, WhichGroup::Id(id));
+    let not_found = || Problem::NotFound(language_of_not_found(&headers));
+    // An id in the path is looked for before anything is said about the body.
+    app.storage.find_group(merchant, which).await?.ok_or_else(not_found)?;
+    let fields = submitted.checked(&app, merchant, &rules::update(), None).await?;
+    let operation = app.operation(caller.token);
+    match app.storage.update_group(merchant, which, read_change(&fields)?, operation).await {
+        Ok(changed) => Ok(Success::ok(GroupView::from(changed.value)).made_by(changed.operation)),
+        Err(StorageError::NotFound(_)) => Err(not_found()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Update the default group
+///
+/// Every new customer joins the default group. Only its features can change.
+#[utoipa::path(
+    post,
+    path = "/customers/groups/default",
+    operation_id = "post-customers-groups-default",
+    tag = "Customer Groups",
+    request_body = DefaultGroupBody,
+    responses(
+        (status = 201, description = "It is as the request says now", body = Success<MessageData>,
+         example = json!({"status": 201, "success": true, "data": {"message": "The default group has been updated successfully", "code": 201}})),
+        (status = 422, response = crate::openapi::InvalidFieldsResponse),
+    ),
+)]
+pub(crate) async fn update_default(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    submitted: Submitted,
+) -> Result<Response, Problem> {
+    let merchant = caller.merchant.id;
+    let fields = submitted.checked(&app, merchant, &rules::update_default(), None).await?;
+    let change = GroupChange { features: fields.json("features")?, ..GroupChange::default() };
+    let operation = app.operation(caller.token);
+    let changed = app.storage.update_group(merchant, WhichGroup::Default, change, operation).await?;
+    let answer = Success::message(StatusCode::CREATED, "The default group has been updated successfully");
+    Ok(answer.made_by(changed.operation))
+}
+
+/// Delete a group
+///
+/// Its members leave it, and stay in their other groups.
+#[utoipa::path(
+    delete,
+    path = "/customers/groups/{group}",
+    operation_id = "delete-customers-groups-group",
+    tag = "Customer Groups",
+    params(("group" = i64, Path, description = "Id of a group of this store")),
+    responses(
+        (status = 202, description = "It is gone, and all memberships in it", body = Success<MessageData>,
+         example = json!({"status": 202, "success": true, "data": {"message": "The Object has been removed successfully", "code": 202}})),
+        (status = 404, response = crate::openapi::NotFoundResponse),
+        (status = 422, response = GroupSentence),
+    ),
+)]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller<CustomersWrite>,
+    PathId(id): PathId<GroupId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let operation = app.operation(caller.token);
+    match app.storage.delete_group(caller.merchant.id, id, operation).await {
+        Ok(operation) => {
+            app.broom.take_up();
+            let answer = Success::message(StatusCode::ACCEPTED, "The Object has been removed successfully");
+            Ok(answer.made_by(Some(operation)))
+        }
+        Err(StorageError::NotFound(_)) => Err(Problem::NotFound(language_of_not_found(&headers))),
+        Err(StorageError::Conflict(Conflict::DefaultGroup(_))) => {
+            Err(Problem::Refused(Code::DefaultGroupStays, language(&headers)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_change(fields: &Fields) -> Result<GroupChange, Problem> {
+    let name = fields.parsed_with("name", Code::String, |text| Name::parse(text).ok())?;
+    Ok(GroupChange {
+        name: name.flatten(),
+        conditions: fields.json("conditions")?,
+        features: fields.json("features")?,
+    })
 }

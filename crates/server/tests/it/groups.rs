@@ -17,7 +17,8 @@ async fn groups_show_id_and_name() {
 /// A shop with so many groups.
 async fn with_groups(count: i64) -> TestApp {
     let app = TestApp::new().await;
-    let groups: Vec<_> = (1..=count).map(|id| json!({"id": id, "name": format!("g{id}")})).collect();
+    let groups = (1..=count).map(|id| json!({"id": id, "name": format!("g{id}"), "default": id == 1}));
+    let groups: Vec<_> = groups.collect();
     let shop = json!({"merchants": [{"id": 5, "name": "s", "groups": groups,
         "tokens": [{"token": "token-of-the-groups-shop", "scopes": ["customers.read"]}]}]});
     app.load(&shop.to_string()).await;
@@ -71,7 +72,11 @@ async fn odd_pages_fall_back_and_large_ones_are_clamped() {
 #[tokio::test]
 async fn an_empty_list_has_one_page() {
     let app = with_groups(0).await;
+    let customers = app.call("GET", "/customers").token("token-of-the-groups-shop").send().await.json();
     let expected =
         json!({"count": 0, "total": 0, "perPage": 15, "currentPage": 1, "totalPages": 1, "links": []});
-    assert_eq!(page(&app, "").await["pagination"], expected);
+    assert_eq!(customers["pagination"], expected);
+    let groups = page(&app, "").await;
+    assert_eq!(groups["pagination"]["total"], 1, "every shop has its default group");
+    assert_eq!(groups["data"][0]["name"], "المجموعة الافتراضية");
 }

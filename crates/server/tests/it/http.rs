@@ -20,9 +20,12 @@ async fn a_wrong_method_is_405_and_names_the_right_ones() {
     let app = TestApp::new().await;
     let expected = r#"{"status":405,"success":false,"error":{"code":"method_not_allowed","message":"Method Not Allowed"}}"#;
     let cases = [
-        ("GET", "/customers/groups/add_customers", "POST"),
-        ("PATCH", "/customers/groups", "GET,HEAD"),
-        ("BREW", "/customers", "GET,HEAD"),
+        ("GET", "/customers/groups/add_customers", "POST,PUT,DELETE"),
+        ("PATCH", "/customers/groups", "GET,HEAD,POST,PUT,DELETE"),
+        ("POST", "/customers/447121768", "GET,HEAD,PUT,DELETE"),
+        ("GET", "/customers/groups/667738032", "PUT,DELETE"),
+        ("GET", "/customers/blacklist/447121768", "PUT,DELETE"),
+        ("BREW", "/customers", "GET,HEAD,POST"),
     ];
     for (method, path, allow) in cases {
         let answer = app.call(method, path).token(WRITE_TOKEN).send().await;
@@ -33,6 +36,34 @@ async fn a_wrong_method_is_405_and_names_the_right_ones() {
         );
         let answer = app.call("OPTIONS", path).send().await;
         assert_eq!((answer.status, answer.header("allow")), (200, Some(allow)), "OPTIONS {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_word_where_an_id_may_stand_is_no_id() {
+    let app = TestApp::new().await;
+    let paths = [
+        "/customers/groups",
+        "/customers/groups/add_customers",
+        "/customers/groups/default",
+        "/customers/groups/abc",
+        "/customers/groups/9223372036854775808",
+        "/customers/blacklist/abc",
+        "/customers/0",
+        "/customers/-1",
+    ];
+    for path in paths {
+        for method in ["PUT", "DELETE"] {
+            let call = app.call(method, path).token(WRITE_TOKEN).json(&json!({"reason": []}));
+            let answer = call.send().await;
+            assert_eq!(
+                (answer.status, &answer.json()["error"]["code"]),
+                (404, &json!(404)),
+                "{method} {path}"
+            );
+            let answer = app.call(method, path).send().await;
+            assert_eq!(answer.status, 401, "{method} {path}: who may not know is not told");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ CREATE TABLE operations (
     actor       text   NOT NULL,            -- operator, token:17
     kind        text   NOT NULL,            -- add_members, create_token, …
     group_id    bigint,                     -- the group that it changed, if it changed one
+    customer_id bigint,                     -- the customer that it changed, if it changed one
     changes     bigint NOT NULL,            -- how many rows the caller would say have changed
     nonce       bigint NOT NULL,            -- by which a writer whose connection broke knows its own row
     PRIMARY KEY (merchant_id, id)
@@ -45,10 +46,12 @@ CREATE TABLE groups (
     features    text    NOT NULL DEFAULT '{}',
     is_default  boolean NOT NULL DEFAULT false,
     created_at  bigint  NOT NULL,
+    deleted_by  bigint,                     -- the operation that deleted it; its memberships still have to move
     PRIMARY KEY (merchant_id, id)
 );
 
 CREATE UNIQUE INDEX groups_default ON groups (merchant_id) WHERE is_default;
+CREATE INDEX groups_deleted ON groups (merchant_id, id) WHERE deleted_by IS NOT NULL;
 
 CREATE TABLE customers (
     merchant_id  bigint NOT NULL REFERENCES merchants (merchant_id),
@@ -63,7 +66,8 @@ CREATE TABLE customers (
     birthday     text,                      -- 1997-06-03
     city         text,
     location     text,
-    search_text  text   NOT NULL,           -- what a keyword is looked for in
+    ban_reason   text,                      -- why the customer may not order
+    words        text   NOT NULL,           -- by which a keyword finds it, separated by spaces
     created_at   bigint NOT NULL,
     updated_at   bigint NOT NULL,
     PRIMARY KEY (merchant_id, id)
@@ -71,6 +75,26 @@ CREATE TABLE customers (
 
 CREATE UNIQUE INDEX customers_by_mobile ON customers (merchant_id, mobile) WHERE mobile IS NOT NULL;
 CREATE UNIQUE INDEX customers_by_email ON customers (merchant_id, email_key) WHERE email_key IS NOT NULL;
+
+CREATE INDEX customers_by_creation ON customers (merchant_id, created_at, id);
+
+-- The words of customers.words one by one: a keyword is looked for as the beginning of a word. Written only together
+-- with that column, so that no foreign key has to watch over it.
+CREATE TABLE customer_words (
+    merchant_id bigint NOT NULL,
+    word        text   NOT NULL COLLATE "C",
+    customer_id bigint NOT NULL,
+    PRIMARY KEY (merchant_id, word, customer_id)
+);
+
+-- How many customers a merchant has is the sum over its slots: counting a million rows for every page would cost more
+-- than the page. Several slots, so that writers who stand side by side do not wait for one row.
+CREATE TABLE tallies (
+    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    slot        bigint NOT NULL,
+    customers   bigint NOT NULL,
+    PRIMARY KEY (merchant_id, slot)
+);
 
 -- Who is in which group now.
 CREATE TABLE memberships (

@@ -13,5 +13,7 @@ SELECT create_distributed_table('operations', 'merchant_id', colocate_with => 'm
 SELECT create_distributed_table('tokens', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('groups', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('customers', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('customer_words', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('tallies', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('memberships', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('past_memberships', 'merchant_id', colocate_with => 'merchants');

@@ -16,6 +16,7 @@ CREATE TABLE operations (
     actor       TEXT    NOT NULL,           -- operator, token:17
     kind        TEXT    NOT NULL,           -- add_members, create_token, …
     group_id    INTEGER,                    -- the group that it changed, if it changed one
+    customer_id INTEGER,                    -- the customer that it changed, if it changed one
     changes     INTEGER NOT NULL,           -- how many rows the caller would say have changed
     PRIMARY KEY (merchant_id, id)
 ) STRICT, WITHOUT ROWID;
@@ -43,10 +44,12 @@ CREATE TABLE groups (
     features    TEXT    NOT NULL DEFAULT '{}',
     is_default  INTEGER NOT NULL DEFAULT 0 CHECK (is_default IN (0, 1)),
     created_at  INTEGER NOT NULL,
+    deleted_by  INTEGER,                    -- the operation that deleted it; its memberships still have to move
     PRIMARY KEY (merchant_id, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX groups_default ON groups (merchant_id) WHERE is_default = 1;
+CREATE INDEX groups_deleted ON groups (merchant_id, id) WHERE deleted_by IS NOT NULL;
 
 -- A rowid table, unlike the others: its key is a narrow index of its own, and checking ten thousand ids reads
 -- that index alone, not rows of some hundred bytes.
@@ -63,7 +66,8 @@ CREATE TABLE customers (
     birthday     TEXT,                      -- 1997-06-03
     city         TEXT,
     location     TEXT,
-    search_text  TEXT    NOT NULL,          -- what a keyword is looked for in
+    ban_reason   TEXT,                      -- why the customer may not order
+    words        TEXT    NOT NULL,          -- by which a keyword finds it, separated by spaces
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
     PRIMARY KEY (merchant_id, id)
@@ -71,6 +75,26 @@ CREATE TABLE customers (
 
 CREATE UNIQUE INDEX customers_by_mobile ON customers (merchant_id, mobile) WHERE mobile IS NOT NULL;
 CREATE UNIQUE INDEX customers_by_email ON customers (merchant_id, email_key) WHERE email_key IS NOT NULL;
+
+CREATE INDEX customers_by_creation ON customers (merchant_id, created_at, id);
+
+-- The words of customers.words one by one: a keyword is looked for as the beginning of a word. Written only together
+-- with that column, so that no foreign key has to watch over it.
+CREATE TABLE customer_words (
+    merchant_id INTEGER NOT NULL,
+    word        TEXT    NOT NULL,
+    customer_id INTEGER NOT NULL,
+    PRIMARY KEY (merchant_id, word, customer_id)
+) STRICT, WITHOUT ROWID;
+
+-- How many customers a merchant has is the sum over its slots: counting a million rows for every page would cost more
+-- than the page. Several slots, so that writers who stand side by side do not wait for one row.
+CREATE TABLE tallies (
+    merchant_id INTEGER NOT NULL,
+    slot        INTEGER NOT NULL,
+    customers   INTEGER NOT NULL,
+    PRIMARY KEY (merchant_id, slot)
+) STRICT, WITHOUT ROWID;
 
 -- Who is in which group now, clustered by group.
 CREATE TABLE memberships (

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{Client, Object, Pool, Transaction};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::RwLock;
-use zumra_core::{Entropy, MerchantId, Operation, OperationId};
+use zumra_core::{Entropy, Merchant, MerchantId, Operation, OperationId, Token};
 
 use super::errors::{Failure, Try};
 use super::operations::{self, Mark};
 use crate::metrics::Metrics;
-use crate::{Result, StorageError};
+use crate::{Result, StorageError, Written};
 
 /// How often an operation is tried in all.
 const TRIES: u32 = 5;
@@ -41,6 +41,36 @@ pub(super) enum End<T> {
     Failed(Failure),
     /// The connection broke while a commit was on its way. If it was done, this is the answer.
     InDoubt(Answer<T>, StorageError),
+}
+
+/// What a change gives, and whether an operation's row tells of it.
+pub(super) trait Outcome {
+    fn is_written(&self) -> bool;
+}
+
+impl<T> Outcome for Written<T> {
+    fn is_written(&self) -> bool {
+        self.operation.is_some()
+    }
+}
+
+macro_rules! always_written {
+    ($($name:ty),*) => {
+        $(impl Outcome for $name {
+            fn is_written(&self) -> bool {
+                true
+            }
+        })*
+    };
+}
+always_written!(Merchant, Token, OperationId);
+
+/// Helps the compiler to see that a closure is work for [`Connections::change`], whatever the lifetimes.
+pub(super) fn for_tx<W, T, F>(work: F) -> F
+where
+    F: for<'c> Fn(&'c Transaction<'c>, &'c W, &'c Operation, Mark) -> Work<'c, Try<T>>,
+{
+    work
 }
 
 /// Connections to a server, each with its prepared statements.
@@ -174,6 +204,33 @@ impl Connections {
         self.write(merchant, operation, |client, mark| {
             let work = Arc::clone(&work);
             Box::pin(async move { in_transaction(client, mark, limit, lasts, &*work).await })
+        })
+        .await
+    }
+
+    /// The same for a short change that `what` describes.
+    pub(super) async fn change<W, T, F>(
+        &self,
+        merchant: MerchantId,
+        operation: Operation,
+        what: W,
+        work: F,
+    ) -> Result<T>
+    where
+        W: Send + Sync + 'static,
+        T: Outcome + Send + 'static,
+        F: for<'c> Fn(&'c Transaction<'c>, &'c W, &'c Operation, Mark) -> Work<'c, Try<T>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let shared = Arc::new((what, work, operation));
+        self.transact(merchant, &operation, Some(self.patience), T::is_written, move |tx, mark| {
+            let shared = Arc::clone(&shared);
+            Box::pin(async move {
+                let (what, work, operation) = &*shared;
+                work(tx, what, operation, mark).await
+            })
         })
         .await
     }

@@ -8,19 +8,20 @@ use jiff::Timestamp;
 use tokio_postgres::{Row, Statement};
 use zumra_core::text::Name;
 use zumra_core::{
-    Customer, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode, NewCustomer, Page,
-    PageRequest,
+    Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
+    NewCustomer, Operation, OperationId, OperationKind, Subject, keyword,
 };
 
 use super::errors::{Failure, Try, violated};
-use super::{corrupt, memberships};
-use crate::{Conflict, Result};
+use super::operations::{self, Mark};
+use super::{corrupt, lists, memberships};
+use crate::{Conflict, Result, StorageError, Written};
 
 /// Statements that are on their way at once when many customers are put.
 const PIPELINE: usize = 1024;
 
 /// The columns that [`read`] reads, of a customer under this name.
-fn columns(of: &str) -> String {
+pub(super) fn columns(of: &str) -> String {
     let columns = [
         "id",
         "first_name",
@@ -32,13 +33,16 @@ fn columns(of: &str) -> String {
         "birthday",
         "city",
         "location",
+        "ban_reason",
         "created_at",
         "updated_at",
     ];
     let columns = columns.map(|column| format!("{of}.{column}")).join(", ");
     format!(
         "{columns}, ARRAY(SELECT group_id FROM memberships
-                          WHERE merchant_id = $1 AND customer_id = {of}.id ORDER BY group_id)"
+                          WHERE merchant_id = $1 AND customer_id = {of}.id AND group_id NOT IN (
+                              SELECT id FROM groups WHERE merchant_id = $1 AND deleted_by IS NOT NULL)
+                          ORDER BY group_id)"
     )
 }
 
@@ -54,74 +58,186 @@ pub(super) async fn find<C: GenericClient>(
     Ok(row.map(|row| read(&row)).transpose()?)
 }
 
-pub(super) async fn list<C: GenericClient>(
-    db: &C,
+pub(super) async fn create<C: GenericClient>(
+    tx: &C,
     merchant: MerchantId,
-    keyword: Option<&str>,
-    page: PageRequest,
-) -> Try<Page<Customer>> {
-    let mut listed = Page { items: Vec::new(), total: 0 };
-    if keyword.is_some_and(|keyword| keyword.contains('\0')) {
-        return Ok(listed); // no text of PostgreSQL's holds this character
+    new: &NewCustomer,
+    groups: &[GroupId],
+    operation: &Operation,
+    mark: Mark,
+) -> Try<Written<Customer>> {
+    let words = keyword::words_of(new);
+    let statement = tx.prepare_cached(INSERT).await?;
+    if write(tx, &statement, merchant, new, &words, operation.at).await? == 0 {
+        return Err(Conflict::Customer(new.id).into());
     }
-    // One statement, so that total and page are of one moment. A page past the end is one row without an id. The
-    // groups are gathered outside of the page, for its rows only.
-    let of_merchant =
-        "FROM customers WHERE merchant_id = $1 AND ($2::text IS NULL OR strpos(search_text, $2) > 0)";
-    let columns = columns("page");
-    let sql = format!(
-        "SELECT {columns}, total.count
-         FROM (SELECT count(*) AS count {of_merchant}) AS total
-         LEFT JOIN (SELECT * {of_merchant} ORDER BY id DESC LIMIT $3 OFFSET $4) AS page ON true
-         ORDER BY page.id DESC"
-    );
-    let statement = db.prepare_cached(&sql).await?;
-    let (merchant, limit) = (merchant.get(), i64::from(page.per_page));
-    for row in &db.query(&statement, &[&merchant, &keyword, &limit, &page.offset()]).await? {
-        listed.total = row.try_get::<_, i64>(13)?.unsigned_abs();
-        if row.try_get::<_, Option<i64>>(0)?.is_some() {
-            listed.items.push(read(row)?);
-        }
-    }
-    Ok(listed)
+    lists::add(tx, merchant, &[(new.id, &words)]).await?;
+    lists::count(tx, merchant, 1, mark).await?;
+    let what = (OperationKind::CreateCustomer, Subject::Customer(new.id));
+    let id = operations::record_one(tx, merchant, operation, what, mark).await?;
+    let groups = memberships::live_groups(tx, merchant, groups, true).await?;
+    memberships::join(tx, merchant, new.id, &groups, id).await?;
+    let (at, details) = (operation.at, new.clone());
+    let value = Customer { details, created_at: at, updated_at: at, ban_reason: None, groups };
+    Ok(Written { operation: Some(id), value })
 }
 
-/// Adds customers, or changes those that are there. How many rows came to differ.
+pub(super) async fn update<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    id: CustomerId,
+    change: &CustomerChange,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<Written<Customer>> {
+    let mut customer = find_to_change(tx, merchant, id).await?;
+    let details = customer.details.clone().with(change.clone());
+    let is_changed = details != customer.details;
+    if is_changed {
+        overwrite(tx, merchant, &details, operation.at).await?;
+        customer.updated_at = operation.at;
+        customer.details = details;
+    }
+    let next = operations::next_id(tx, merchant, operation, mark).await?;
+    let mut is_moved = false;
+    if let Some(groups) = &change.groups {
+        is_moved = memberships::replace(tx, merchant, &mut customer, groups, next).await?;
+    }
+    if !is_changed && !is_moved {
+        return Ok(Written { operation: None, value: customer });
+    }
+    let (kind, subject) = (OperationKind::UpdateCustomer, Subject::Customer(id));
+    operations::record(tx, merchant, next, operation, kind, (subject, 1), mark).await?;
+    Ok(Written { operation: Some(next), value: customer })
+}
+
+pub(super) async fn delete<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    id: CustomerId,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<OperationId> {
+    find_to_change(tx, merchant, id).await?;
+    let what = (OperationKind::DeleteCustomer, Subject::Customer(id));
+    let operation = operations::record_one(tx, merchant, operation, what, mark).await?;
+    memberships::end_all(tx, merchant, id, operation).await?;
+    lists::remove(tx, merchant, &[(id, &stored_words(tx, merchant, id).await?)]).await?;
+    lists::count(tx, merchant, -1, mark).await?;
+    let sql = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&merchant.get(), &id.get()]).await?;
+    Ok(operation)
+}
+
+pub(super) async fn ban<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    id: CustomerId,
+    reason: Option<&str>,
+    operation: &Operation,
+    mark: Mark,
+) -> Try<Written<()>> {
+    let customer = find_to_change(tx, merchant, id).await?;
+    if reason.is_none() && customer.ban_reason.is_none() {
+        return Err(StorageError::NotFound("ban").into());
+    }
+    if reason == customer.ban_reason.as_deref() {
+        return Ok(Written { operation: None, value: () });
+    }
+    let sql = "UPDATE customers SET ban_reason = $3 WHERE merchant_id = $1 AND id = $2";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&merchant.get(), &id.get(), &reason]).await?;
+    let kind = if reason.is_some() { OperationKind::BanCustomer } else { OperationKind::UnbanCustomer };
+    let what = (kind, Subject::Customer(id));
+    let id = operations::record_one(tx, merchant, operation, what, mark).await?;
+    Ok(Written { operation: Some(id), value: () })
+}
+
+/// The customer, whom nobody else can change until the end of the transaction.
+async fn find_to_change<C: GenericClient>(tx: &C, merchant: MerchantId, id: CustomerId) -> Try<Customer> {
+    let sql = "SELECT 1 FROM customers WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await?;
+    Ok(find(tx, merchant, id).await?.ok_or(StorageError::NotFound("customer"))?)
+}
+
+/// Adds customers, or makes those that are there like them. How many rows came to differ.
 pub(super) async fn put<C: GenericClient>(
     tx: &C,
     merchant: MerchantId,
     new: &[(NewCustomer, Vec<GroupId>)],
     now: Timestamp,
+    mark: Mark,
 ) -> Try<u64> {
-    let sql = "INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key,
-                                      gender, birthday, city, location, search_text, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
-         ON CONFLICT (merchant_id, id) DO UPDATE
-         SET first_name = excluded.first_name, last_name = excluded.last_name, mobile = excluded.mobile,
-             mobile_code = excluded.mobile_code, email = excluded.email, email_key = excluded.email_key,
-             gender = excluded.gender, birthday = excluded.birthday, city = excluded.city,
-             location = excluded.location, search_text = excluded.search_text, updated_at = excluded.updated_at
-         WHERE customers.merchant_id = $1
-           AND (customers.first_name, customers.last_name, customers.mobile, customers.mobile_code, customers.email,
-                customers.gender, customers.birthday, customers.city, customers.location)
-               IS DISTINCT FROM
-               (excluded.first_name, excluded.last_name, excluded.mobile, excluded.mobile_code, excluded.email,
-                excluded.gender, excluded.birthday, excluded.city, excluded.location)";
-    let statement = tx.prepare_cached(sql).await?;
+    let statement = &tx.prepare_cached(INSERT).await?;
     let mut rows = 0;
     for chunk in new.chunks(PIPELINE) {
+        let words: Vec<String> = chunk.iter().map(|(customer, _)| keyword::words_of(customer)).collect();
+        let customers = chunk.iter().map(|(customer, _)| customer).zip(&words);
         // Sent one after another without waiting for answers; the first that is refused ends the transaction.
-        let puts = chunk.iter().map(|(customer, _)| put_one(tx, &statement, merchant, customer, now));
-        rows += try_join_all(puts).await?.into_iter().sum::<u64>();
+        let inserts = customers.clone().map(|(new, words)| write(tx, statement, merchant, new, words, now));
+        let inserted = try_join_all(inserts).await?;
+        let (mut added, mut known) = (Vec::new(), Vec::new());
+        for ((customer, words), inserted) in customers.zip(inserted) {
+            if inserted == 1 { added.push((customer.id, words.as_str())) } else { known.push(customer) }
+        }
+        lists::add(tx, merchant, &added).await?;
+        lists::count(tx, merchant, i64::try_from(added.len()).unwrap_or(i64::MAX), mark).await?;
+        rows += added.len() as u64;
+        let changes = known.into_iter().map(|customer| overwrite(tx, merchant, customer, now));
+        rows += try_join_all(changes).await?.into_iter().sum::<u64>();
     }
     Ok(rows)
 }
 
-async fn put_one<C: GenericClient>(
+/// Adds a customer, unless there is one with the id.
+const INSERT: &str = "
+    INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key,
+                           gender, birthday, city, location, words, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
+    ON CONFLICT (merchant_id, id) DO NOTHING";
+
+/// How many rows came to differ: one or none.
+async fn overwrite<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    new: &NewCustomer,
+    now: Timestamp,
+) -> Try<u64> {
+    let sql = "UPDATE customers
+         SET first_name = $3, last_name = $4, mobile = $5, mobile_code = $6, email = $7, email_key = $8, gender = $9,
+             birthday = $10, city = $11, location = $12, words = $13, updated_at = $14
+         WHERE merchant_id = $1 AND id = $2
+           AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
+               IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let old_words = stored_words(tx, merchant, new.id).await?;
+    let words = keyword::words_of(new);
+    let statement = tx.prepare_cached(sql).await?;
+    if write(tx, &statement, merchant, new, &words, now).await? == 0 {
+        return Ok(0);
+    }
+    if words != old_words {
+        lists::remove(tx, merchant, &[(new.id, &old_words)]).await?;
+        lists::add(tx, merchant, &[(new.id, &words)]).await?;
+    }
+    Ok(1)
+}
+
+/// The words by which a customer is found now.
+async fn stored_words<C: GenericClient>(tx: &C, merchant: MerchantId, id: CustomerId) -> Try<String> {
+    let sql = "SELECT words FROM customers WHERE merchant_id = $1 AND id = $2";
+    let statement = tx.prepare_cached(sql).await?;
+    Ok(tx.query_one(&statement, &[&merchant.get(), &id.get()]).await?.try_get(0)?)
+}
+
+/// Runs a statement whose parameters are those of a customer's row. How many rows it wrote.
+async fn write<C: GenericClient>(
     tx: &C,
     statement: &Statement,
     merchant: MerchantId,
     new: &NewCustomer,
+    words: &str,
     now: Timestamp,
 ) -> Try<u64> {
     let done = tx
@@ -140,7 +256,7 @@ async fn put_one<C: GenericClient>(
                 &new.birthday.map(|day| day.to_string()),
                 &new.city,
                 &new.location,
-                &new.search_text(),
+                &words,
                 &now.as_microsecond(),
             ],
         )
@@ -153,7 +269,7 @@ async fn put_one<C: GenericClient>(
 }
 
 /// Reads [`columns`].
-fn read(row: &Row) -> Result<Customer> {
+pub(super) fn read(row: &Row) -> Result<Customer> {
     let id: i64 = get(row, 0, "id")?;
     Ok(Customer {
         details: NewCustomer {
@@ -169,9 +285,10 @@ fn read(row: &Row) -> Result<Customer> {
             city: get(row, 8, "city")?,
             location: get(row, 9, "location")?,
         },
-        created_at: time(row, 10, "created_at")?,
-        updated_at: time(row, 11, "updated_at")?,
-        groups: memberships::group_ids(row, 12)?,
+        ban_reason: get(row, 10, "ban_reason")?,
+        created_at: time(row, 11, "created_at")?,
+        updated_at: time(row, 12, "updated_at")?,
+        groups: memberships::group_ids(row, 13)?,
     })
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use deadpool_postgres::GenericClient;
 use zumra_core::fixture::MerchantFixture;
-use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Token};
+use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
 
 use super::errors::Try;
 use super::operations::{self, Mark};
 use super::{customers, groups, memberships, merchants, tokens};
-use crate::{Conflict, Loaded};
+use crate::{Conflict, Loaded, WhichGroup};
 
 pub(super) async fn load<C: GenericClient>(
     tx: &C,
@@ -24,8 +24,8 @@ pub(super) async fn load<C: GenericClient>(
     for token in &fixture.tokens {
         changes += u64::from(put_token(tx, merchant, token, operation).await?);
     }
-    changes += groups::put(tx, merchant, &fixture.groups, operation.at).await?;
-    changes += customers::put(tx, merchant, &fixture.customers, operation.at).await?;
+    changes += put_groups(tx, merchant, fixture, operation).await?;
+    changes += customers::put(tx, merchant, &fixture.customers, operation.at, mark).await?;
     let mut members: BTreeMap<GroupId, Vec<i64>> = BTreeMap::new();
     for (customer, groups) in &fixture.customers {
         for &group in groups {
@@ -39,8 +39,32 @@ pub(super) async fn load<C: GenericClient>(
     if changes == 0 {
         return Ok(Loaded { operation: None, changes });
     }
-    operations::record(tx, merchant, id, operation, OperationKind::Load, (None, changes), mark).await?;
+    operations::record(tx, merchant, id, operation, OperationKind::Load, (Subject::Other, changes), mark)
+        .await?;
     Ok(Loaded { operation: Some(id), changes })
+}
+
+/// Adds groups and changes those that are there; a merchant who then has no default group gets one. How many rows came
+/// to differ.
+async fn put_groups<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    fixture: &MerchantFixture,
+    operation: &Operation,
+) -> Try<u64> {
+    // A deleted group whose memberships have not moved yet would otherwise come back with them.
+    groups::sweep_all_of(tx, merchant).await?;
+    if let Some(default) = fixture.groups.iter().find(|group| group.is_default) {
+        groups::resign_default(tx, merchant, default.id).await?;
+    }
+    let mut rows = 0;
+    for group in &fixture.groups {
+        rows += groups::put(tx, merchant, group, operation.at).await?;
+    }
+    if groups::find(tx, merchant, WhichGroup::Default).await?.is_none() {
+        rows += groups::insert_default(tx, merchant, operation).await?;
+    }
+    Ok(rows)
 }
 
 /// Adds a token, or changes the scopes and the end of the one with this secret. Whether anything changed.

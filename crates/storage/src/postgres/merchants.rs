@@ -5,11 +5,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio_postgres::Row;
 use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
-use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind};
+use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
-use super::corrupt;
 use super::errors::Try;
 use super::operations::{self, Mark};
+use super::{corrupt, groups};
 use crate::{Conflict, Result};
 
 /// The columns that [`read`] reads.
@@ -27,8 +27,9 @@ pub(super) async fn create<C: GenericClient>(
     if write(tx, sql, new, operation.at).await? == 0 {
         return Err(Conflict::Merchant(new.id).into());
     }
-    let id = operations::next_id(tx, new.id, operation, mark).await?;
-    operations::record(tx, new.id, id, operation, OperationKind::CreateMerchant, (None, 1), mark).await?;
+    groups::insert_default(tx, new.id, operation).await?;
+    let what = (OperationKind::CreateMerchant, Subject::Other);
+    operations::record_one(tx, new.id, operation, what, mark).await?;
     Ok(Merchant {
         id: new.id,
         name: new.name.clone(),

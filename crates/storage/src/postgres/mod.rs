@@ -12,6 +12,7 @@ mod customers;
 mod errors;
 mod fixtures;
 mod groups;
+mod lists;
 mod memberships;
 mod merchants;
 mod open;
@@ -25,16 +26,19 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerId, Entropy, Group, GroupId, Merchant, MerchantId, NewMerchant, NewToken, Operation,
-    Page, PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Merchant, MerchantId,
+    NewCustomer, NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
 };
 
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
 
 use crate::copy::Rows;
 use crate::metrics::Metrics;
-use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
-use connections::{Connections, End};
+use crate::{
+    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
+    Written,
+};
+use connections::{Connections, End, for_tx};
 use errors::Failure;
 
 /// How much longer than the server's limit of a statement we wait for its answer.
@@ -92,19 +96,8 @@ impl PostgresStorage {
 #[async_trait]
 impl Storage for PostgresStorage {
     async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant> {
-        let (id, new, limit) = (merchant.id, Arc::new(merchant), Some(self.connections.patience()));
-        self.connections
-            .transact(
-                id,
-                &operation,
-                limit,
-                |_| true,
-                move |tx, mark| {
-                    let new = Arc::clone(&new);
-                    Box::pin(async move { merchants::create(tx, &new, &operation, mark).await })
-                },
-            )
-            .await
+        let create = for_tx(|tx, new, operation, mark| Box::pin(merchants::create(tx, new, operation, mark)));
+        self.connections.change(merchant.id, operation, merchant, create).await
     }
 
     async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
@@ -117,19 +110,10 @@ impl Storage for PostgresStorage {
         token: NewToken,
         operation: Operation,
     ) -> Result<Token> {
-        let (new, limit) = (Arc::new(token), Some(self.connections.patience()));
-        self.connections
-            .transact(
-                merchant,
-                &operation,
-                limit,
-                |_| true,
-                move |tx, mark| {
-                    let new = Arc::clone(&new);
-                    Box::pin(async move { tokens::create(tx, merchant, &new, &operation, mark).await })
-                },
-            )
-            .await
+        let create = for_tx(move |tx, new, operation, mark| {
+            Box::pin(tokens::create(tx, merchant, new, operation, mark))
+        });
+        self.connections.change(merchant, operation, token, create).await
     }
 
     async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
@@ -142,18 +126,10 @@ impl Storage for PostgresStorage {
         token: TokenId,
         operation: Operation,
     ) -> Result<Token> {
-        let limit = Some(self.connections.patience());
-        self.connections
-            .transact(
-                merchant,
-                &operation,
-                limit,
-                |_| true,
-                move |tx, mark| {
-                    Box::pin(async move { tokens::revoke(tx, merchant, token, &operation, mark).await })
-                },
-            )
-            .await
+        let revoke = for_tx(move |tx, id: &TokenId, operation, mark| {
+            Box::pin(tokens::revoke(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, token, revoke).await
     }
 
     async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
@@ -164,22 +140,134 @@ impl Storage for PostgresStorage {
         self.connections.read(|db| Box::pin(groups::list(db, merchant, page))).await
     }
 
+    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+        self.connections.read(|db| Box::pin(groups::find(db, merchant, group))).await
+    }
+
+    async fn create_group(
+        &self,
+        merchant: MerchantId,
+        group: Group,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        let create = for_tx(move |tx, group, operation, mark| {
+            Box::pin(groups::create(tx, merchant, group, operation, mark))
+        });
+        self.connections.change(merchant, operation, group, create).await
+    }
+
+    async fn update_group(
+        &self,
+        merchant: MerchantId,
+        group: WhichGroup,
+        change: GroupChange,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        let update = for_tx(move |tx, change, operation, mark| {
+            Box::pin(groups::update(tx, merchant, group, change, operation, mark))
+        });
+        self.connections.change(merchant, operation, change, update).await
+    }
+
+    async fn delete_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        let delete = for_tx(move |tx, id: &GroupId, operation, mark| {
+            Box::pin(groups::delete(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, group, delete).await
+    }
+
+    async fn sweep(&self, limit: u32) -> Result<bool> {
+        // Each statement is its own transaction, and doing one of them twice is doing it once.
+        self.connections.read(|db| Box::pin(groups::sweep(db, limit))).await
+    }
+
     async fn list_customers(
         &self,
         merchant: MerchantId,
-        keyword: Option<String>,
+        filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
         self.connections
             .read(|db| {
-                let keyword = keyword.clone();
-                Box::pin(async move { customers::list(db, merchant, keyword.as_deref(), page).await })
+                let filter = filter.clone();
+                Box::pin(async move { lists::list(db, merchant, &filter, page).await })
             })
             .await
     }
 
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
         self.connections.read(|db| Box::pin(customers::find(db, merchant, customer))).await
+    }
+
+    async fn create_customer(
+        &self,
+        merchant: MerchantId,
+        customer: NewCustomer,
+        groups: Vec<GroupId>,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        let create = for_tx(move |tx, (new, groups): &(NewCustomer, Vec<GroupId>), operation, mark| {
+            Box::pin(customers::create(tx, merchant, new, groups, operation, mark))
+        });
+        self.connections.change(merchant, operation, (customer, groups), create).await
+    }
+
+    async fn update_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        change: CustomerChange,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        let update = for_tx(move |tx, change, operation, mark| {
+            Box::pin(customers::update(tx, merchant, customer, change, operation, mark))
+        });
+        self.connections.change(merchant, operation, change, update).await
+    }
+
+    async fn delete_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        let delete = for_tx(move |tx, id: &CustomerId, operation, mark| {
+            Box::pin(customers::delete(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, customer, delete).await
+    }
+
+    async fn ban_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        reason: Option<String>,
+        operation: Operation,
+    ) -> Result<Written<()>> {
+        let ban = for_tx(move |tx, reason: &Option<String>, operation, mark| {
+            Box::pin(customers::ban(tx, merchant, customer, reason.as_deref(), operation, mark))
+        });
+        self.connections.change(merchant, operation, reason, ban).await
+    }
+
+    async fn taken(
+        &self,
+        merchant: MerchantId,
+        contacts: Contacts,
+        except: Option<CustomerId>,
+    ) -> Result<Contacts> {
+        let contacts = Arc::new(contacts);
+        self.connections
+            .read(|db| {
+                let contacts = Arc::clone(&contacts);
+                Box::pin(async move { memberships::taken(db, merchant, &contacts, except).await })
+            })
+            .await
     }
 
     async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {

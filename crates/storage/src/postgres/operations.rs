@@ -2,7 +2,7 @@
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
-use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
+use zumra_core::{CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
 use super::corrupt;
 use super::errors::Try;
@@ -40,21 +40,33 @@ pub(super) async fn record<C: GenericClient>(
     id: OperationId,
     operation: &Operation,
     kind: OperationKind,
-    (group, changes): (Option<GroupId>, u64),
+    (subject, changes): (Subject, u64),
     mark: Mark,
 ) -> Try<()> {
-    let sql = "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let sql =
+        "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, customer_id, changes, nonce)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let statement = tx.prepare_cached(sql).await?;
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
     let changes = i64::try_from(changes).unwrap_or(i64::MAX);
-    let group = group.map(GroupId::get);
-    tx.execute(
-        &statement,
-        &[&merchant.get(), &id.get(), &at, &actor, &kind.as_str(), &group, &changes, &mark.nonce],
-    )
-    .await?;
+    let (group, customer) = (subject.group().map(GroupId::get), subject.customer().map(CustomerId::get));
+    let (merchant, id, kind) = (merchant.get(), id.get(), kind.as_str());
+    tx.execute(&statement, &[&merchant, &id, &at, &actor, &kind, &group, &customer, &changes, &mark.nonce])
+        .await?;
     Ok(())
+}
+
+/// Writes the row of an operation that made one thing anew or different.
+pub(super) async fn record_one<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    operation: &Operation,
+    (kind, subject): (OperationKind, Subject),
+    mark: Mark,
+) -> Try<OperationId> {
+    let id = next_id(tx, merchant, operation, mark).await?;
+    record(tx, merchant, id, operation, kind, (subject, 1), mark).await?;
+    Ok(id)
 }
 
 /// The row of an operation whose answer was lost, if it was written: its id, and how many rows it changed.
@@ -81,17 +93,20 @@ pub(super) async fn inspect<C: GenericClient>(db: &C) -> Try<Inspection> {
                       (SELECT count(*) FROM merchants),
                       (SELECT count(*) FROM customers),
                       (SELECT count(*) FROM memberships),
-                      (SELECT max(at) FROM operations)";
+                      (SELECT max(at) FROM operations),
+                      (SELECT count(*) FROM past_memberships),
+                      (SELECT coalesce(sum(customers), 0)::bigint FROM tallies)";
     let row = db.query_one(sql, &[]).await?;
     let version: String = row.try_get(0)?;
     let count = |i| row.try_get::<_, i64>(i).map(i64::unsigned_abs);
     Ok(Inspection {
         engine: format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()),
         schema: schema(row.try_get(1)?)?,
-        problems: Vec::new(),
+        problems: crate::miscounted(count(3)?, count(7)?).into_iter().collect(),
         merchants: count(2)?,
         customers: count(3)?,
         memberships: count(4)?,
+        past_memberships: count(6)?,
         newest_operation: newest(row.try_get(5)?)?,
     })
 }

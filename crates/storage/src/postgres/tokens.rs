@@ -4,7 +4,7 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use zumra_core::{
-    Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Token, TokenHash, TokenId,
+    Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
 use super::errors::Try;
@@ -29,7 +29,8 @@ pub(super) async fn create<C: GenericClient>(
         return Err(Conflict::Token.into());
     }
     let id = operations::next_id(tx, merchant, operation, mark).await?;
-    operations::record(tx, merchant, id, operation, OperationKind::CreateToken, (None, 1), mark).await?;
+    operations::record(tx, merchant, id, operation, OperationKind::CreateToken, (Subject::Other, 1), mark)
+        .await?;
     let token = Token {
         id: next_id(tx, merchant, id).await?,
         merchant,
@@ -100,7 +101,16 @@ pub(super) async fn revoke<C: GenericClient>(
     let at = operation.at.as_microsecond();
     if tx.execute(&statement, &[&merchant.get(), &id.get(), &at]).await? == 1 {
         let new = operations::next_id(tx, merchant, operation, mark).await?;
-        operations::record(tx, merchant, new, operation, OperationKind::RevokeToken, (None, 1), mark).await?;
+        operations::record(
+            tx,
+            merchant,
+            new,
+            operation,
+            OperationKind::RevokeToken,
+            (Subject::Other, 1),
+            mark,
+        )
+        .await?;
     }
     let sql = format!("SELECT {COLUMNS} FROM tokens WHERE merchant_id = $1 AND id = $2");
     let statement = tx.prepare_cached(&sql).await?;

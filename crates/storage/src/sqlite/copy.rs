@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use super::corrupt;
+use super::{corrupt, lists};
 use crate::copy::{Batch, Part, Row, Rows, TABLES, Table, Value};
 use crate::{Result, StorageError};
 
@@ -94,6 +94,9 @@ impl Rows for FileRows {
             statement.execute(params_from_iter(std::iter::once(&merchant as &dyn ToSql).chain(values)))?;
         }
         drop(statement);
+        if table.name == "customers" {
+            lists::add_copied(&transaction, merchant, table, &rows)?;
+        }
         Ok(transaction.commit()?)
     }
 

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use zumra_core::text::Name;
 use zumra_core::{
-    Customer, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode, NewCustomer, Page,
-    PageRequest,
+    Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
+    NewCustomer, Operation, OperationId, OperationKind, Subject, keyword,
 };
 
-use super::corrupt;
 use super::memberships::set;
-use crate::{Conflict, Result};
+use super::{corrupt, lists, memberships, operations};
+use crate::{Conflict, Result, StorageError, Written};
 
-const COLUMNS: &str = "id, first_name, last_name, mobile, mobile_code, email, gender, birthday, city, location, created_at, updated_at";
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "id, first_name, last_name, mobile, mobile_code, email, gender, birthday, city, location, ban_reason, created_at, updated_at";
 
 pub(super) fn find(db: &Connection, merchant: MerchantId, id: CustomerId) -> Result<Option<Customer>> {
     let sql = format!("SELECT {COLUMNS} FROM customers WHERE merchant_id = ?1 AND id = ?2");
@@ -27,41 +28,174 @@ pub(super) fn find(db: &Connection, merchant: MerchantId, id: CustomerId) -> Res
     Ok(customers.pop())
 }
 
-pub(super) fn list(
-    db: &Connection,
-    merchant: MerchantId,
-    keyword: Option<&str>,
-    page: PageRequest,
-) -> Result<Page<Customer>> {
-    let of_merchant = "FROM customers WHERE merchant_id = ?1 AND (?2 IS NULL OR instr(search_text, ?2) > 0)";
-    let mut statement = db.prepare_cached(&format!("SELECT count(*) {of_merchant}"))?;
-    let total: i64 = statement.query_row((merchant.get(), keyword), |row| row.get(0))?;
-    let sql = format!("SELECT {COLUMNS} {of_merchant} ORDER BY id DESC LIMIT ?3 OFFSET ?4");
+/// These customers, those with the greatest ids first, with their groups.
+pub(super) fn find_all(db: &Connection, merchant: MerchantId, ids: &[i64]) -> Result<Vec<Customer>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM customers WHERE merchant_id = ?1 AND id IN (SELECT value FROM rarray(?2))
+         ORDER BY id DESC"
+    );
     let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((merchant.get(), keyword, page.per_page, page.offset()))?;
-    let mut items = Vec::new();
+    let mut rows = statement.query((merchant.get(), set(ids.iter().copied())))?;
+    let mut customers = Vec::with_capacity(ids.len());
     while let Some(row) = rows.next()? {
-        items.push(read(row)?);
+        customers.push(read(row)?);
     }
-    fill_groups(db, merchant, &mut items)?;
-    Ok(Page { items, total: total.unsigned_abs() })
+    fill_groups(db, merchant, &mut customers)?;
+    Ok(customers)
 }
 
-/// Adds a customer, or changes the one that is there. How many rows came to differ: one or none.
+pub(super) fn create(
+    tx: &Connection,
+    merchant: MerchantId,
+    new: NewCustomer,
+    groups: &[GroupId],
+    operation: &Operation,
+) -> Result<Written<Customer>> {
+    if !insert(tx, merchant, &new, operation.at)? {
+        return Err(Conflict::Customer(new.id).into());
+    }
+    let subject = Subject::Customer(new.id);
+    let id = operations::record_one(tx, merchant, operation, OperationKind::CreateCustomer, subject)?;
+    let mut groups = memberships::live_groups(tx, merchant, groups)?;
+    groups.extend(memberships::default_group(tx, merchant)?);
+    groups.sort_unstable();
+    groups.dedup();
+    for group in &groups {
+        memberships::insert(tx, merchant, *group, set(std::iter::once(new.id.get())), id)?;
+    }
+    let (at, details) = (operation.at, new);
+    let value = Customer { details, created_at: at, updated_at: at, ban_reason: None, groups };
+    Ok(Written { operation: Some(id), value })
+}
+
+pub(super) fn update(
+    tx: &Connection,
+    merchant: MerchantId,
+    id: CustomerId,
+    change: CustomerChange,
+    operation: &Operation,
+) -> Result<Written<Customer>> {
+    let mut customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    let groups = change.groups.clone();
+    let details = customer.details.clone().with(change);
+    let is_changed = details != customer.details;
+    if is_changed {
+        overwrite(tx, merchant, &details, operation.at)?;
+        customer.updated_at = operation.at;
+        customer.details = details;
+    }
+    let next = operations::next_id(tx, merchant, operation)?;
+    let mut is_moved = false;
+    if let Some(groups) = groups {
+        is_moved = memberships::replace(tx, merchant, &mut customer, &groups, next)?;
+    }
+    if !is_changed && !is_moved {
+        return Ok(Written { operation: None, value: customer });
+    }
+    let (kind, subject) = (OperationKind::UpdateCustomer, Subject::Customer(id));
+    operations::record(tx, merchant, next, operation, kind, subject, 1)?;
+    Ok(Written { operation: Some(next), value: customer })
+}
+
+pub(super) fn delete(
+    tx: &Connection,
+    merchant: MerchantId,
+    id: CustomerId,
+    operation: &Operation,
+) -> Result<OperationId> {
+    find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    let subject = Subject::Customer(id);
+    let operation = operations::record_one(tx, merchant, operation, OperationKind::DeleteCustomer, subject)?;
+    memberships::end_all(tx, merchant, id, operation)?;
+    lists::remove(tx, merchant, id, &stored_words(tx, merchant, id)?)?;
+    let sql = "DELETE FROM customers WHERE merchant_id = ?1 AND id = ?2";
+    tx.prepare_cached(sql)?.execute((merchant.get(), id.get()))?;
+    lists::count(tx, merchant, -1)?;
+    Ok(operation)
+}
+
+pub(super) fn ban(
+    tx: &Connection,
+    merchant: MerchantId,
+    id: CustomerId,
+    reason: Option<&str>,
+    operation: &Operation,
+) -> Result<Written<()>> {
+    let customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    if reason.is_none() && customer.ban_reason.is_none() {
+        return Err(StorageError::NotFound("ban"));
+    }
+    if reason == customer.ban_reason.as_deref() {
+        return Ok(Written { operation: None, value: () });
+    }
+    let sql = "UPDATE customers SET ban_reason = ?3 WHERE merchant_id = ?1 AND id = ?2";
+    tx.prepare_cached(sql)?.execute((merchant.get(), id.get(), reason))?;
+    let kind = if reason.is_some() { OperationKind::BanCustomer } else { OperationKind::UnbanCustomer };
+    let id = operations::record_one(tx, merchant, operation, kind, Subject::Customer(id))?;
+    Ok(Written { operation: Some(id), value: () })
+}
+
+/// Adds a customer, or makes the one that is there like it. How many rows came to differ: one or none.
 pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timestamp) -> Result<usize> {
+    if insert(tx, merchant, new, now)? {
+        return Ok(1);
+    }
+    Ok(usize::from(overwrite(tx, merchant, new, now)?))
+}
+
+/// Whether the customer was added; not if there is one with the id.
+fn insert(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timestamp) -> Result<bool> {
     let mut statement = tx.prepare_cached(
         "INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key, gender,
-                                birthday, city, location, search_text, created_at, updated_at)
+                                birthday, city, location, words, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)
-         ON CONFLICT (merchant_id, id) DO UPDATE
-         SET first_name = excluded.first_name, last_name = excluded.last_name, mobile = excluded.mobile,
-             mobile_code = excluded.mobile_code, email = excluded.email, email_key = excluded.email_key,
-             gender = excluded.gender, birthday = excluded.birthday, city = excluded.city,
-             location = excluded.location, search_text = excluded.search_text, updated_at = excluded.updated_at
-         WHERE (first_name, last_name, mobile, mobile_code, email, gender, birthday, city, location)
-            IS NOT (excluded.first_name, excluded.last_name, excluded.mobile, excluded.mobile_code, excluded.email,
-                    excluded.gender, excluded.birthday, excluded.city, excluded.location)",
+         ON CONFLICT (merchant_id, id) DO NOTHING",
     )?;
+    let words = keyword::words_of(new);
+    if write(&mut statement, merchant, new, &words, now)? == 0 {
+        return Ok(false);
+    }
+    lists::add(tx, merchant, new.id, &words)?;
+    lists::count(tx, merchant, 1)?;
+    Ok(true)
+}
+
+/// Whether anything came to differ.
+fn overwrite(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timestamp) -> Result<bool> {
+    let old_words = stored_words(tx, merchant, new.id)?;
+    let mut statement = tx.prepare_cached(
+        "UPDATE customers
+         SET first_name = ?3, last_name = ?4, mobile = ?5, mobile_code = ?6, email = ?7, email_key = ?8, gender = ?9,
+             birthday = ?10, city = ?11, location = ?12, words = ?13, updated_at = ?14
+         WHERE merchant_id = ?1 AND id = ?2
+           AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
+               IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    let words = keyword::words_of(new);
+    if write(&mut statement, merchant, new, &words, now)? == 0 {
+        return Ok(false);
+    }
+    if words != old_words {
+        lists::remove(tx, merchant, new.id, &old_words)?;
+        lists::add(tx, merchant, new.id, &words)?;
+    }
+    Ok(true)
+}
+
+/// The words by which a customer is found now.
+fn stored_words(tx: &Connection, merchant: MerchantId, id: CustomerId) -> Result<String> {
+    let sql = "SELECT words FROM customers WHERE merchant_id = ?1 AND id = ?2";
+    Ok(tx.prepare_cached(sql)?.query_row((merchant.get(), id.get()), |row| row.get(0))?)
+}
+
+/// Runs a statement whose parameters are those of a customer's row. How many rows it wrote.
+fn write(
+    statement: &mut rusqlite::Statement<'_>,
+    merchant: MerchantId,
+    new: &NewCustomer,
+    words: &str,
+    now: Timestamp,
+) -> Result<usize> {
     let parameters: [&dyn ToSql; 14] = [
         &merchant.get(),
         &new.id.get(),
@@ -75,7 +209,7 @@ pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now:
         &new.birthday.map(|day| day.to_string()),
         &new.city,
         &new.location,
-        &new.search_text(),
+        &words,
         &now.as_microsecond(),
     ];
     statement.execute(parameters).map_err(|error| match error.to_string() {
@@ -87,9 +221,12 @@ pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now:
 }
 
 fn fill_groups(db: &Connection, merchant: MerchantId, customers: &mut [Customer]) -> Result<()> {
+    // The groups that are deleted, and whose memberships still have to move, are few or none: the list is read once.
     let mut statement = db.prepare_cached(
         "SELECT customer_id, group_id FROM memberships
-         WHERE merchant_id = ?1 AND customer_id IN (SELECT value FROM rarray(?2)) ORDER BY customer_id, group_id",
+         WHERE merchant_id = ?1 AND customer_id IN (SELECT value FROM rarray(?2))
+           AND group_id NOT IN (SELECT id FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL)
+         ORDER BY customer_id, group_id",
     )?;
     let ids = set(customers.iter().map(|customer| customer.details.id.get()));
     let mut rows = statement.query((merchant.get(), ids))?;
@@ -122,12 +259,12 @@ fn read(row: &Row<'_>) -> Result<Customer> {
             city: row.get(8)?,
             location: row.get(9)?,
         },
-        created_at: time(row, 10, "created_at")?,
-        updated_at: time(row, 11, "updated_at")?,
+        ban_reason: row.get(10)?,
+        created_at: time(row, 11, "created_at")?,
+        updated_at: time(row, 12, "updated_at")?,
         groups: Vec::new(),
     })
 }
-
 fn parsed<T, E: std::fmt::Display>(
     row: &Row<'_>,
     index: usize,

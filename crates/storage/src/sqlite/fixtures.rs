@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 use zumra_core::fixture::MerchantFixture;
-use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Token};
+use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
 
 use super::{customers, groups, memberships, merchants, operations, tokens};
-use crate::{Conflict, Loaded, Result};
+use crate::{Conflict, Loaded, Result, WhichGroup};
 
 pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operation) -> Result<Loaded> {
     let merchant = fixture.merchant.id;
@@ -16,9 +16,7 @@ pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operat
     for token in &fixture.tokens {
         rows += usize::from(put_token(tx, merchant, token, &operation)?);
     }
-    for group in &fixture.groups {
-        rows += groups::put(tx, merchant, group, operation.at)?;
-    }
+    rows += put_groups(tx, merchant, fixture, &operation)?;
     let mut members: BTreeMap<GroupId, Vec<i64>> = BTreeMap::new();
     for (customer, groups) in &fixture.customers {
         rows += customers::put(tx, merchant, customer, operation.at)?;
@@ -33,8 +31,31 @@ pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operat
     if changes == 0 {
         return Ok(Loaded { operation: None, changes });
     }
-    operations::record(tx, merchant, id, &operation, OperationKind::Load, None, changes)?;
+    operations::record(tx, merchant, id, &operation, OperationKind::Load, Subject::Other, changes)?;
     Ok(Loaded { operation: Some(id), changes })
+}
+
+/// Adds groups and changes those that are there; a merchant who then has no default group gets one. How many rows came
+/// to differ.
+fn put_groups(
+    tx: &Connection,
+    merchant: MerchantId,
+    fixture: &MerchantFixture,
+    operation: &Operation,
+) -> Result<usize> {
+    // A deleted group whose memberships have not moved yet would otherwise come back with them.
+    groups::sweep_all_of(tx, merchant)?;
+    if let Some(default) = fixture.groups.iter().find(|group| group.is_default) {
+        groups::resign_default(tx, merchant, default.id)?;
+    }
+    let mut rows = 0;
+    for group in &fixture.groups {
+        rows += groups::put(tx, merchant, group, operation.at)?;
+    }
+    if groups::find(tx, merchant, WhichGroup::Default)?.is_none() {
+        rows += usize::from(groups::insert_default(tx, merchant, operation)?);
+    }
+    Ok(rows)
 }
 
 /// Adds a token, or changes the scopes and the end of the one with this secret. Whether anything changed.

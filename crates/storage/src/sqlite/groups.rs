@@ -1,36 +1,212 @@
 //! Groups.
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use zumra_core::text::Name;
-use zumra_core::{Group, GroupId, MerchantId, NewGroup, Page, PageRequest};
+use zumra_core::{
+    Group, GroupChange, GroupId, MerchantId, Operation, OperationId, OperationKind, Page, PageRequest,
+    Subject,
+};
 
-use super::corrupt;
-use crate::Result;
+use super::{corrupt, operations};
+use crate::{Conflict, Result, StorageError, WhichGroup, Written};
+
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "id, name, conditions, features, is_default";
 
 pub(super) fn list(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
-    let mut statement = db.prepare_cached("SELECT count(*) FROM groups WHERE merchant_id = ?1")?;
+    let of_merchant = "FROM groups WHERE merchant_id = ?1 AND deleted_by IS NULL";
+    let mut statement = db.prepare_cached(&format!("SELECT count(*) {of_merchant}"))?;
     let total = statement.query_row([merchant.get()], |row| row.get::<_, i64>(0))?.unsigned_abs();
-    let mut statement = db.prepare_cached(
-        "SELECT id, name FROM groups WHERE merchant_id = ?1 ORDER BY created_at, id LIMIT ?2 OFFSET ?3",
-    )?;
+    let sql = format!("SELECT {COLUMNS} {of_merchant} ORDER BY created_at, id LIMIT ?2 OFFSET ?3");
+    let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((merchant.get(), page.per_page, page.offset()))?;
     let mut items = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        items.push(Group {
-            id: GroupId::new(id).ok_or_else(|| corrupt("groups", "id", id))?,
-            name: Name::parse(&row.get::<_, String>(1)?).map_err(|e| corrupt("groups", "name", e))?,
-        });
+        items.push(read(row)?);
     }
     Ok(Page { items, total })
 }
 
-/// Adds a group, or renames the one that is there. How many rows came to differ: one or none.
-pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &NewGroup, now: Timestamp) -> Result<usize> {
+pub(super) fn find(db: &Connection, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+    let (which, id) = match group {
+        WhichGroup::Id(id) => ("id = ?2", Some(id.get())),
+        WhichGroup::Default => ("is_default = 1 AND ?2 IS NULL", None),
+    };
+    let sql =
+        format!("SELECT {COLUMNS} FROM groups WHERE merchant_id = ?1 AND {which} AND deleted_by IS NULL");
+    let mut statement = db.prepare_cached(&sql)?;
+    statement.query_row((merchant.get(), id), |row| Ok(read(row))).optional()?.transpose()
+}
+
+pub(super) fn create(
+    tx: &Connection,
+    merchant: MerchantId,
+    group: Group,
+    operation: &Operation,
+) -> Result<Written<Group>> {
+    if !insert(tx, merchant, &group, operation.at)? {
+        return Err(Conflict::Group(group.id).into());
+    }
+    let subject = Subject::Group(group.id);
+    let id = operations::record_one(tx, merchant, operation, OperationKind::CreateGroup, subject)?;
+    Ok(Written { operation: Some(id), value: group })
+}
+
+pub(super) fn update(
+    tx: &Connection,
+    merchant: MerchantId,
+    which: WhichGroup,
+    change: GroupChange,
+    operation: &Operation,
+) -> Result<Written<Group>> {
+    let old = find(tx, merchant, which)?.ok_or(StorageError::NotFound("group"))?;
+    let new = old.clone().with(change);
+    if new == old {
+        return Ok(Written { operation: None, value: new });
+    }
+    overwrite(tx, merchant, &new)?;
+    let subject = Subject::Group(new.id);
+    let id = operations::record_one(tx, merchant, operation, OperationKind::UpdateGroup, subject)?;
+    Ok(Written { operation: Some(id), value: new })
+}
+
+pub(super) fn delete(
+    tx: &Connection,
+    merchant: MerchantId,
+    id: GroupId,
+    operation: &Operation,
+) -> Result<OperationId> {
+    let group = find(tx, merchant, WhichGroup::Id(id))?.ok_or(StorageError::NotFound("group"))?;
+    if group.is_default {
+        return Err(Conflict::DefaultGroup(id).into());
+    }
+    let subject = Subject::Group(id);
+    let operation = operations::record_one(tx, merchant, operation, OperationKind::DeleteGroup, subject)?;
+    let sql = "UPDATE groups SET deleted_by = ?3 WHERE merchant_id = ?1 AND id = ?2";
+    tx.prepare_cached(sql)?.execute((merchant.get(), id.get(), operation.get()))?;
+    Ok(operation)
+}
+
+/// Whether there is a deleted group whose memberships still have to move.
+pub(super) fn is_any_deleted(db: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM groups WHERE deleted_by IS NOT NULL)";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// Moves memberships of a deleted group, if there is one, and takes the group away with its last one. Whether there may
+/// be more to do.
+pub(super) fn sweep(tx: &Connection, limit: u32) -> Result<bool> {
     let mut statement = tx.prepare_cached(
-        "INSERT INTO groups (merchant_id, id, name, created_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (merchant_id, id) DO UPDATE SET name = excluded.name WHERE name IS NOT excluded.name",
+        "SELECT merchant_id, id, deleted_by FROM groups WHERE deleted_by IS NOT NULL LIMIT 1",
     )?;
-    Ok(statement.execute((merchant.get(), new.id.get(), new.name.as_str(), now.as_microsecond()))?)
+    let found = statement.query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).optional()?;
+    let Some(key) = found else { return Ok(false) };
+    sweep_one(tx, key, i64::from(limit))?;
+    Ok(true)
+}
+
+/// Moves all memberships of the merchant's deleted groups.
+pub(super) fn sweep_all_of(tx: &Connection, merchant: MerchantId) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "SELECT merchant_id, id, deleted_by FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL",
+    )?;
+    let mut found =
+        statement.query_map([merchant.get()], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    found.try_for_each(|key| sweep_one(tx, key?, i64::MAX))
+}
+
+fn sweep_one(tx: &Connection, [merchant, group, operation]: [i64; 3], limit: i64) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO past_memberships (merchant_id, group_id, customer_id, operation_id, ended_operation_id, source)
+         SELECT merchant_id, group_id, customer_id, operation_id, ?3, source FROM memberships
+         WHERE merchant_id = ?1 AND group_id = ?2 ORDER BY customer_id LIMIT ?4",
+    )?;
+    let moved = statement.execute([merchant, group, operation, limit])?;
+    let mut statement = tx.prepare_cached(
+        "DELETE FROM memberships WHERE merchant_id = ?1 AND group_id = ?2 AND customer_id IN (
+             SELECT customer_id FROM memberships WHERE merchant_id = ?1 AND group_id = ?2
+             ORDER BY customer_id LIMIT ?3)",
+    )?;
+    statement.execute([merchant, group, limit])?;
+    if i64::try_from(moved).unwrap_or(i64::MAX) < limit {
+        let sql = "DELETE FROM groups WHERE merchant_id = ?1 AND id = ?2";
+        tx.prepare_cached(sql)?.execute([merchant, group])?;
+    }
+    Ok(())
+}
+
+/// Adds a group, or makes the one that is there like it. How many rows came to differ: one or none.
+pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &Group, now: Timestamp) -> Result<usize> {
+    let Some(old) = find(tx, merchant, WhichGroup::Id(new.id))? else {
+        insert(tx, merchant, new, now)?;
+        return Ok(1);
+    };
+    // A file that does not say which group is the default one leaves that as it is.
+    let new = Group { is_default: new.is_default || old.is_default, ..new.clone() };
+    if new == old {
+        return Ok(0);
+    }
+    overwrite(tx, merchant, &new)?;
+    Ok(1)
+}
+
+/// Makes no group the default one, because another is about to be. Nothing if it is this one already.
+pub(super) fn resign_default(tx: &Connection, merchant: MerchantId, next: GroupId) -> Result<()> {
+    let sql = "UPDATE groups SET is_default = 0 WHERE merchant_id = ?1 AND is_default = 1 AND id <> ?2";
+    tx.prepare_cached(sql)?.execute((merchant.get(), next.get()))?;
+    Ok(())
+}
+
+/// Adds a default group to a merchant who has none. Its id is one that no other group can have been given.
+pub(super) fn insert_default(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<bool> {
+    let id = GroupId::new(operation.id.get()).ok_or_else(|| corrupt("operations", "id", operation.id))?;
+    insert(tx, merchant, &Group::default_with(id), operation.at)
+}
+
+/// Whether the group was added; not if there is one with its id.
+pub(super) fn insert(tx: &Connection, merchant: MerchantId, new: &Group, now: Timestamp) -> Result<bool> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO groups (merchant_id, id, name, conditions, features, is_default, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (merchant_id, id) DO NOTHING",
+    )?;
+    let (conditions, features) = (json(&new.conditions)?, json(&new.features)?);
+    let parameters: [&dyn ToSql; 7] = [
+        &merchant.get(),
+        &new.id.get(),
+        &new.name.as_str(),
+        &conditions,
+        &features,
+        &new.is_default,
+        &now.as_microsecond(),
+    ];
+    Ok(statement.execute(parameters)? == 1)
+}
+
+fn overwrite(tx: &Connection, merchant: MerchantId, new: &Group) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE groups SET name = ?3, conditions = ?4, features = ?5, is_default = ?6
+         WHERE merchant_id = ?1 AND id = ?2",
+    )?;
+    let (conditions, features) = (json(&new.conditions)?, json(&new.features)?);
+    let (id, name) = (new.id.get(), new.name.as_str());
+    statement.execute((merchant.get(), id, name, conditions, features, new.is_default))?;
+    Ok(())
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| StorageError::Internal(e.to_string()))
+}
+
+fn read(row: &Row<'_>) -> Result<Group> {
+    let id: i64 = row.get(0)?;
+    let text = |i| row.get::<_, String>(i);
+    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("groups", column, problem);
+    Ok(Group {
+        id: GroupId::new(id).ok_or_else(|| wrong("id", &id))?,
+        name: Name::parse(&text(1)?).map_err(|e| wrong("name", &e))?,
+        conditions: serde_json::from_str(&text(2)?).map_err(|e| wrong("conditions", &e))?,
+        features: serde_json::from_str(&text(3)?).map_err(|e| wrong("features", &e))?,
+        is_default: row.get(4)?,
+    })
 }

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use zumra_core::{CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind};
+use zumra_core::{Customer, CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
-use super::{corrupt, operations};
-use crate::{AddMembers, Ids, Result};
+use super::{corrupt, groups, operations};
+use crate::{AddMembers, Conflict, Contacts, Ids, Result, WhichGroup};
 
 /// The bit of `source` that says "by hand".
 const BY_HAND: i64 = 1;
@@ -32,7 +32,8 @@ pub(super) fn add(
     if added == 0 {
         return Ok(AddMembers::Unchanged);
     }
-    operations::record(tx, merchant, id, &operation, OperationKind::AddMembers, Some(group), added)?;
+    let subject = Subject::Group(group);
+    operations::record(tx, merchant, id, &operation, OperationKind::AddMembers, subject, added)?;
     Ok(AddMembers::Added { operation: id, added })
 }
 
@@ -52,6 +53,106 @@ pub(super) fn insert(
     )?;
     let added = statement.execute((merchant.get(), group.get(), customers, operation.get(), BY_HAND))?;
     Ok(added as u64)
+}
+
+/// These groups, once it is sure that all of them are there.
+pub(super) fn live_groups(tx: &Connection, merchant: MerchantId, ids: &[GroupId]) -> Result<Vec<GroupId>> {
+    for &id in ids {
+        if !group_exists(tx, merchant, id)? {
+            return Err(Conflict::NoGroup(id).into());
+        }
+    }
+    Ok(ids.to_vec())
+}
+
+/// The group that every new customer joins.
+pub(super) fn default_group(tx: &Connection, merchant: MerchantId) -> Result<Option<GroupId>> {
+    Ok(groups::find(tx, merchant, WhichGroup::Default)?.map(|group| group.id))
+}
+
+/// Makes `groups` the groups of a customer, who stays in the default group. Whether that changed anything.
+pub(super) fn replace(
+    tx: &Connection,
+    merchant: MerchantId,
+    customer: &mut Customer,
+    groups: &[GroupId],
+    operation: OperationId,
+) -> Result<bool> {
+    let id = customer.details.id;
+    let mut wanted = live_groups(tx, merchant, groups)?;
+    wanted.extend(default_group(tx, merchant)?.filter(|group| customer.groups.contains(group)));
+    wanted.sort_unstable();
+    wanted.dedup();
+    let ended = customer.groups.iter().filter(|group| !wanted.contains(group)).map(|group| group.get());
+    end(tx, merchant, id, &set(ended), operation)?;
+    for group in wanted.iter().filter(|group| !customer.groups.contains(group)) {
+        insert(tx, merchant, *group, set(std::iter::once(id.get())), operation)?;
+    }
+    let is_changed = wanted != customer.groups;
+    customer.groups = wanted;
+    Ok(is_changed)
+}
+
+/// Ends a customer's memberships in some groups.
+fn end(
+    tx: &Connection,
+    merchant: MerchantId,
+    customer: CustomerId,
+    groups: &Set,
+    operation: OperationId,
+) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO past_memberships (merchant_id, group_id, customer_id, operation_id, ended_operation_id, source)
+         SELECT merchant_id, group_id, customer_id, operation_id, ?4, source FROM memberships
+         WHERE merchant_id = ?1 AND customer_id = ?2 AND group_id IN (SELECT value FROM rarray(?3))",
+    )?;
+    statement.execute((merchant.get(), customer.get(), groups, operation.get()))?;
+    let mut statement = tx.prepare_cached(
+        "DELETE FROM memberships
+         WHERE merchant_id = ?1 AND customer_id = ?2 AND group_id IN (SELECT value FROM rarray(?3))",
+    )?;
+    statement.execute((merchant.get(), customer.get(), groups))?;
+    Ok(())
+}
+
+/// Ends all memberships of a customer. Those in groups that are deleted already ended with the group.
+pub(super) fn end_all(
+    tx: &Connection,
+    merchant: MerchantId,
+    customer: CustomerId,
+    operation: OperationId,
+) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO past_memberships (merchant_id, group_id, customer_id, operation_id, ended_operation_id, source)
+         SELECT merchant_id, group_id, customer_id, operation_id,
+                coalesce((SELECT deleted_by FROM groups WHERE merchant_id = ?1 AND id = group_id), ?3), source
+         FROM memberships WHERE merchant_id = ?1 AND customer_id = ?2",
+    )?;
+    statement.execute((merchant.get(), customer.get(), operation.get()))?;
+    let sql = "DELETE FROM memberships WHERE merchant_id = ?1 AND customer_id = ?2";
+    tx.prepare_cached(sql)?.execute((merchant.get(), customer.get()))?;
+    Ok(())
+}
+
+/// Which of these another customer than `except` has.
+pub(super) fn taken(
+    db: &Connection,
+    merchant: MerchantId,
+    contacts: &Contacts,
+    except: Option<CustomerId>,
+) -> Result<Contacts> {
+    let texts = |texts: &[String]| Rc::new(texts.iter().cloned().map(Value::Text).collect::<Vec<_>>());
+    let ask = |column, values: &[String]| -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT {column} FROM customers
+             WHERE merchant_id = ?1 AND {column} IN (SELECT value FROM rarray(?2)) AND id IS NOT ?3"
+        );
+        let mut statement = db.prepare_cached(&sql)?;
+        let parameters = (merchant.get(), texts(values), except.map(CustomerId::get));
+        let rows = statement.query_map(parameters, |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    };
+    Ok(Contacts { mobiles: ask("mobile", &contacts.mobiles)?, emails: ask("email_key", &contacts.emails)? })
 }
 
 pub(super) fn known_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result<Ids> {
@@ -74,8 +175,9 @@ pub(super) fn known_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Res
 }
 
 fn group_exists(db: &Connection, merchant: MerchantId, group: GroupId) -> Result<bool> {
-    let mut statement =
-        db.prepare_cached("SELECT EXISTS (SELECT 1 FROM groups WHERE merchant_id = ?1 AND id = ?2)")?;
+    let mut statement = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM groups WHERE merchant_id = ?1 AND id = ?2 AND deleted_by IS NULL)",
+    )?;
     Ok(statement.query_row((merchant.get(), group.get()), |row| row.get(0))?)
 }
 

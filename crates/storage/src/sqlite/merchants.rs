@@ -4,9 +4,9 @@ use jiff::{Timestamp, tz::TimeZone};
 use rusqlite::{Connection, Row};
 use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
-use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind};
+use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
-use super::{corrupt, operations};
+use super::{corrupt, groups, operations};
 use crate::{Conflict, Result};
 
 /// The columns that [`read`] reads.
@@ -17,8 +17,8 @@ pub(super) fn create(tx: &Connection, new: &NewMerchant, operation: Operation) -
         return Err(Conflict::Merchant(new.id).into());
     }
     put(tx, new, operation.at)?;
-    let id = operations::next_id(tx, new.id, &operation)?;
-    operations::record(tx, new.id, id, &operation, OperationKind::CreateMerchant, None, 1)?;
+    groups::insert_default(tx, new.id, &operation)?;
+    operations::record_one(tx, new.id, &operation, OperationKind::CreateMerchant, Subject::Other)?;
     Ok(Merchant {
         id: new.id,
         name: new.name.clone(),

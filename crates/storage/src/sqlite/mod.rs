@@ -8,6 +8,7 @@ mod copy;
 mod customers;
 mod fixtures;
 mod groups;
+mod lists;
 mod memberships;
 mod merchants;
 mod open;
@@ -23,13 +24,16 @@ use prometheus_client::registry::Registry;
 use rusqlite::ErrorCode;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerId, Group, GroupId, Merchant, MerchantId, NewMerchant, NewToken, Operation, Page,
-    PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Merchant, MerchantId, NewCustomer,
+    NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
 };
 
 use crate::copy::Rows;
 use crate::metrics::Metrics;
-use crate::{AddMembers, Ids, Inspection, Loaded, Result, Storage, StorageError};
+use crate::{
+    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
+    Written,
+};
 use readers::Readers;
 use writer::Writer;
 
@@ -131,17 +135,106 @@ impl Storage for SqliteStorage {
         self.readers.read(move |db| groups::list(db, merchant, page)).await
     }
 
+    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+        self.readers.read(move |db| groups::find(db, merchant, group)).await
+    }
+
+    async fn create_group(
+        &self,
+        merchant: MerchantId,
+        group: Group,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        self.writer.write(move |tx| groups::create(tx, merchant, group, &operation)).await
+    }
+
+    async fn update_group(
+        &self,
+        merchant: MerchantId,
+        group: WhichGroup,
+        change: GroupChange,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        self.writer.write(move |tx| groups::update(tx, merchant, group, change, &operation)).await
+    }
+
+    async fn delete_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        self.writer.write(move |tx| groups::delete(tx, merchant, group, &operation)).await
+    }
+
+    async fn sweep(&self, limit: u32) -> Result<bool> {
+        // The writer is not troubled when there is nothing to do, which is nearly always.
+        if !self.readers.read(groups::is_any_deleted).await? {
+            return Ok(false);
+        }
+        self.writer.write(move |tx| groups::sweep(tx, limit)).await
+    }
+
     async fn list_customers(
         &self,
         merchant: MerchantId,
-        keyword: Option<String>,
+        filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
-        self.readers.read(move |db| customers::list(db, merchant, keyword.as_deref(), page)).await
+        self.readers.read(move |db| lists::list(db, merchant, &filter, page)).await
     }
 
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
         self.readers.read(move |db| customers::find(db, merchant, customer)).await
+    }
+
+    async fn create_customer(
+        &self,
+        merchant: MerchantId,
+        customer: NewCustomer,
+        groups: Vec<GroupId>,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        self.writer.write(move |tx| customers::create(tx, merchant, customer, &groups, &operation)).await
+    }
+
+    async fn update_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        change: CustomerChange,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        self.writer.write(move |tx| customers::update(tx, merchant, customer, change, &operation)).await
+    }
+
+    async fn delete_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        self.writer.write(move |tx| customers::delete(tx, merchant, customer, &operation)).await
+    }
+
+    async fn ban_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        reason: Option<String>,
+        operation: Operation,
+    ) -> Result<Written<()>> {
+        let ban = move |tx: &_| customers::ban(tx, merchant, customer, reason.as_deref(), &operation);
+        self.writer.write(ban).await
+    }
+
+    async fn taken(
+        &self,
+        merchant: MerchantId,
+        contacts: Contacts,
+        except: Option<CustomerId>,
+    ) -> Result<Contacts> {
+        self.readers.read(move |db| memberships::taken(db, merchant, &contacts, except)).await
     }
 
     async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
+use zumra_core::{CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
 use super::corrupt;
 use crate::{Inspection, Result};
@@ -23,12 +23,12 @@ pub(super) fn record(
     id: OperationId,
     operation: &Operation,
     kind: OperationKind,
-    group: Option<GroupId>,
+    subject: Subject,
     changes: u64,
 ) -> Result<()> {
     let mut statement = tx.prepare_cached(
-        "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, customer_id, changes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     statement.execute((
         merchant.get(),
@@ -36,10 +36,24 @@ pub(super) fn record(
         operation.at.as_microsecond(),
         operation.actor.to_string(),
         kind.as_str(),
-        group.map(GroupId::get),
+        subject.group().map(GroupId::get),
+        subject.customer().map(CustomerId::get),
         i64::try_from(changes).unwrap_or(i64::MAX),
     ))?;
     Ok(())
+}
+
+/// Writes the row of an operation that made one thing anew or different.
+pub(super) fn record_one(
+    tx: &Connection,
+    merchant: MerchantId,
+    operation: &Operation,
+    kind: OperationKind,
+    subject: Subject,
+) -> Result<OperationId> {
+    let id = next_id(tx, merchant, operation)?;
+    record(tx, merchant, id, operation, kind, subject, 1)?;
+    Ok(id)
 }
 
 /// Looks the whole database over.
@@ -52,13 +66,17 @@ pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
     let newest: Option<i64> = db.query_row("SELECT max(at) FROM operations", [], |row| row.get(0))?;
     let newest = newest.map(Timestamp::from_microsecond).transpose();
     let schema = number("SELECT max(number) FROM schema_migrations")?;
+    let mut problems: Vec<String> = problems.into_iter().filter(|problem| problem != "ok").collect();
+    let customers = count("SELECT count(*) FROM customers")?;
+    problems.extend(crate::miscounted(customers, count("SELECT coalesce(sum(customers), 0) FROM tallies")?));
     Ok(Inspection {
         engine: format!("SQLite {}", rusqlite::version()),
         schema: u32::try_from(schema).map_err(|e| corrupt("schema_migrations", "number", e))?,
-        problems: problems.into_iter().filter(|problem| problem != "ok").collect(),
+        problems,
         merchants: count("SELECT count(*) FROM merchants")?,
-        customers: count("SELECT count(*) FROM customers")?,
+        customers,
         memberships: count("SELECT count(*) FROM memberships")?,
+        past_memberships: count("SELECT count(*) FROM past_memberships")?,
         newest_operation: newest.map_err(|e| corrupt("operations", "at", e))?,
     })
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 use zumra_core::{
-    Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Token, TokenHash, TokenId,
+    Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
 use super::{corrupt, merchants, operations};
@@ -25,7 +25,7 @@ pub(super) fn create(
         return Err(Conflict::Token.into());
     }
     let id = operations::next_id(tx, merchant, &operation)?;
-    operations::record(tx, merchant, id, &operation, OperationKind::CreateToken, None, 1)?;
+    operations::record(tx, merchant, id, &operation, OperationKind::CreateToken, Subject::Other, 1)?;
     let token = Token {
         id: next_id(tx, merchant, id)?,
         merchant,
@@ -95,7 +95,15 @@ pub(super) fn revoke(
     )?;
     if statement.execute((merchant.get(), id.get(), operation.at.as_microsecond()))? == 1 {
         let operation_id = operations::next_id(tx, merchant, &operation)?;
-        operations::record(tx, merchant, operation_id, &operation, OperationKind::RevokeToken, None, 1)?;
+        operations::record(
+            tx,
+            merchant,
+            operation_id,
+            &operation,
+            OperationKind::RevokeToken,
+            Subject::Other,
+            1,
+        )?;
     }
     let sql = format!("SELECT {COLUMNS} FROM tokens WHERE merchant_id = ?1 AND id = ?2");
     let mut statement = tx.prepare_cached(&sql)?;

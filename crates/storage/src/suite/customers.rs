@@ -1,9 +1,10 @@
 //! Reading customers and groups.
 
-use zumra_core::customer::fold_keyword;
-use zumra_core::{CustomerId, PageRequest};
+use jiff::{SignedDuration, Timestamp};
+use zumra_core::{CustomerId, Keyword, PageRequest};
 
 use super::{SHOP, Scene, case_list, merchant_id, page};
+use crate::CustomerFilter;
 
 case_list![
     a_customer_reads_as_it_was_given,
@@ -11,7 +12,8 @@ case_list![
     a_page_past_the_end_is_empty_and_keeps_the_total,
     a_keyword_finds_by_name_mobile_and_email,
     a_keyword_is_no_pattern,
-    groups_are_listed_oldest_first,
+    a_common_keyword_has_pages,
+    customers_are_found_by_the_day_of_their_creation,
     another_merchants_rows_are_not_there,
 ];
 
@@ -29,8 +31,12 @@ async fn a_customer_reads_as_it_was_given(scene: Scene) {
 }
 
 async fn ids(scene: &Scene, keyword: Option<&str>, page: PageRequest) -> (Vec<i64>, u64) {
-    let keyword = keyword.map(fold_keyword);
-    let listed = scene.storage.list_customers(merchant_id(1), keyword, page).await.expect("listed");
+    let filter = CustomerFilter { keyword: keyword.and_then(Keyword::parse), ..CustomerFilter::default() };
+    filtered(scene, filter, page).await
+}
+
+async fn filtered(scene: &Scene, filter: CustomerFilter, page: PageRequest) -> (Vec<i64>, u64) {
+    let listed = scene.storage.list_customers(merchant_id(1), filter, page).await.expect("listed");
     (listed.items.iter().map(|customer| customer.details.id.get()).collect(), listed.total)
 }
 
@@ -38,7 +44,8 @@ async fn customers_are_listed_newest_first(scene: Scene) {
     scene.load(SHOP).await;
     assert_eq!(ids(&scene, None, page(1, 2)).await, (vec![5, 4], 5));
     assert_eq!(ids(&scene, None, page(3, 2)).await, (vec![1], 5));
-    let listed = scene.storage.list_customers(merchant_id(1), None, page(2, 2)).await.expect("listed");
+    let all = CustomerFilter::default();
+    let listed = scene.storage.list_customers(merchant_id(1), all, page(2, 2)).await.expect("listed");
     assert_eq!(listed.items[1].groups.len(), 1, "a list carries the groups of each customer");
 }
 
@@ -56,8 +63,12 @@ async fn a_keyword_finds_by_name_mobile_and_email(scene: Scene) {
         ("نورة القحط", vec![1]),
         ("AHMED", vec![2]),
         ("966512345678", vec![1]),
-        ("12345678", vec![1]),
+        ("+966 51 234 5678", vec![1]),
+        ("0512345678", vec![1]),
         ("٥١٢٣٤٥٦٧٨", vec![1]),
+        ("12345678", vec![]),
+        ("قحطانى", vec![]),
+        ("القحطانى", vec![1]),
         ("noura@EXAMPLE", vec![1]),
         ("971", vec![2]),
         ("nobody", vec![]),
@@ -75,14 +86,39 @@ async fn a_keyword_is_no_pattern(scene: Scene) {
     }
 }
 
-async fn groups_are_listed_oldest_first(scene: Scene) {
-    scene.load(r#"{"id":1,"name":"shop","groups":[{"id":30,"name":"old"}]}"#).await;
-    let merchant = super::shop(SHOP);
-    let later = scene.operation_at(Scene::now() + jiff::SignedDuration::from_secs(1));
-    scene.storage.load(merchant, later).await.expect("loaded");
-    let listed = scene.storage.list_groups(merchant_id(1), page(1, 2)).await.expect("listed");
-    let names: Vec<_> = listed.items.iter().map(|group| group.name.as_str()).collect();
-    assert_eq!((names, listed.total), (vec!["old", "VIP"], 3));
+async fn a_common_keyword_has_pages(scene: Scene) {
+    let customers: Vec<_> =
+        (1..=7).map(|id| format!(r#"{{"id":{id},"first_name":"محمد","last_name":"محمود {id}"}}"#)).collect();
+    scene.load(&format!(r#"{{"id":1,"name":"shop","customers":[{}]}}"#, customers.join(","))).await;
+    for (keyword, number, expected) in [
+        ("مح", 1, (vec![7, 6, 5], 7)),
+        ("مح", 3, (vec![1], 7)),
+        ("محم مح", 2, (vec![4, 3, 2], 7)),
+        ("محمد 3", 1, (vec![3], 1)),
+        ("محمد", 9, (vec![], 7)),
+    ] {
+        assert_eq!(ids(&scene, Some(keyword), page(number, 3)).await, expected, "{keyword} {number}");
+    }
+}
+
+async fn customers_are_found_by_the_day_of_their_creation(scene: Scene) {
+    let days = |days: i64| Scene::now() + SignedDuration::from_hours(24 * days);
+    for id in 1..=4 {
+        let file = format!(r#"{{"id":1,"name":"shop","customers":[{{"id":{id},"first_name":"Ali {id}"}}]}}"#);
+        let loaded = scene.storage.load(super::shop(&file), scene.operation_at(days(id))).await;
+        assert!(loaded.expect("loaded").operation.is_some());
+    }
+    let found = async |from: Option<Timestamp>, before: Option<Timestamp>, keyword: &str| {
+        let filter =
+            CustomerFilter { created_from: from, created_before: before, keyword: Keyword::parse(keyword) };
+        filtered(&scene, filter, page(1, 2)).await
+    };
+    assert_eq!(found(Some(days(2)), None, "").await, (vec![4, 3], 3));
+    assert_eq!(found(None, Some(days(2)), "").await, (vec![1], 1));
+    assert_eq!(found(Some(days(2)), Some(days(4)), "").await, (vec![3, 2], 2));
+    assert_eq!(found(Some(days(2)), Some(days(4)), "ali").await, (vec![3, 2], 2));
+    assert_eq!(found(Some(days(2)), Some(days(4)), "ali 3").await, (vec![3], 1));
+    assert_eq!(found(Some(days(9)), None, "").await, (vec![], 0));
 }
 
 async fn another_merchants_rows_are_not_there(scene: Scene) {
@@ -91,6 +127,11 @@ async fn another_merchants_rows_are_not_there(scene: Scene) {
     let other = merchant_id(2);
     let id = CustomerId::new(1).expect("positive");
     assert!(scene.storage.find_customer(other, id).await.expect("answered").is_none());
-    assert_eq!(scene.storage.list_customers(other, None, page(1, 15)).await.expect("listed").total, 0);
-    assert_eq!(scene.storage.list_groups(other, page(1, 15)).await.expect("listed").total, 0);
+    let filter = |keyword| CustomerFilter { keyword: Keyword::parse(keyword), ..CustomerFilter::default() };
+    for keyword in ["", "ahmed"] {
+        let listed = scene.storage.list_customers(other, filter(keyword), page(1, 15)).await;
+        assert_eq!(listed.expect("listed").total, 0, "{keyword}");
+    }
+    let groups = scene.storage.list_groups(other, page(1, 15)).await.expect("listed");
+    assert!(groups.total == 1 && groups.items[0].is_default, "its own default group alone: {groups:?}");
 }

@@ -4,7 +4,9 @@
 //! being named in `tests/suite.rs`.
 
 mod customers;
+mod customers_written;
 mod fixtures;
+mod groups;
 mod memberships;
 mod operations;
 mod tokens;
@@ -37,9 +39,17 @@ use case_list;
 
 /// Every case.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    [tokens::CASES, customers::CASES, memberships::CASES, operations::CASES, fixtures::CASES]
-        .into_iter()
-        .flatten()
+    [
+        tokens::CASES,
+        groups::CASES,
+        customers::CASES,
+        customers_written::CASES,
+        memberships::CASES,
+        operations::CASES,
+        fixtures::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// A storage, and what a case needs to talk to it.
@@ -93,6 +103,14 @@ impl Scene {
     }
 }
 
+fn group_id(id: i64) -> GroupId {
+    GroupId::new(id).expect("positive")
+}
+
+fn customer_id(id: i64) -> CustomerId {
+    CustomerId::new(id).expect("positive")
+}
+
 fn merchant_id(id: i64) -> MerchantId {
     MerchantId::new(id).expect("positive")
 }
@@ -106,8 +124,9 @@ fn page(page: u64, per_page: u32) -> PageRequest {
     PageRequest { page, per_page }
 }
 
-/// A shop with groups 10 and 20 and customers 1 to 5.
-const SHOP: &str = r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"},{"id":20,"name":"ذهبي"}],"customers":[
+/// A shop with groups 10 and 20, the default group 30, and customers 1 to 5.
+const SHOP: &str = r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"},{"id":20,"name":"ذهبي"},
+    {"id":30,"name":"all","default":true}],"customers":[
     {"id":1,"first_name":"نورة","last_name":"القحطاني","mobile":"512345678","mobile_code":"+966","email":"Noura@example.com"},
     {"id":2,"first_name":"Ahmed","last_name":"Ali","mobile":"599999999","mobile_code":"+971","groups":[20]},
     {"id":3,"first_name":"c"},{"id":4,"first_name":"d"},{"id":5,"first_name":"e"}]}"#;

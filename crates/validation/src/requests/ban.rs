@@ -4,7 +4,11 @@ use zumra_core::Code;
 
 use crate::{Field, Rule, RuleSet};
 
+/// Characters of a reason at most: a limit of this service.
+const REASON_MAX: usize = 65_535;
+
 /// Rules for banning a customer.
 pub fn ban() -> RuleSet {
-    RuleSet { fields: vec![Field::new("reason", [Rule::Required(Code::Required), Rule::String])] }
+    let rules = [Rule::Required(Code::Required), Rule::String, Rule::MaxLength(REASON_MAX)];
+    RuleSet { fields: vec![Field::new("reason", rules)] }
 }

@@ -1,11 +1,15 @@
 //! `POST /customers` and `PUT /customers/{customer}`
 
 use zumra_core::Code;
+use zumra_core::customer::{EMAIL_MAX, MOBILE_CODE_MAX, MOBILE_MAX};
 
 use super::MEMBERS_MAX;
 use crate::{Column, Field, Rule, RuleSet, Table};
 
 const NAME_MAX: usize = 25;
+/// Limits of this service, beyond what anybody writes.
+const LONGEST: (Rule, Rule, Rule) =
+    (Rule::MaxLength(MOBILE_MAX), Rule::MaxLength(MOBILE_CODE_MAX), Rule::MaxLength(EMAIL_MAX));
 
 /// Rules for making a customer.
 pub fn create() -> RuleSet {
@@ -23,13 +27,18 @@ fn rules(first: &[Rule]) -> RuleSet {
     let required =
         |path, code, rules: &[Rule]| Field::new(path, [first, &[Rule::Required(code)], rules].concat());
     let name = [Rule::String, Rule::MaxLength(NAME_MAX)];
+    let (mobile_max, code_max, email_max) = LONGEST;
     RuleSet {
         fields: vec![
             required("first_name", Code::FirstNameRequired, &name),
             required("last_name", Code::LastNameRequired, &name),
-            required("mobile_code_country", Code::MobileCodeCountryRequired, &[Rule::String]),
-            required("mobile", Code::MobileRequired, &[Rule::Numeric, Rule::Unique(Column::Mobile)]),
-            Field::new("email", [Rule::Nullable, Rule::Email, Rule::Unique(Column::Email)]),
+            required("mobile_code_country", Code::MobileCodeCountryRequired, &[Rule::String, code_max]),
+            required(
+                "mobile",
+                Code::MobileRequired,
+                &[Rule::Numeric, mobile_max, Rule::Unique(Column::Mobile)],
+            ),
+            Field::new("email", [Rule::Nullable, Rule::Email, email_max, Rule::Unique(Column::Email)]),
             Field::new("gender", [Rule::Nullable, Rule::In(&["male", "female"])]),
             Field::new("birthday", [Rule::Nullable, Rule::Date]),
             Field::new("groups", [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)]),

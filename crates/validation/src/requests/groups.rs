@@ -19,8 +19,17 @@ pub fn update() -> RuleSet {
     rules([Rule::Sometimes].into())
 }
 
+/// Rules for changing the default group: only its features can.
+pub fn update_default() -> RuleSet {
+    let mut rules = update();
+    rules.fields.retain(|field| field.path.starts_with("features"));
+    rules
+}
+
 fn rules(mut name: Vec<Rule>) -> RuleSet {
     name.extend([Rule::Required(Code::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
+    // The length is a limit of this service.
+    let slug = [Rule::String, Rule::MaxLength(NAME_MAX)];
     let list = [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)];
     let between = Rule::RequiredIf { other: "conditions.*.symbol", values: &["between"] };
     let number = [between, Rule::Nullable, Rule::Numeric];
@@ -37,9 +46,9 @@ fn rules(mut name: Vec<Rule>) -> RuleSet {
             Field::new("conditions.*.max_value", number),
             Field::new("features", [Rule::Nullable, Rule::Array]),
             Field::new("features.payment_method", list),
-            Field::new("features.payment_method.*", [Rule::String]),
+            Field::new("features.payment_method.*", slug),
             Field::new("features.shipping", list),
-            Field::new("features.shipping.*", [Rule::String]),
+            Field::new("features.shipping.*", slug),
         ],
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::{CustomerId, GroupId, NewGroup, NewToken, Scope, Scopes, TokenSecret};
+use zumra_core::{CustomerId, Group, GroupId, NewToken, Scope, Scopes, TokenSecret};
 
 use super::{load, serve};
 use crate::config::{self, DatabaseOption, Given, LogStyle, Options};
@@ -156,7 +156,7 @@ impl Banner {
         let tokens = TOKENS.iter().filter_map(|(text, _)| Some((*text, scopes(text)?))).collect();
         let shop = &shops[shop];
         let width = shop.groups.iter().map(|group| group.id.to_string().len()).max().unwrap_or_default();
-        let line = |group: &NewGroup| format!("{:<width$}  {}", group.id.get(), group.name);
+        let line = |group: &Group| format!("{:<width$}  {}", group.id.get(), group.name);
         let mut groups: Vec<_> = shop.groups.iter().take(SHOWN).map(line).collect();
         if shop.groups.len() > SHOWN {
             groups.push(format!("and {} more", shop.groups.len() - SHOWN));

@@ -16,7 +16,8 @@ fn installation(zumra: &Zumra) {
             "groups": [id % 2 + 1]})
     };
     let merchant = |id: i64, customers: i64| {
-        json!({"id": id, "name": format!("shop \u{202e}{id}"), "groups": [{"id": 1, "name": "a"}, {"id": 2, "name": "'b'"}],
+        json!({"id": id, "name": format!("shop \u{202e}{id}"), "groups": [{"id": 1, "name": "a"}, {"id": 2, "name": "'b'", "default": true,
+                "conditions": [{"type": "total_sales", "symbol": ">", "value": 0.5}], "features": {"shipping": ["all"]}}],
             "customers": (1..=customers).map(customer).collect::<Vec<_>>()})
     };
     let shops = json!({"merchants": [merchant(7, 10_001), merchant(9, 3), merchant(i64::MAX, 0)]});
@@ -24,9 +25,10 @@ fn installation(zumra: &Zumra) {
     zumra.ok("load shops.json --database here.db");
     zumra.ok("token create --merchant 7 --scope customers.read --expires-in 90d --database here.db");
     let file = Connection::open(zumra.path("here.db")).unwrap();
-    // The fixtures have no words for these yet.
+    // The fixtures have no words for these.
     file.execute_batch(
-        "UPDATE groups SET is_default = 1, features = '{\"shipping\":[\"all\"]}' WHERE merchant_id = 7 AND id = 2;
+        "UPDATE customers SET ban_reason = 'x' WHERE merchant_id = 7 AND id = 2;
+         UPDATE groups SET deleted_by = 3 WHERE merchant_id = 7 AND id = 1;
          INSERT INTO past_memberships VALUES (7, 1, 2, 3, 4, 1), (7, 1, 2, 5, 6, 3);",
     )
     .unwrap();
@@ -82,7 +84,7 @@ fn dump(path: &Path) -> Vec<String> {
     let tables = named(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migrations' ORDER BY name",
     );
-    assert_eq!(tables.len(), 7, "a copy knows them all: {tables:?}");
+    assert_eq!(tables.len(), 9, "a copy knows them all: {tables:?}");
     let mut rows = Vec::new();
     for table in tables {
         let columns = named(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
@@ -104,10 +106,22 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
     // What is missing when it stops in the middle of the first merchant's customers.
     let missing =
         "DELETE FROM past_memberships WHERE merchant_id > 0; DELETE FROM memberships WHERE merchant_id > 0;
-        DELETE FROM customers WHERE merchant_id > 7 OR id > 5000; DELETE FROM groups WHERE merchant_id > 7;
+        DELETE FROM customers WHERE merchant_id > 7 OR id > 5000;
+        DELETE FROM customer_words WHERE merchant_id > 7 OR customer_id > 5000;
+        DELETE FROM tallies WHERE merchant_id > 7; UPDATE tallies SET customers = 5000; DELETE FROM groups WHERE merchant_id > 7;
         DELETE FROM operations WHERE merchant_id > 7; DELETE FROM merchants WHERE merchant_id > 7";
     runtime.block_on(async { server.connect().await.batch_execute(missing).await.unwrap() });
     assert_eq!(zumra.json(&copy), whole);
+    zumra.ok(&format!("copy --from {} --to back.db", server.address()));
+    assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
+    let counted = runtime.block_on(async {
+        let sql = "SELECT sum(customers)::bigint, (SELECT count(*) FROM customers),
+                          (SELECT sum(cardinality(string_to_array(words, ' '))) FROM customers),
+                          (SELECT count(*) FROM customer_words) FROM tallies";
+        let row = server.connect().await.query_one(sql, &[]).await.unwrap();
+        (0..4).map(|i| row.get(i)).collect::<Vec<i64>>()
+    });
+    assert!(counted[0] == counted[1] && counted[2] == counted[3], "{counted:?}");
 }
 
 #[test]

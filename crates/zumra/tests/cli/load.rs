@@ -7,7 +7,7 @@ use super::Zumra;
 fn shops(merchants: i64, customers: i64) -> Value {
     let customer = |id: i64| json!({"id": id, "first_name": "c", "mobile": (500_000_000 + id).to_string(), "groups": [id % 2 + 1]});
     let merchant = |id: i64| {
-        json!({"id": id, "name": format!("shop {id}"), "groups": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+        json!({"id": id, "name": format!("shop {id}"), "groups": [{"id": 1, "name": "a"}, {"id": 2, "name": "b", "default": true}],
             "customers": (1..=customers).map(customer).collect::<Vec<_>>()})
     };
     json!({"merchants": (1..=merchants).map(merchant).collect::<Vec<_>>()})
@@ -50,10 +50,13 @@ fn what_differs_is_changed_and_the_rest_stays() {
 fn a_wrong_file_changes_nothing_and_the_place_is_named() {
     let zumra = Zumra::new();
     let mut file = shops(2, 3);
-    file["merchants"][1]["customers"][2]["mobile"] = json!("+966");
+    file["merchants"][1]["customers"][2]["mobile"] = json!("05x");
     zumra.write("shops.json", &file.to_string());
     let problem = zumra.fails("load shops.json", 2);
-    assert!(problem.starts_with("shops.json: merchants[1].customers[2].mobile: must have"), "{problem}");
+    assert!(
+        problem.starts_with("shops.json: merchants[1].customers[2].mobile: must be a number"),
+        "{problem}"
+    );
     zumra.write("shops.json", r#"{"merchants": [{"id": 1, "name": "a", "colour": "red"}]}"#);
     assert!(zumra.fails("load shops.json", 2).starts_with("shops.json: merchants[0].colour: unknown field"));
     assert!(zumra.fails("load missing.json", 2).starts_with("cannot read missing.json: "));

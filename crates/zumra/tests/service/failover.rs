@@ -68,7 +68,8 @@ fn what_was_answered_outlives_the_primary() {
     for server in servers {
         assert_eq!(server.end(Kill::Term), Some(0));
     }
-    let counts = "SELECT (customer_id - 1) / 10, count(*), count(DISTINCT operation_id), max(changes)
+    let counts =
+        "SELECT (memberships.customer_id - 1) / 10, count(*), count(DISTINCT operation_id), max(changes)
         FROM memberships JOIN operations
             ON operations.merchant_id = memberships.merchant_id AND operations.id = operation_id
         WHERE memberships.merchant_id = 1 GROUP BY 1";

@@ -114,7 +114,7 @@ fn of_three_one_is_killed_and_one_hangs_and_every_batch_is_added_once() {
                 ON memberships.merchant_id = operations.merchant_id AND operation_id = operations.id
             WHERE operations.merchant_id = 1 AND kind = 'add_members' AND changes = {BATCH}
             GROUP BY operations.id
-            HAVING count(*) = {BATCH} AND count(DISTINCT (customer_id - 1) / {BATCH}) = 1) AS whole"
+            HAVING count(*) = {BATCH} AND count(DISTINCT (memberships.customer_id - 1) / {BATCH}) = 1) AS whole"
     );
     assert_eq!(shared.number(&model), REQUESTS, "each batch by one operation");
     assert_eq!(shared.number("SELECT count(*) FROM memberships WHERE merchant_id = 1"), REQUESTS * BATCH);

@@ -1,0 +1,90 @@
+//! The shop itself (contract §2.3, S1).
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::App;
+use crate::auth::{AnyScope, Caller};
+use crate::envelope::{Problem, Success};
+
+/// A shop as answers show it. What Zumra does not know is empty or null.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StoreView {
+    #[schema(example = 1_305_146_709)]
+    id: i64,
+    name: String,
+    #[schema(example = "company")]
+    entity: &'static str,
+    email: &'static str,
+    avatar: String,
+    #[schema(example = "pro")]
+    plan: &'static str,
+    #[schema(example = "live")]
+    r#type: &'static str,
+    #[schema(example = "active")]
+    status: &'static str,
+    verified: bool,
+    #[schema(example = "SAR")]
+    currency: &'static str,
+    domain: String,
+    description: &'static str,
+    licenses: Licenses,
+    social: Social,
+}
+
+/// Numbers of licences.
+#[expect(clippy::struct_field_names, reason = "the contract names the keys")]
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct Licenses {
+    tax_number: Option<String>,
+    commercial_number: Option<String>,
+    freelance_number: Option<String>,
+}
+
+/// Where else the shop is.
+#[derive(Debug, Default, Serialize, ToSchema)]
+struct Social {
+    telegram: Option<String>,
+    twitter: Option<String>,
+    facebook: Option<String>,
+    maroof: Option<String>,
+    youtube: Option<String>,
+    snapchat: Option<String>,
+    whatsapp: Option<String>,
+    appstore_link: Option<String>,
+    googleplay_link: Option<String>,
+}
+
+/// Store information
+///
+/// Any valid token may ask.
+#[utoipa::path(
+    get,
+    path = "/store/info",
+    operation_id = "get-store-info",
+    tag = "Merchant",
+    responses((status = 200, description = "The store that the token belongs to", body = Success<StoreView>)),
+)]
+pub(crate) async fn info(
+    State(app): State<App>,
+    caller: Caller<AnyScope>,
+) -> Result<Success<StoreView>, Problem> {
+    let merchant = &caller.merchant;
+    Ok(Success::ok(StoreView {
+        id: merchant.id.get(),
+        name: merchant.name.as_str().to_owned(),
+        entity: "company",
+        email: "",
+        avatar: format!("{}/avatar.svg", app.options.public_url),
+        plan: merchant.plan.as_str(),
+        r#type: "live",
+        status: "active",
+        verified: false,
+        currency: "SAR",
+        domain: super::customer_view::domain(merchant),
+        description: "",
+        licenses: Licenses::default(),
+        social: Social::default(),
+    }))
+}

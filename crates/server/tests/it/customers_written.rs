@@ -1,0 +1,269 @@
+//! Making, changing, banning and deleting customers.
+
+use serde_json::{Value, json};
+use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
+
+async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> Answer {
+    app.call(method, path).token(WRITE_TOKEN).json(&body).send().await
+}
+
+/// A request like the contract's example.
+fn ahmed() -> Value {
+    json!({"first_name": "Ahmed", "last_name": "Ali", "mobile": "777777777", "mobile_code_country": "+967",
+        "gender": "female", "birthday": "1997-06-03", "email": "ahmedali@test.test", "groups": ["667738032"]})
+}
+
+async fn create(app: &TestApp) -> i64 {
+    let answer = send(app, "POST", "/customers", ahmed()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["data"]["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_new_customer_answers_every_field() {
+    let app = TestApp::new().await;
+    let answer = send(&app, "POST", "/customers", ahmed()).await;
+    let data = answer.json()["data"].clone();
+    let id = data["id"].as_i64().unwrap();
+    let moment = json!({"date": "2026-12-01 15:00:00.000000", "timezone_type": 3, "timezone": "Asia/Riyadh"});
+    let birthday =
+        json!({"date": "1997-06-03 00:00:00.000000", "timezone_type": 3, "timezone": "Asia/Riyadh"});
+    let expected = json!({
+        "id": id, "full_name": "Ahmed Ali", "first_name": "Ahmed", "last_name": "Ali", "mobile": 777_777_777,
+        "mobile_code": "+967", "email": "ahmedali@test.test",
+        "urls": {"customer": "https://1305146709.example/profile", "admin": format!("https://1305146709.example/customers/{id}")},
+        "avatar": "https://zumra.example/avatar.svg", "gender": "female", "birthday": birthday, "city": "",
+        "country": "اليمن", "country_code": "YE", "currency": "SAR", "location": "", "lang": "ar",
+        "created_at": moment, "updated_at": moment, "groups": [667_738_032, 1_394_760_126]});
+    assert_eq!((answer.status, &data), (200, &expected));
+    assert!((1..1 << 53).contains(&id) && answer.header("zumra-operation").is_some());
+    assert_eq!(app.get(&format!("/customers/{id}")).send().await.json()["data"], expected);
+    let list = app.get("/customers").send().await.json();
+    assert_eq!((&list["data"][0], &list["pagination"]["total"]), (&expected, &json!(3)));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_in_the_contracts_words() {
+    let app = TestApp::new().await;
+    let answer = send(&app, "POST", "/customers", json!({})).await;
+    let expected = concat!(
+        r#"{"status":422,"success":false,"error":{"code":"error","message":"alert.invalid_fields","fields":{"#,
+        r#""first_name":["الاسم الاول للعميل مطلوب"],"last_name":["الاسم الاخير للعميل مطلوبً"],"#,
+        r#""mobile_code_country":["حقل رمز الدولة للجوال مطلوب"],"mobile":["رقم الجوال مطلوب"]}}}"#
+    );
+    assert_eq!((answer.status, answer.text()), (422, expected));
+}
+
+#[tokio::test]
+async fn what_is_unique_and_what_must_exist_is_named_by_field() {
+    let app = TestApp::new().await;
+    let mut body = ahmed();
+    body["mobile"] = json!(512_345_678);
+    body["email"] = json!("A@EXAMPLE.com");
+    body["groups"] = json!([667_738_032, "999", "x"]);
+    let answer = app.call("POST", "/customers").token(WRITE_TOKEN).language("en").json(&body).send().await;
+    let fields = json!({"mobile": ["The mobile has already been taken."], "email": ["The email has already been taken."],
+        "groups.1": ["The selected groups.1 is invalid."], "groups.2": ["The groups.2 must be an integer."]});
+    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
+    assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 2);
+}
+
+#[tokio::test]
+async fn a_change_keeps_what_it_leaves_out_and_its_own_number() {
+    let app = TestApp::new().await;
+    let id = create(&app).await;
+    app.clock.advance(jiff::SignedDuration::from_secs(60));
+    let path = format!("/customers/{id}");
+    let body =
+        json!({"first_name": "Sara", "mobile": "777777777", "email": "AHMEDALI@test.test", "birthday": null});
+    let data = send(&app, "PUT", &path, body).await.json()["data"].clone();
+    assert_eq!(
+        (&data["full_name"], &data["mobile"], &data["gender"]),
+        (&json!("Sara Ali"), &json!(777_777_777), &json!("female"))
+    );
+    assert_eq!((&data["email"], &data["birthday"]), (&json!("AHMEDALI@test.test"), &Value::Null));
+    assert_eq!(data["groups"], json!([667_738_032, 1_394_760_126]));
+    assert_eq!(data["created_at"]["date"], "2026-12-01 15:00:00.000000");
+    assert_eq!(data["updated_at"]["date"], "2026-12-01 15:01:00.000000");
+    let taken = send(&app, "PUT", &path, json!({"email": "a@example.com"})).await;
+    assert_eq!(
+        taken.json()["error"]["fields"],
+        json!({"email": ["قيمة حقل البريد الالكتروني مُستخدمة من قبل"]})
+    );
+    let nothing = send(&app, "PUT", &path, json!({"first_name": "Sara"})).await;
+    assert_eq!((nothing.status, nothing.header("zumra-operation")), (200, None));
+}
+
+#[tokio::test]
+async fn groups_in_a_change_replace_all_but_the_default_group() {
+    let app = TestApp::new().await;
+    let id = create(&app).await;
+    let change = async |groups: Value| {
+        let body = json!({"first_name": "Ahmed", "groups": groups});
+        let answer = send(&app, "PUT", &format!("/customers/{id}"), body).await;
+        let groups = answer.json()["data"]["groups"].clone();
+        assert_eq!(app.groups_of(id).await, groups);
+        groups
+    };
+    let other =
+        send(&app, "POST", "/customers/groups", json!({"name": "g"})).await.json()["data"]["id"].clone();
+    assert_eq!(change(json!([other.to_string()])).await, json!([1_394_760_126, other]));
+    assert_eq!(change(json!(["667738032", other])).await, json!([667_738_032, 1_394_760_126, other]));
+    assert_eq!(change(Value::Null).await, json!([667_738_032, 1_394_760_126, other]), "null says nothing");
+    assert_eq!(change(json!([])).await, json!([1_394_760_126]));
+}
+
+#[tokio::test]
+async fn an_unknown_customer_is_404_before_the_body_is_looked_at() {
+    let app = TestApp::new().await;
+    for path in ["/customers/5", "/customers/abc", "/customers/blacklist/5"] {
+        let answer = send(&app, "PUT", path, json!({"reason": [], "first_name": []})).await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(404)), "{path}");
+        assert_eq!(send(&app, "DELETE", path, json!({})).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_customer_is_gone() {
+    let app = TestApp::new().await;
+    let id = create(&app).await;
+    let path = format!("/customers/{id}");
+    let answer = app.call("DELETE", &path).token(WRITE_TOKEN).send().await;
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, r#"{"status":200,"success":true,"data":["تم حذف Customer بنجاح"]}"#)
+    );
+    assert!(answer.header("zumra-operation").is_some());
+    assert_eq!(app.get(&path).send().await.status, 404);
+    assert_eq!(app.get("/customers?keyword=ahmedali").send().await.json()["pagination"]["total"], 0);
+    assert_eq!(app.memberships().await, 1);
+    create(&app).await;
+}
+
+#[tokio::test]
+async fn a_ban_shows_and_can_be_lifted_once() {
+    let app = TestApp::new().await;
+    let path = "/customers/blacklist/447121768";
+    let answer = send(&app, "PUT", path, json!({"reason": "untrusted customer"})).await;
+    let expected = r#"{"status":201,"success":true,"data":{"message":"The Blacklist has been updated successfully","code":201}}"#;
+    assert_eq!((answer.status, answer.text()), (201, expected));
+    let shown = async || {
+        let query = "fields[]=is_blocked&fields[]=block_reason";
+        let data = app.get(&format!("/customers/447121768?{query}")).send().await.json()["data"].clone();
+        (data["is_blocked"].clone(), data["block_reason"].clone())
+    };
+    assert_eq!(shown().await, (json!(true), json!("untrusted customer")));
+    let again = send(&app, "PUT", path, json!({"reason": "سبب آخر"})).await;
+    assert_eq!((again.status, shown().await.1), (201, json!("سبب آخر")));
+    let missing = send(&app, "PUT", path, json!({})).await;
+    assert_eq!(
+        (missing.status, &missing.json()["error"]["fields"]),
+        (422, &json!({"reason": ["حقل reason مطلوب."]}))
+    );
+    let lift = async || app.call("DELETE", path).token(WRITE_TOKEN).send().await;
+    let answer = lift().await;
+    let expected = r#"{"status":202,"success":true,"data":{"message":"The customer in the blacklist has been removed successfully","code":202}}"#;
+    assert_eq!((answer.status, answer.text()), (202, expected));
+    assert_eq!(shown().await, (json!(false), Value::Null));
+    assert_eq!(lift().await.status, 404);
+}
+
+#[tokio::test]
+async fn extra_keys_come_where_the_contract_puts_them() {
+    let app = TestApp::new().await;
+    let all = [
+        "is_blocked",
+        "is_whitelisted",
+        "block_reason",
+        "is_inactive",
+        "total_points",
+        "country_id",
+        "custom_fields",
+        "current_store_customer",
+        "is_orders_rated",
+        "is_notifications_enabled",
+        "orders_count",
+        "orders_amount",
+        "orders_average",
+        "orders_complete_ratio",
+        "orders_cancel_ratio",
+        "orders_cancel",
+        "latest_purchase",
+        "abandoned_carts_items",
+        "wallet_balance",
+        "no_such_key",
+    ];
+    let query: Vec<_> = all.iter().map(|name| format!("fields[]={name}")).collect();
+    let answer = app.get(&format!("/customers/447121768?{}", query.join("&"))).send().await;
+    let keys = [
+        "updated_at\":",
+        "stats\":{\"orders_count\":0,\"orders_amount\":0}",
+        "is_orders_rated",
+        "pending_rating_count",
+        "\"groups\"",
+        "abandoned_carts_items",
+        "block_reason",
+        "country_id",
+        "current_store_customer",
+        "custom_fields",
+        "is_blocked",
+        "is_inactive",
+        "is_notifications_enabled",
+        "is_whitelisted",
+        "latest_purchase",
+        "orders_average",
+        "\"orders_cancel\"",
+        "orders_cancel_ratio",
+        "orders_complete_ratio",
+        "total_points",
+        "wallet_balance",
+    ];
+    let places: Vec<_> = keys.iter().map(|key| answer.text().find(key)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {}", answer.text());
+    assert!(!answer.text().contains("no_such_key"));
+    let listed = app.get(&format!("/customers?{}", query.join("&"))).send().await.json()["data"][0].clone();
+    assert_eq!((&listed["is_blocked"], &listed["custom_fields"]), (&json!(false), &json!([])));
+    assert!(
+        listed.get("stats").is_none() && listed.get("wallet_balance").is_none(),
+        "details alone show these"
+    );
+    let plain = app.get("/customers/447121768").send().await.json()["data"].clone();
+    assert_eq!(plain.as_object().unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn customers_are_found_by_the_day_they_came() {
+    let app = TestApp::new().await; // it is noon in UTC and three in the afternoon in Riyadh, on 1 December
+    app.clock.advance(jiff::SignedDuration::from_hours(10)); // 2 December there, 1 December in UTC
+    create(&app).await;
+    for (query, total) in [
+        ("date_from=2026-12-02", 1),
+        ("date_to=2026-12-01", 2),
+        ("date_from=2026-12-01&date_to=2026-12-02", 3),
+        ("date_from=2026-12-03", 0),
+        ("date_from=2026-12-02&keyword=ahmed", 1),
+        ("date_to=2026-12-01&keyword=0777777777", 0),
+        ("date_from=2026-12-01%2015:00:01", 1),
+        ("date_from=nonsense&date_to=2026-13-01", 3),
+    ] {
+        let found = app.get(&format!("/customers?{query}")).send().await.json();
+        assert_eq!(found["pagination"]["total"], total, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn texts_that_no_database_holds_lose_what_cannot_be_held() {
+    let app = TestApp::new().await;
+    let mut body = ahmed();
+    body["first_name"] = json!("Ah\u{0}med");
+    body["email"] = Value::Null;
+    let data = send(&app, "POST", "/customers", body).await.json()["data"].clone();
+    assert_eq!(data["first_name"], "Ahmed");
+    let form = "first_name=%FF&last_name=b&mobile=5&mobile_code_country=966";
+    let call = app.call("POST", "/customers").token(WRITE_TOKEN);
+    let call = call.header("content-type", "application/x-www-form-urlencoded").body(form);
+    let answer = call.send().await;
+    assert_eq!((answer.status, answer.json()["error"]["fields"].get("first_name").is_some()), (422, true));
+    let found = app.get("/customers?keyword=%00").send().await;
+    assert_eq!(found.status, 200);
+}

@@ -1,0 +1,118 @@
+//! Making, changing and deleting groups.
+
+use serde_json::{Value, json};
+use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
+
+async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> Answer {
+    app.call(method, path).token(WRITE_TOKEN).json(&body).send().await
+}
+
+async fn names(app: &TestApp) -> Vec<String> {
+    let list = app.get("/customers/groups").send().await.json();
+    list["data"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_new_group_answers_id_and_name() {
+    let app = TestApp::new().await;
+    let body = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}],
+        "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}});
+    let answer = send(&app, "POST", "/customers/groups", body).await;
+    let id = answer.json()["data"]["id"].as_i64().unwrap();
+    let expected = format!(r#"{{"status":200,"success":true,"data":{{"id":{id},"name":"VIPCustomers"}}}}"#);
+    assert_eq!((answer.status, answer.text()), (200, expected.as_str()));
+    assert!((1..1 << 53).contains(&id) && answer.header("zumra-operation").is_some());
+    let next = send(&app, "POST", "/customers/groups", json!({"name": "b", "conditions": []})).await.json();
+    assert!(next["data"]["id"].as_i64().unwrap() > id, "ids ascend");
+    assert_eq!(names(&app).await, ["VIP", "ذهبي", "VIPCustomers", "b"]);
+    assert_eq!(app.add(&json!({"group_id": id, "customers": [447_121_768]})).send().await.status, 200);
+    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126, id]));
+}
+
+#[tokio::test]
+async fn a_group_that_is_wrong_is_not_made() {
+    let app = TestApp::new().await;
+    let wrong = json!({"name": "", "conditions": [{"type": "total_sales", "symbol": "=", "value": 1}]});
+    let answer = send(&app, "POST", "/customers/groups", wrong).await;
+    let fields =
+        json!({"name": ["حقل الاسم مطلوب."], "conditions.0.symbol": ["حقل conditions.0.symbol غير صالحٍ"]});
+    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
+    let infinite = r#"{"name":"x","conditions":[{"type":"total_sales","symbol":">","value":1e400}]}"#;
+    let call =
+        app.call("POST", "/customers/groups").token(WRITE_TOKEN).header("content-type", "application/json");
+    let answer = call.language("en").body(infinite).send().await;
+    let fields = json!({"conditions.0.value": ["The conditions.0.value must be a number."]});
+    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
+    assert_eq!(names(&app).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_change_keeps_what_it_leaves_out() {
+    let app = TestApp::new().await;
+    let path = "/customers/groups/667738032";
+    let answer = send(&app, "PUT", path, json!({"name": "VIP 2"})).await;
+    let expected = r#"{"status":200,"success":true,"data":{"id":667738032,"name":"VIP 2"}}"#;
+    assert_eq!((answer.status, answer.text()), (200, expected));
+    assert!(answer.header("zumra-operation").is_some());
+    let between = json!({"conditions": [{"type": "total_sales", "symbol": "between", "min_value": 100, "max_value": 500}]});
+    assert_eq!(send(&app, "PUT", path, between.clone()).await.text(), expected);
+    let again = send(&app, "PUT", path, between).await;
+    assert_eq!((again.status, again.header("zumra-operation")), (200, None), "nothing was left to change");
+    assert_eq!(names(&app).await, ["VIP 2", "ذهبي"]);
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_404_before_its_body_is_looked_at() {
+    let app = TestApp::new().await;
+    for id in ["5", "abc"] {
+        let answer = send(&app, "PUT", &format!("/customers/groups/{id}"), json!({"name": []})).await;
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(404)), "{id}");
+        assert_eq!(send(&app, "DELETE", &format!("/customers/groups/{id}"), json!({})).await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn only_the_features_of_the_default_group_change() {
+    let app = TestApp::new().await;
+    let body = json!({"name": "mine", "conditions": 7, "features": {"payment_method": ["mada"]}});
+    let answer = send(&app, "POST", "/customers/groups/default", body).await;
+    let expected = r#"{"status":201,"success":true,"data":{"message":"The default group has been updated successfully","code":201}}"#;
+    assert_eq!((answer.status, answer.text()), (201, expected));
+    assert!(answer.header("zumra-operation").is_some());
+    assert_eq!(names(&app).await, ["VIP", "ذهبي"]);
+    let wrong = send(&app, "POST", "/customers/groups/default", json!({"features": {"shipping": [7]}})).await;
+    assert_eq!(
+        (wrong.status, wrong.json()["error"]["fields"].get("features.shipping.0").is_some()),
+        (422, true)
+    );
+    let put = send(&app, "PUT", "/customers/groups/1394760126", json!({"name": "الكل"})).await;
+    assert_eq!(put.status, 200, "by its id it is a group like others");
+}
+
+#[tokio::test]
+async fn a_deleted_group_is_gone_with_its_memberships() {
+    let app = TestApp::new().await;
+    app.add(&json!({"group_id": 667_738_032, "customers": [447_121_768, 1_761_729_493]})).send().await;
+    let delete = async || app.call("DELETE", "/customers/groups/667738032").token(WRITE_TOKEN).send().await;
+    let answer = delete().await;
+    let expected = r#"{"status":202,"success":true,"data":{"message":"The Object has been removed successfully","code":202}}"#;
+    assert_eq!((answer.status, answer.text()), (202, expected));
+    assert!(answer.header("zumra-operation").is_some());
+    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126]));
+    assert_eq!(names(&app).await, ["ذهبي"]);
+    let added = app.add(&json!({"group_id": 667_738_032, "customers": [447_121_768]})).send().await;
+    assert_eq!(added.json()["error"]["fields"], json!({"group_id": ["حقل group id غير صالح"]}));
+    assert_eq!(delete().await.status, 404);
+}
+
+#[tokio::test]
+async fn the_default_group_cannot_be_deleted() {
+    let app = TestApp::new().await;
+    let path = "/customers/groups/1394760126";
+    let answer = app.call("DELETE", path).token(WRITE_TOKEN).send().await;
+    let expected = r#"{"status":422,"success":false,"error":{"code":"error","message":"لا يمكن حذف المجموعة الافتراضية"}}"#;
+    assert_eq!((answer.status, answer.text()), (422, expected));
+    let answer = app.call("DELETE", path).token(WRITE_TOKEN).language("en").send().await;
+    assert_eq!(answer.json()["error"]["message"], "The default group cannot be deleted.");
+    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126]));
+}

@@ -1,0 +1,156 @@
+//! Lists of customers: by a keyword or by when they were created, and how many there are.
+//!
+//! What belongs here: the tables beside `customers` that make lists fast, `customer_words` and `tallies`. They are
+//! written by nobody else.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+use zumra_core::{Customer, CustomerId, Keyword, MerchantId, Page, PageRequest};
+
+use super::customers;
+use super::errors::Try;
+use super::operations::Mark;
+use crate::CustomerFilter;
+
+/// Slots over which a merchant's customers are counted.
+const SLOTS: i64 = 16;
+
+pub(super) async fn list<C: GenericClient>(
+    db: &C,
+    merchant: MerchantId,
+    filter: &CustomerFilter,
+    page: PageRequest,
+) -> Try<Page<Customer>> {
+    let from = filter.created_from.map(Timestamp::as_microsecond);
+    let before = filter.created_before.map(Timestamp::as_microsecond);
+    let (merchant, limit, offset) = (merchant.get(), i64::from(page.per_page), page.offset());
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&merchant, &limit, &offset];
+    let terms = filter.keyword.as_ref().map_or(&[][..], Keyword::terms);
+    let ranges: Vec<(&str, String)> = terms.iter().map(|term| (term.as_str(), after(term))).collect();
+    for (term, after) in &ranges {
+        parameters.extend::<[&(dyn ToSql + Sync); 2]>([term, after]);
+    }
+    let is_timed = from.is_some() || before.is_some();
+    if is_timed {
+        parameters.extend::<[&(dyn ToSql + Sync); 2]>([&from, &before]);
+    }
+    let statement = db.prepare_cached(&list_sql(ranges.len(), is_timed)).await?;
+    let mut listed = Page { items: Vec::new(), total: 0 };
+    for row in &db.query(&statement, &parameters).await? {
+        listed.total = row.try_get::<_, i64>(14)?.unsigned_abs();
+        if row.try_get::<_, Option<i64>>(0)?.is_some() {
+            listed.items.push(customers::read(row)?);
+        }
+    }
+    Ok(listed)
+}
+
+/// The statement for a keyword of so many terms, and for a span of time or none. It is one, so that total and page are of
+/// one moment. A page past the end is one row without an id. Groups are gathered outside of the page, for its rows only.
+fn list_sql(terms: usize, is_timed: bool) -> String {
+    let columns = customers::columns("page");
+    let timed = if is_timed {
+        let (from, before) = (4 + 2 * terms, 5 + 2 * terms);
+        format!(
+            "AND created_at >= coalesce(${from}::bigint, created_at) \
+             AND created_at < coalesce(${before}::bigint, created_at + 1)"
+        )
+    } else {
+        String::new()
+    };
+    let words = |i: usize| {
+        let (from, before) = (4 + 2 * i, 5 + 2 * i);
+        format!(
+            "SELECT customer_id FROM customer_words WHERE merchant_id = $1 AND word >= ${from} AND word < ${before}"
+        )
+    };
+    let found = match (terms, is_timed) {
+        (0, false) => String::new(),
+        (0, true) => format!("SELECT id FROM customers WHERE merchant_id = $1 {timed}"),
+        (1, false) => words(0).replace("customer_id FROM", "DISTINCT customer_id AS id FROM"),
+        _ => {
+            let all = (0..terms).map(words).collect::<Vec<_>>().join(" INTERSECT ");
+            format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({all}) {timed}")
+        }
+    };
+    let page = "ORDER BY id DESC LIMIT $2 OFFSET $3";
+    let (with, count, ids) = if found.is_empty() {
+        let count = "SELECT coalesce(sum(customers), 0)::bigint AS count FROM tallies WHERE merchant_id = $1";
+        (String::new(), count, format!("SELECT id FROM customers WHERE merchant_id = $1 {page}"))
+    } else {
+        let with = format!("WITH found AS MATERIALIZED ({found})");
+        (with, "SELECT count(*) AS count FROM found", format!("SELECT id FROM found {page}"))
+    };
+    format!(
+        "{with} SELECT {columns}, total.count FROM ({count}) AS total
+         LEFT JOIN (SELECT * FROM customers WHERE merchant_id = $1 AND id IN ({ids})) AS page ON true
+         ORDER BY page.id DESC"
+    )
+}
+
+/// What comes after every word that begins with `term`.
+fn after(term: &str) -> String {
+    format!("{term}{}", char::MAX)
+}
+
+/// Makes customers findable by their words, which have a space between each two.
+pub(super) async fn add<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    words: &[(CustomerId, &str)],
+) -> Try<()> {
+    let sql = "INSERT INTO customer_words (merchant_id, word, customer_id)
+               SELECT $1, word, id FROM unnest($2::text[], $3::bigint[]) AS words (word, id)";
+    each(tx, sql, merchant, words).await
+}
+
+/// Makes customers no more findable by their words.
+pub(super) async fn remove<C: GenericClient>(
+    tx: &C,
+    merchant: MerchantId,
+    words: &[(CustomerId, &str)],
+) -> Try<()> {
+    let sql = "DELETE FROM customer_words USING unnest($2::text[], $3::bigint[]) AS words (word, id)
+               WHERE customer_words.merchant_id = $1 AND customer_words.word = words.word
+                 AND customer_words.customer_id = words.id";
+    each(tx, sql, merchant, words).await
+}
+
+async fn each<C: GenericClient>(
+    tx: &C,
+    sql: &str,
+    merchant: MerchantId,
+    words: &[(CustomerId, &str)],
+) -> Try<()> {
+    let pairs = words.iter().flat_map(|(id, words)| words.split(' ').map(|word| (word, id.get())));
+    let (words, ids): (Vec<&str>, Vec<i64>) = pairs.filter(|(word, _)| !word.is_empty()).unzip();
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&merchant.get(), &words, &ids]).await?;
+    Ok(())
+}
+
+/// Counts customers who came, or with a number below zero those who went.
+pub(super) async fn count<C: GenericClient>(tx: &C, merchant: MerchantId, more: i64, mark: Mark) -> Try<()> {
+    let sql = "INSERT INTO tallies (merchant_id, slot, customers) VALUES ($1, $2, $3)
+               ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
+               WHERE tallies.merchant_id = $1";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&merchant.get(), &slot(mark), &more]).await?;
+    Ok(())
+}
+
+/// The slot in which a try counts.
+fn slot(mark: Mark) -> i64 {
+    1 + mark.stride % SLOTS
+}
+
+/// The same for rows of `customers` that a copy writes: parts of its statement, in which they are called `copied`.
+pub(super) const COPIED: &str = ",
+    words AS (
+        INSERT INTO customer_words (merchant_id, word, customer_id)
+        SELECT $1, word, id FROM copied, unnest(string_to_array(words, ' ')) AS word WHERE word <> ''),
+    counted AS (
+        INSERT INTO tallies (merchant_id, slot, customers) SELECT $1, 1, count(*) FROM copied
+        ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
+        WHERE tallies.merchant_id = $1)";
