@@ -20,6 +20,9 @@ macro_rules! id {
         pub struct $name(i64);
 
         impl $name {
+            /// The least of all.
+            pub const FIRST: Self = Self(1);
+
             /// The id with this number, if the number is positive.
             pub fn new(number: i64) -> Option<Self> {
                 (number > 0).then_some(Self(number))
@@ -63,6 +66,7 @@ id!(CustomerId, "a customer");
 id!(GroupId, "a customer group");
 id!(OperationId, "an operation");
 id!(TokenId, "a token");
+id!(ImportId, "an import");
 
 /// Gives ids that ascend and stay below 2^53, which JavaScript reads exactly: 41 bits of milliseconds since
 /// 2024 (until 2093) and 12 bits that tell apart the ids of one millisecond.

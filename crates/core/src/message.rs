@@ -14,6 +14,21 @@ pub enum Language {
     English,
 }
 
+impl Language {
+    /// Its code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Arabic => "ar",
+            Self::English => "en",
+        }
+    }
+
+    /// The language with this code, if it is one that we speak.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Arabic, Self::English].into_iter().find(|language| language.as_str() == code)
+    }
+}
+
 macro_rules! codes {
     ($($variant:ident $key:ident),* $(,)?) => {
         /// What a sentence says, without its words.
@@ -46,6 +61,7 @@ codes! {
     MaxString max_string, MaxArray max_array, FirstNameRequired first_name_required,
     LastNameRequired last_name_required, MobileCodeCountryRequired mobile_code_country_required,
     MobileRequired mobile_required, NotFound not_found, DefaultGroupStays default_group_stays,
+    FileEmpty file_empty, FileUnsupported file_unsupported, FileColumns file_columns, FileLimits file_limits,
 }
 
 fn table(language: Language) -> &'static Table {

@@ -1,6 +1,7 @@
 //! One change, as asked by one caller: who, when, what kind, how many. Every write is one.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 
@@ -24,6 +25,23 @@ impl fmt::Display for Actor {
         }
     }
 }
+
+impl FromStr for Actor {
+    type Err = UnknownActor;
+
+    fn from_str(text: &str) -> Result<Self, UnknownActor> {
+        match text.strip_prefix("token:") {
+            Some(id) => id.parse().map(Self::Token).map_err(|_| UnknownActor),
+            None if text == "operator" => Ok(Self::Operator),
+            None => Err(UnknownActor),
+        }
+    }
+}
+
+/// Text that names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("names neither a token nor the operator")]
+pub struct UnknownActor;
 
 /// What a change did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +72,8 @@ pub enum OperationKind {
     BanCustomer,
     /// A customer's ban was lifted.
     UnbanCustomer,
+    /// Customers were made from rows of a file.
+    Import,
 }
 
 /// What a change was made to, if it was made to one thing.
@@ -84,6 +104,7 @@ impl OperationKind {
             Self::DeleteCustomer => "delete_customer",
             Self::BanCustomer => "ban_customer",
             Self::UnbanCustomer => "unban_customer",
+            Self::Import => "import",
         }
     }
 }

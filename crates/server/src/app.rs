@@ -9,6 +9,7 @@ use zumra_storage::Storage;
 
 use crate::auth::TokenCache;
 use crate::body::BodyRoom;
+use crate::import::Bell;
 use crate::sweep::Broom;
 use crate::telemetry::Telemetry;
 
@@ -70,6 +71,7 @@ pub struct Shared {
     pub(crate) telemetry: Telemetry,
     pub(crate) bodies: BodyRoom,
     pub(crate) broom: Broom,
+    pub(crate) bell: Bell,
     pub(crate) options: AppOptions,
 }
 
@@ -88,6 +90,7 @@ impl App {
             tokens: TokenCache::new(options.token_life),
             bodies: BodyRoom::new(options.limits.bodies_bytes),
             broom: Broom::default(),
+            bell: Bell::default(),
             telemetry: Telemetry::new(entropy, storage.as_ref()),
             storage,
             clock,

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use zumra_core::Language;
 use zumra_validation::{Input, Method, RawRequest};
 
@@ -30,6 +30,11 @@ impl BodyRoom {
     pub(crate) fn new(bytes: usize) -> Self {
         let kibibytes = (bytes >> 10).min(Semaphore::MAX_PERMITS);
         Self { kibibytes: Arc::new(Semaphore::new(kibibytes)), long: Semaphore::new(LONG_BODIES) }
+    }
+
+    /// A turn at reading something long.
+    pub(crate) async fn long(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.long.acquire().await.map_err(|error| Problem::Internal(error.to_string()))
     }
 
     /// Room for a body of so many bytes, until the answer is dropped.
@@ -67,7 +72,7 @@ impl Submitted {
             return Ok(Input::read(&self.raw()));
         }
         let failed = |error: &dyn ToString| Problem::Internal(error.to_string());
-        let _turn = app.bodies.long.acquire().await.map_err(|error| failed(&error))?;
+        let _turn = app.bodies.long().await?;
         let submitted = self.clone();
         let reading = tokio::task::spawn_blocking(move || Input::read(&submitted.raw()));
         reading.await.map_err(|error| failed(&error))

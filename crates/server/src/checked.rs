@@ -29,7 +29,7 @@ impl Submitted {
         about: Option<CustomerId>,
     ) -> Result<Fields, Problem> {
         let input = self.checked_input(app, merchant, rules, about).await?;
-        Ok(Fields { map: rules.normalized(&input), language: self.language })
+        Ok(Fields::new(rules.normalized(&input), self.language))
     }
 
     /// The same, for who reads the input in a way of its own.
@@ -110,6 +110,11 @@ pub(crate) fn holds(ids: &Ids, table: Table, id: i64) -> bool {
 pub(crate) type Said<T> = Option<Option<T>>;
 
 impl Fields {
+    /// Fields that have passed their rules.
+    pub(crate) fn new(map: Map, language: Language) -> Self {
+        Self { map, language }
+    }
+
     /// The text of a field, without the one character that no engine holds, U+0000.
     pub(crate) fn text(&self, field: &str) -> Result<Said<String>, Problem> {
         match self.map.get(field) {

@@ -9,6 +9,7 @@ mod body;
 mod checked;
 mod envelope;
 mod explorer;
+pub mod import;
 mod merchant_api;
 mod openapi;
 mod request;

@@ -36,7 +36,7 @@ where
     ),
     components(
         schemas(Refusal, NotFound, InvalidFields<FieldMessages>),
-        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse, GroupSentence),
+        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse, GroupSentence, InvalidFileResponse),
     ),
     modifiers(&Bearer),
 )]
@@ -131,6 +131,15 @@ pub(crate) struct MessageData {
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
 pub(crate) struct GroupSentence(Refusal<'static>);
+
+/// The file cannot be imported.
+#[derive(ToResponse)]
+#[response(
+    description = "The file is missing, cannot be read, or lacks columns. An empty one is refused without `fields`",
+    example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "الملف المرفوع فارغ!"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct InvalidFileResponse(Refusal<'static>);
 
 /// Sentences by the key of the field.
 type FieldMessages = BTreeMap<String, Vec<String>>;

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use crate::auth::{AnyScope, CustomersRead, CustomersWrite, NeededScope, PaymentsRead};
 use crate::envelope::Problem;
-use crate::merchant_api::{add_customers, blacklist, customers, groups, payments, store};
+use crate::merchant_api::{add_customers, blacklist, customers, groups, imports, payments, store};
 use crate::request::{accepts_json, language_of_not_found};
 use crate::{App, explorer, openapi};
 
@@ -39,6 +39,8 @@ fn merchant_api() -> OpenApiRouter<App> {
         .routes(needs::<CustomersWrite>(routes!(customers::create)))
         .routes(needs::<CustomersRead>(routes!(customers::details)))
         .routes(needs::<CustomersWrite>(routes!(customers::update, customers::delete)))
+        .routes(needs::<CustomersWrite>(routes!(imports::create)))
+        .routes(needs::<CustomersRead>(routes!(imports::details)))
         .routes(needs::<CustomersWrite>(routes!(blacklist::ban, blacklist::unban)))
         .routes(needs::<AnyScope>(routes!(store::info)))
         .routes(needs::<PaymentsRead>(routes!(payments::methods)))
@@ -50,6 +52,7 @@ fn words_for_ids() -> OpenApiRouter<App> {
     let no_group = || put(groups::update).delete(groups::delete);
     OpenApiRouter::new()
         .route("/customers/groups", no_customer())
+        .route("/customers/import", no_customer().get(customers::details))
         .route("/customers/groups/add_customers", no_group())
         .route("/customers/groups/default", no_group())
 }

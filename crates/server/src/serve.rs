@@ -12,9 +12,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::App;
 use crate::router::{admin_router, router};
-use crate::sweep;
+use crate::{App, import, sweep};
 
 /// Where a service listens.
 pub struct Listeners {
@@ -50,13 +49,14 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         .flatten()
         .map(|door| tokio::spawn(door.open(stopped.clone())))
         .collect();
-    let sweeping = tokio::spawn(sweep::run(app.clone()));
+    let background = [tokio::spawn(sweep::run(app.clone())), tokio::spawn(import::run(app.clone()))];
     shutdown.await;
     drop(stop);
     for door in doors {
         let _ = door.await; // a door that failed has nothing left to finish
     }
-    sweeping.abort(); // between two pieces or in one: what is left is swept after the next start
+    // Between two pieces or in one: what is left is done after the next start.
+    background.iter().for_each(tokio::task::JoinHandle::abort);
     app.storage.close().await;
 }
 

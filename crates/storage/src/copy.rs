@@ -135,6 +135,35 @@ pub(crate) const TABLES: &[Table] = &[
             ("source", Kind::Small),
         ],
     },
+    Table {
+        name: "imports",
+        keys: 1,
+        columns: &[
+            ("id", Kind::Int),
+            ("at", Kind::Int),
+            ("actor", Kind::Text),
+            ("language", Kind::Text),
+            ("row_count", Kind::Int),
+            ("customers", Kind::Int),
+            ("refused", Kind::Int),
+            ("fence", Kind::Int),
+            ("lease_until", Kind::Int),
+            ("finished_at", Kind::Int),
+            ("failure", Kind::Text),
+            ("file", Kind::Bytes),
+        ],
+    },
+    Table {
+        name: "import_problems",
+        keys: 2,
+        columns: &[
+            ("import_id", Kind::Int),
+            ("number", Kind::Int),
+            ("row_number", Kind::Int),
+            ("column_name", Kind::Text),
+            ("reason", Kind::Text),
+        ],
+    },
 ];
 
 /// A value on its way.

@@ -36,6 +36,9 @@ pub enum StorageError {
     /// The database holds something that should not be possible.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
+    /// Somebody else has taken over the work that this was a part of.
+    #[error("another process has taken over")]
+    TakenOver,
     /// A mistake in Zumra itself.
     #[error("internal error of the storage: {0}")]
     Internal(String),

@@ -6,6 +6,7 @@
 
 pub mod copy;
 pub mod error;
+mod import;
 mod metrics;
 pub mod migrate;
 pub mod postgres;
@@ -17,8 +18,9 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Keyword, Merchant, MerchantId,
-    NewCustomer, NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportId, ImportLease,
+    ImportPiece, Keyword, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 pub use error::{Conflict, Result, StorageError};
@@ -169,6 +171,42 @@ pub trait Storage: Send + Sync + 'static {
     /// Makes a shop be as a fixture says: what is missing is added, what differs is changed, what the fixture does
     /// not name stays. One operation, or none if nothing differs.
     async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded>;
+
+    /// Keeps a file to be imported.
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import>;
+
+    /// Takes the lease of an import that is not finished and that nobody holds at `now`: of `which`, or of any merchant's.
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: jiff::Timestamp,
+        until: jiff::Timestamp,
+    ) -> Result<Option<ImportLease>>;
+
+    /// Writes a piece of an import, and keeps its lease `until` then. [`StorageError::TakenOver`] if somebody else has
+    /// the lease now. A piece that was written already changes nothing. How the import stands.
+    async fn write_import_piece(
+        &self,
+        lease: (MerchantId, ImportId, i64),
+        until: jiff::Timestamp,
+        piece: ImportPiece,
+        operation: Operation,
+    ) -> Result<Import>;
+
+    /// The merchant's imports, newest first, at most `limit`.
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>>;
+
+    /// One import with the problems that are kept of it, if the merchant has it.
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>>;
 
     /// Whether the database answers at all.
     async fn ping(&self) -> Result<()>;

@@ -70,8 +70,8 @@ async fn the_merchant_leads_every_key() {
         JOIN pg_attribute attribute ON attribute.attrelid = confrelid AND attribute.attnum = confkey[1]
         WHERE contype = 'f'";
     let rows = database.connect().await.query(keys, &[]).await.unwrap();
-    // Nine tables with a primary key, three unique indexes, eight foreign keys.
-    assert_eq!(rows.len(), 9 + 3 + 2 * 8);
+    // Eleven tables with a primary key, three unique indexes, ten foreign keys.
+    assert_eq!(rows.len(), 11 + 3 + 2 * 10);
     for row in rows {
         let (key, column): (String, String) = (row.get(0), row.get(1));
         assert_eq!(column, "merchant_id", "{key}");
@@ -86,6 +86,9 @@ const WITHOUT_A_MERCHANT: &[(&str, &str)] = &[
     ("SELECT current_setting('server_version')", "operators look the whole database over"),
     ("SELECT 1 FROM merchants LIMIT 1", "whether the database answers concerns nobody's rows"),
     ("FROM groups WHERE deleted_by IS NOT NULL LIMIT 1", "what is swept next may be any merchant's"),
+    ("FROM imports WHERE finished_at IS NULL", "the next import to work on may be any merchant's"),
+    ("found", "what was found was the merchant's"),
+    ("{with} SELECT {columns}", "its parts name the merchant"),
     ("schema_migrations", "migrations belong to no merchant"),
     ("statement_timeout", "a setting of the session"),
 ];

@@ -57,6 +57,13 @@ impl Input {
         self.get(key).filter(|value| **value != Value::Null)?.text()
     }
 
+    /// An input of these texts, which are trimmed and null when blank like those of every request.
+    pub fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let fields: Map =
+            texts.into_iter().map(|(key, text)| (key.to_owned(), Value::from_text(text))).collect();
+        Self { fields: Value::from_map(fields) }
+    }
+
     /// The texts in the list of a field, or its one text.
     pub fn texts(&self, field: &str) -> Vec<Cow<'_, str>> {
         match self.get(field) {

@@ -35,6 +35,7 @@ mod value;
 pub use facts::{Column, Facts, Lookups, Table};
 pub use failure::{Argument, Failure, FieldError, FieldErrors, FieldName, Localized};
 pub use input::{Input, Method, RawRequest, is_json};
+pub use multipart::file as uploaded_file;
 pub use requests::add_customers::AddCustomers;
 pub use rule::{Field, Rule, RuleSet};
 pub use value::{Map, Value};

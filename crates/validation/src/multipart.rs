@@ -6,19 +6,37 @@ use crate::form::Form;
 /// Reads the parts of a body; `content_type` names the boundary between them.
 pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
     let mut form = Form::default();
-    if let Some(boundary) = boundary(content_type) {
-        let delimiter = [b"\n--", boundary].concat();
-        let mut rest = first_part(body, &delimiter);
-        while let Some(part) = rest {
-            let (part, after) =
-                split_once(part, &delimiter).map_or((part, None), |(part, after)| (part, Some(after)));
-            if let Some((name, value)) = field(part) {
-                form.add(&name, value.to_vec());
-            }
-            rest = after.and_then(skip_delimiter);
+    each_part(content_type, body, &mut |part| {
+        if let Some(Part { name, value, is_file: false }) = read_part(part) {
+            form.add(&name, value.to_vec());
         }
-    }
+    });
     form.into_map()
+}
+
+/// The uploaded file under a name: the last one, as for fields. None if there is none, or what came is no file.
+pub fn file<'a>(content_type: &[u8], body: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+    let mut found = None;
+    each_part(content_type, body, &mut |part| {
+        if let Some(Part { name, value, is_file: true }) = read_part(part)
+            && name == wanted.as_bytes()
+        {
+            found = Some(value);
+        }
+    });
+    found
+}
+
+fn each_part<'a>(content_type: &[u8], body: &'a [u8], take: &mut dyn FnMut(&'a [u8])) {
+    let Some(boundary) = boundary(content_type) else { return };
+    let delimiter = [b"\n--", boundary].concat();
+    let mut rest = first_part(body, &delimiter);
+    while let Some(part) = rest {
+        let (part, after) =
+            split_once(part, &delimiter).map_or((part, None), |(part, after)| (part, Some(after)));
+        take(part);
+        rest = after.and_then(skip_delimiter);
+    }
 }
 
 fn boundary(content_type: &[u8]) -> Option<&[u8]> {
@@ -47,8 +65,14 @@ fn skip_delimiter(after: &[u8]) -> Option<&[u8]> {
     split_once(after, b"\n").map(|(_, part)| part)
 }
 
-/// Name and value of a part that is a field.
-fn field(part: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+/// One part of a body.
+struct Part<'a> {
+    name: Vec<u8>,
+    value: &'a [u8],
+    is_file: bool,
+}
+
+fn read_part(part: &[u8]) -> Option<Part<'_>> {
     let mut rest = part;
     let mut disposition = None;
     loop {
@@ -66,7 +90,7 @@ fn field(part: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
     let Parameters { name, has_file } = parameters(disposition?);
     let value = rest.strip_suffix(b"\r").unwrap_or(rest);
-    if has_file { None } else { Some((name?, value)) }
+    Some(Part { name: name?, value, is_file: has_file })
 }
 
 #[derive(Default)]

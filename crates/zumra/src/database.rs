@@ -114,7 +114,8 @@ pub(crate) enum IfMissing {
 /// An open database, and what a change at the command line needs beside it.
 pub(crate) struct Session {
     pub(crate) storage: Arc<dyn Storage>,
-    ids: IdSource,
+    /// Where ids come from.
+    pub(crate) ids: IdSource,
 }
 
 impl Session {

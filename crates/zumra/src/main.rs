@@ -12,7 +12,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use commands::{backup, config as config_command, copy, dev, doctor, load, merchant, openapi, serve, token};
+use commands::{
+    backup, config as config_command, copy, dev, doctor, import, load, merchant, openapi, serve, token,
+};
 use config::Given;
 use failure::Failure;
 
@@ -50,6 +52,7 @@ enum Command {
     Merchant(merchant::Command),
     Token(token::Command),
     Load(load::Command),
+    Import(import::Command),
     Backup(backup::Command),
     Copy(copy::Command),
     Config(config_command::Command),
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Merchant(command) => command.run(&given),
         Command::Token(command) => command.run(&given),
         Command::Load(command) => command.run(&given),
+        Command::Import(command) => command.run(&given),
         Command::Backup(command) => command.run(&given),
         Command::Copy(command) => command.run(),
         Command::Config(command) => command.run(&given),

@@ -259,7 +259,7 @@ pub(crate) async fn delete(
     Ok(Success::ok(["تم حذف Customer بنجاح"]).made_by(Some(operation)))
 }
 
-fn read_change(fields: &Fields) -> Result<CustomerChange, Problem> {
+pub(crate) fn read_change(fields: &Fields) -> Result<CustomerChange, Problem> {
     let name = |field| fields.parsed_with(field, Code::String, |text| Name::parse(text).ok());
     Ok(CustomerChange {
         first_name: name("first_name")?.flatten(),

@@ -8,6 +8,7 @@ pub(crate) mod blacklist;
 mod customer_view;
 pub(crate) mod customers;
 pub(crate) mod groups;
+pub(crate) mod imports;
 pub(crate) mod payments;
 pub(crate) mod store;
 mod time;

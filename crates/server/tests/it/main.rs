@@ -10,5 +10,6 @@ mod customers_written;
 mod groups;
 mod groups_written;
 mod http;
+mod imports;
 mod openapi;
 mod shop;

@@ -15,6 +15,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("post", "/admin/v2/customers/groups/default", "customers.read_write"),
     ("put", "/admin/v2/customers/groups/{group}", "customers.read_write"),
     ("delete", "/admin/v2/customers/groups/{group}", "customers.read_write"),
+    ("post", "/admin/v2/customers/import", "customers.read_write"),
+    ("get", "/admin/v2/customers/import/{import}", "customers.read"),
     ("get", "/admin/v2/customers/{customer}", "customers.read"),
     ("put", "/admin/v2/customers/{customer}", "customers.read_write"),
     ("delete", "/admin/v2/customers/{customer}", "customers.read_write"),
@@ -55,7 +57,8 @@ fn it_holds_every_route_with_its_scope() {
 async fn the_scope_in_it_is_the_scope_that_is_asked_for() {
     let app = TestApp::new().await;
     for (method, path, scope) in ROUTES {
-        let path = path.replace("{customer}", "447121768").replace("{group}", "667738032");
+        let path =
+            path.replace("{customer}", "447121768").replace("{group}", "667738032").replace("{import}", "1");
         let call =
             Call::new(app.router.clone(), &method.to_uppercase(), &path).token("test-token-with-webhooks");
         let answer = call.send().await;

@@ -122,3 +122,35 @@ CREATE TABLE past_memberships (
 );
 
 CREATE INDEX past_memberships_by_customer ON past_memberships (merchant_id, customer_id, group_id);
+
+-- Files of customers to be made. Whoever works on one holds its lease: the fence grows with each, and what is written
+-- names it, so that a process which was paused can finish nothing that another has taken over.
+CREATE TABLE imports (
+    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    id          bigint NOT NULL,
+    at          bigint NOT NULL,
+    actor       text NOT NULL,
+    language    text NOT NULL,
+    row_count   bigint NOT NULL DEFAULT 0,
+    customers   bigint NOT NULL DEFAULT 0,
+    refused     bigint NOT NULL DEFAULT 0,
+    fence       bigint NOT NULL DEFAULT 0,
+    lease_until bigint NOT NULL DEFAULT 0,
+    finished_at bigint,
+    failure     text,
+    file        bytea,
+    PRIMARY KEY (merchant_id, id)
+);
+
+CREATE INDEX imports_unfinished ON imports (merchant_id, id) WHERE finished_at IS NULL;
+
+-- What was wrong with rows of an import; the first ones.
+CREATE TABLE import_problems (
+    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    import_id   bigint NOT NULL,
+    number      bigint NOT NULL,
+    row_number  bigint NOT NULL,
+    column_name text NOT NULL,
+    reason      text NOT NULL,
+    PRIMARY KEY (merchant_id, import_id, number)
+);

@@ -15,5 +15,7 @@ SELECT create_distributed_table('groups', 'merchant_id', colocate_with => 'merch
 SELECT create_distributed_table('customers', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('customer_words', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('tallies', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('imports', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('import_problems', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('memberships', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('past_memberships', 'merchant_id', colocate_with => 'merchants');

@@ -122,3 +122,35 @@ CREATE TABLE past_memberships (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX past_memberships_by_customer ON past_memberships (merchant_id, customer_id, group_id);
+
+-- Files of customers to be made. Whoever works on one holds its lease: the fence grows with each, and what is written
+-- names it, so that a process which was paused can finish nothing that another has taken over.
+CREATE TABLE imports (
+    merchant_id INTEGER NOT NULL REFERENCES merchants,
+    id          INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    actor       TEXT NOT NULL,
+    language    TEXT NOT NULL,
+    row_count   INTEGER NOT NULL DEFAULT 0,
+    customers   INTEGER NOT NULL DEFAULT 0,
+    refused     INTEGER NOT NULL DEFAULT 0,
+    fence       INTEGER NOT NULL DEFAULT 0,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    finished_at INTEGER,
+    failure     TEXT,
+    file        BLOB,
+    PRIMARY KEY (merchant_id, id)
+) STRICT;
+
+CREATE INDEX imports_unfinished ON imports (merchant_id, id) WHERE finished_at IS NULL;
+
+-- What was wrong with rows of an import; the first ones.
+CREATE TABLE import_problems (
+    merchant_id INTEGER NOT NULL REFERENCES merchants,
+    import_id   INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    row_number  INTEGER NOT NULL,
+    column_name TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    PRIMARY KEY (merchant_id, import_id, number)
+) STRICT, WITHOUT ROWID;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{Client, Object, Pool, Transaction};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::RwLock;
-use zumra_core::{Entropy, Merchant, MerchantId, Operation, OperationId, Token};
+use zumra_core::{Entropy, Import, Merchant, MerchantId, Operation, OperationId, Token};
 
 use super::errors::{Failure, Try};
 use super::operations::{self, Mark};
@@ -51,6 +51,12 @@ pub(super) trait Outcome {
 impl<T> Outcome for Written<T> {
     fn is_written(&self) -> bool {
         self.operation.is_some()
+    }
+}
+
+impl Outcome for (Import, bool) {
+    fn is_written(&self) -> bool {
+        self.1
     }
 }
 

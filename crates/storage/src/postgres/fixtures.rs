@@ -11,6 +11,9 @@ use super::operations::{self, Mark};
 use super::{customers, groups, memberships, merchants, tokens};
 use crate::{Conflict, Loaded, WhichGroup};
 
+/// Memberships that one statement adds.
+const MEMBERS: usize = 10_000;
+
 pub(super) async fn load<C: GenericClient>(
     tx: &C,
     fixture: &MerchantFixture,
@@ -33,8 +36,10 @@ pub(super) async fn load<C: GenericClient>(
         }
     }
     for (group, ids) in members {
-        let ids = memberships::set(ids.into_iter());
-        changes += memberships::insert(tx, merchant, group, &ids, id).await?;
+        // In pieces, each of which a statement's time is enough for.
+        for ids in memberships::set(ids.into_iter()).chunks(MEMBERS) {
+            changes += memberships::insert(tx, merchant, group, ids, id).await?;
+        }
     }
     if changes == 0 {
         return Ok(Loaded { operation: None, changes });

@@ -68,7 +68,9 @@ fn list_sql(terms: usize, is_timed: bool) -> String {
     let found = match (terms, is_timed) {
         (0, false) => String::new(),
         (0, true) => format!("SELECT id FROM customers WHERE merchant_id = $1 {timed}"),
-        (1, false) => words(0).replace("customer_id FROM", "DISTINCT customer_id AS id FROM"),
+        (1, false) => {
+            words(0).replace("customer_id FROM", "customer_id AS id FROM") + " GROUP BY customer_id"
+        }
         _ => {
             let all = (0..terms).map(words).collect::<Vec<_>>().join(" INTERSECT ");
             format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({all}) {timed}")

@@ -12,6 +12,7 @@ mod customers;
 mod errors;
 mod fixtures;
 mod groups;
+mod imports;
 mod lists;
 mod memberships;
 mod merchants;
@@ -23,11 +24,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Merchant, MerchantId,
-    NewCustomer, NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Import, ImportId,
+    ImportLease, ImportPiece, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
@@ -325,6 +328,57 @@ impl Storage for PostgresStorage {
                 },
             )
             .await
+    }
+
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import> {
+        let import = Arc::new(import);
+        // Doing it twice is doing it once, so a broken connection needs no settling.
+        self.connections
+            .read(|db| {
+                let import = Arc::clone(&import);
+                Box::pin(async move { imports::create(db, merchant, &import, &operation).await })
+            })
+            .await
+    }
+
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ImportLease>> {
+        // A lease whose answer was lost is nobody's until it ends; then somebody takes it again.
+        self.connections.read(|db| Box::pin(imports::lease(db, which, now, until))).await
+    }
+
+    async fn write_import_piece(
+        &self,
+        lease: (MerchantId, ImportId, i64),
+        until: Timestamp,
+        piece: ImportPiece,
+        operation: Operation,
+    ) -> Result<Import> {
+        let write = for_tx(move |tx, piece, operation, mark| {
+            Box::pin(imports::write_piece(tx, lease, until, piece, operation, mark))
+        });
+        Ok(self.connections.change(lease.0, operation, piece, write).await?.0)
+    }
+
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
+        self.connections.read(|db| Box::pin(imports::list(db, merchant, limit))).await
+    }
+
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>> {
+        self.connections.read(|db| Box::pin(imports::find(db, merchant, import))).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -8,6 +8,7 @@ mod copy;
 mod customers;
 mod fixtures;
 mod groups;
+mod imports;
 mod lists;
 mod memberships;
 mod merchants;
@@ -20,12 +21,14 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use rusqlite::ErrorCode;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Merchant, MerchantId, NewCustomer,
-    NewMerchant, NewToken, Operation, OperationId, Page, PageRequest, Token, TokenHash, TokenId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportId, ImportLease,
+    ImportPiece, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
+    Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 use crate::copy::Rows;
@@ -253,6 +256,50 @@ impl Storage for SqliteStorage {
 
     async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {
         self.writer.write(move |tx| fixtures::load(tx, &fixture, operation)).await
+    }
+
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import> {
+        self.writer.write(move |tx| imports::create(tx, merchant, &import, &operation)).await
+    }
+
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ImportLease>> {
+        // The writer is not troubled when there is nothing to do, which is nearly always.
+        if !self.readers.read(move |db| imports::is_any_waiting(db, now)).await? {
+            return Ok(None);
+        }
+        self.writer.write(move |tx| imports::lease(tx, which, now, until)).await
+    }
+
+    async fn write_import_piece(
+        &self,
+        lease: (MerchantId, ImportId, i64),
+        until: Timestamp,
+        piece: ImportPiece,
+        operation: Operation,
+    ) -> Result<Import> {
+        self.writer.write(move |tx| imports::write_piece(tx, lease, until, &piece, &operation)).await
+    }
+
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
+        self.readers.read(move |db| imports::list(db, merchant, limit)).await
+    }
+
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>> {
+        self.readers.read(move |db| imports::find(db, merchant, import)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -7,6 +7,7 @@ mod customers;
 mod customers_written;
 mod fixtures;
 mod groups;
+mod imports;
 mod memberships;
 mod operations;
 mod tokens;
@@ -45,6 +46,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         customers::CASES,
         customers_written::CASES,
         memberships::CASES,
+        imports::CASES,
         operations::CASES,
         fixtures::CASES,
     ]

@@ -22,6 +22,17 @@ pub fn update() -> RuleSet {
     rules(&[Rule::Sometimes])
 }
 
+/// Rules for a row of a file that is imported: as for making a customer, but the last name may be missing, and there are
+/// no groups.
+pub fn import() -> RuleSet {
+    let mut rules = create();
+    rules.fields.retain(|field| !field.path.starts_with("groups"));
+    for field in rules.fields.iter_mut().filter(|field| field.path == "last_name") {
+        field.rules[0] = Rule::Nullable;
+    }
+    rules
+}
+
 /// `first` are the rules before those of the four fields that a new customer must have.
 fn rules(first: &[Rule]) -> RuleSet {
     let required =

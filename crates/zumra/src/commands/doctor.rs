@@ -138,6 +138,11 @@ fn server(name: &Database, options: &PostgresOptions) -> (Check, Option<Inspecti
 }
 
 fn whole(name: &dyn std::fmt::Display, inspection: &Inspection) -> Check {
+    if !inspection.problems.is_empty() {
+        let finding = format!("{name} is damaged: {}", inspection.problems.join("; "));
+        let advice = "stop the service, keep a copy of the database, and restore a backup";
+        return Check::attention(DATABASE, finding, advice);
+    }
     let finding = format!(
         "{name} is whole: {}, schema {}, {}, {}, {}",
         inspection.engine,
@@ -170,12 +175,6 @@ fn file(path: &Path) -> (Check, Option<Inspection>) {
             return (Check::attention(DATABASE, finding, advice), None);
         }
     };
-    if !inspection.problems.is_empty() {
-        let problems = inspection.problems.join("; ");
-        let finding = format!("{} is damaged: {problems}", path.display());
-        let advice = "stop the service, keep a copy of the file, and restore a backup";
-        return (Check::attention(DATABASE, finding, advice), Some(inspection));
-    }
     (whole(&path.display(), &inspection), Some(inspection))
 }
 

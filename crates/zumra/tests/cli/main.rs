@@ -6,6 +6,7 @@
 mod copy;
 mod databases;
 mod doctor;
+mod import;
 mod load;
 mod postgres;
 mod settings;

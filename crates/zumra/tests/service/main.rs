@@ -8,6 +8,7 @@ mod failover;
 mod limits;
 mod operating;
 mod postgres;
+mod story;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -12,13 +12,13 @@ use zumra_testkit::{Kill, Server, TestDatabase};
 use super::{ADD, Installation, TOKEN, add_body, binary, is_member};
 
 /// A database on a server with the shop in it, and what asynchronous work of the test runs on.
-struct Shared {
+pub(super) struct Shared {
     runtime: Runtime,
     database: TestDatabase,
 }
 
 impl Shared {
-    fn new(customers: i64) -> Self {
+    pub(super) fn new(customers: i64) -> Self {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(TestDatabase::new());
         let folder = Installation { folder: tempfile::tempdir().unwrap() };
@@ -26,7 +26,7 @@ impl Shared {
         Self { runtime, database }
     }
 
-    fn serve(&self) -> Server {
+    pub(super) fn serve(&self) -> Server {
         let mut command = zumra_testkit::process::serve(binary(), &PathBuf::from(self.database.address()));
         // A stop must not wait for a test that has gone wrong.
         Server::start(command.args(["--limits-request-seconds", "20"]))
