@@ -72,10 +72,11 @@ fn fold(name: &str) -> String {
         'ة' => Some('ه'),
         'ى' => Some('ي'),
         'ـ' | '\u{64B}'..='\u{652}' | '*' => None,
-        ' ' | '-' => Some('_'),
+        c if c.is_whitespace() || c == '-' => Some('_'),
         other => Some(other),
     };
-    name.trim().chars().filter_map(one).flat_map(char::to_lowercase).collect()
+    let name: String = name.chars().filter_map(one).flat_map(char::to_lowercase).collect();
+    name.trim_matches('_').to_owned()
 }
 
 #[cfg(test)]

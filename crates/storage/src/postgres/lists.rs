@@ -65,16 +65,16 @@ fn list_sql(terms: usize, is_timed: bool) -> String {
             "SELECT customer_id FROM customer_words WHERE merchant_id = $1 AND word >= ${from} AND word < ${before}"
         )
     };
+    let both = (0..terms).map(words).collect::<Vec<_>>().join(" INTERSECT ");
     let found = match (terms, is_timed) {
         (0, false) => String::new(),
         (0, true) => format!("SELECT id FROM customers WHERE merchant_id = $1 {timed}"),
         (1, false) => {
             words(0).replace("customer_id FROM", "customer_id AS id FROM") + " GROUP BY customer_id"
         }
-        _ => {
-            let all = (0..terms).map(words).collect::<Vec<_>>().join(" INTERSECT ");
-            format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({all}) {timed}")
-        }
+        // Whoever has all of the words has a row of the customer: no need to look at that.
+        (_, false) => format!("SELECT customer_id AS id FROM ({both}) AS found"),
+        (_, true) => format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({both}) {timed}"),
     };
     let page = "ORDER BY id DESC LIMIT $2 OFFSET $3";
     let (with, count, ids) = if found.is_empty() {
