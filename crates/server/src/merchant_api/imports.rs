@@ -17,6 +17,9 @@ use crate::import::{self, ImportError};
 use crate::openapi::MessageData;
 use crate::request::{PathId, language_of_not_found};
 
+/// Imports of one merchant that may wait, each with its file; one more is answered with 503.
+const WAITING_MAX: u32 = 10;
+
 /// The header that says where an import can be asked about.
 const IMPORT: HeaderName = HeaderName::from_static("zumra-import");
 
@@ -77,6 +80,7 @@ impl From<RowProblem> for ProblemView {
     request_body(content = ImportBody, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The file is being processed", body = Success<MessageData>,
+         headers(("Zumra-Import" = String, description = "The address at which to ask how far it is")),
          example = json!({"status": 200, "success": true, "data": {"message": "يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت", "code": 200}})),
         (status = 422, response = crate::openapi::InvalidFileResponse),
     ),
@@ -94,6 +98,10 @@ pub(crate) async fn create(
         Code::FileEmpty => Problem::Refused(Code::FileEmpty, language),
         code => Problem::Fields(FieldErrors::one("file", code), language),
     })?;
+    let newest = app.storage.list_imports(caller.merchant.id, WAITING_MAX).await?;
+    if newest.len() == WAITING_MAX as usize && newest.iter().all(|import| import.finished_at.is_none()) {
+        return Err(Problem::Unavailable("this merchant's imports wait in line".to_owned()));
+    }
     let operation = app.operation(caller.token);
     let id =
         ImportId::new(app.ids.next(operation.at)).ok_or_else(|| Problem::Internal("no id".to_owned()))?;

@@ -108,6 +108,19 @@ async fn a_file_that_cannot_be_read_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn files_that_wait_have_a_limit() {
+    let app = TestApp::new().await;
+    for i in 0..10 {
+        assert_eq!(upload(&app, format!("{HEADER}\na,b,60{i},,,,")).await.status, 200);
+    }
+    let refused = upload(&app, format!("{HEADER}\na,b,700,,,,")).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    go_through(&app).await;
+    assert_eq!(upload(&app, format!("{HEADER}\na,b,700,,,,")).await.status, 200);
+    assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 12);
+}
+
+#[tokio::test]
 async fn whoever_takes_over_goes_on_and_the_paused_one_ends_nothing() {
     let app = TestApp::new().await;
     let rows: Vec<_> = (1..=1200).map(|i| format!("c{i},d,{},,,,", 700_000 + i)).collect();
