@@ -2,10 +2,23 @@
 
 use std::sync::atomic::AtomicU64;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+/// Which server answered a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Listed {
+    from: &'static str,
+}
+
+impl Listed {
+    pub(crate) const PRIMARY: Self = Self { from: "primary" };
+    pub(crate) const REPLICA: Self = Self { from: "replica" };
+}
 
 /// Handles to the numbers; cloning one shares it.
 #[derive(Debug, Clone)]
@@ -22,6 +35,8 @@ pub(crate) struct Metrics {
     pub(crate) readers_busy: Gauge,
     /// Readers there are.
     pub(crate) readers: Gauge<f64, AtomicU64>,
+    /// Lists, where there is a replica to read them from.
+    pub(crate) lists: Family<Listed, Counter>,
 }
 
 impl Metrics {
@@ -33,6 +48,7 @@ impl Metrics {
             queue_depth: Gauge::default(),
             readers_busy: Gauge::default(),
             readers: Gauge::default(),
+            lists: Family::default(),
         }
     }
 
@@ -44,5 +60,6 @@ impl Metrics {
         registry.register("queue_depth", "Writes that wait for the writer", self.queue_depth.clone());
         registry.register("readers_busy", "Readers in use", self.readers_busy.clone());
         registry.register("readers", "Readers there are", self.readers.clone());
+        registry.register("lists", "Lists read, beside a replica", self.lists.clone());
     }
 }

@@ -89,6 +89,7 @@ const WITHOUT_A_MERCHANT: &[(&str, &str)] = &[
     ("FROM imports WHERE finished_at IS NULL", "the next import to work on may be any merchant's"),
     ("found", "what was found was the merchant's"),
     ("{with} SELECT {columns}", "its parts name the merchant"),
+    ("FROM pg_control_system()", "how far a server is concerns nobody's rows"),
     ("schema_migrations", "migrations belong to no merchant"),
     ("statement_timeout", "a setting of the session"),
 ];

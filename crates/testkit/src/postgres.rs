@@ -103,16 +103,59 @@ impl TestPair {
         )
     }
 
+    /// An address that leads to the one that began as the primary, whatever it is now.
+    pub fn first(&self) -> String {
+        Self::alone(self.ports[0])
+    }
+
+    /// An address that leads to the one that began as the standby, whatever it is now.
+    pub fn second(&self) -> String {
+        Self::alone(self.ports[1])
+    }
+
+    fn alone(port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
+    }
+
     /// The primary crashes, and the standby takes its place.
     pub fn fail_over(&mut self) {
+        self.order(b"fail over\n");
+    }
+
+    /// The same, but the primary had changes of which the standby knew nothing, and comes back as a standby that
+    /// shows them: it can never follow the new primary.
+    pub fn part(&mut self) {
+        self.order(b"part\n");
+    }
+
+    fn order(&mut self, line: &[u8]) {
         let mut input = self.keeper.shell.stdin.as_ref().expect("a pipe");
-        input.write_all(b"fail over\n").expect("the keeper lives");
+        input.write_all(line).expect("the keeper lives");
         self.keeper.expect("promoted");
+    }
+
+    /// Waits until the standby shows everything that was written.
+    pub async fn settle(&self) {
+        let client = self.connect().await;
+        client.batch_execute("SET synchronous_commit = remote_apply").await.expect("it is set");
+        // A commit that changes nothing, and is acknowledged when the standby shows it.
+        let message = "SELECT pg_logical_emit_message(true, 'zumra', '')";
+        client.batch_execute(message).await.expect("the standby replays");
     }
 
     /// A connection to the one that takes writes.
     pub async fn connect(&self) -> Client {
         connect(&self.address()).await
+    }
+
+    /// A connection to the one that began as the standby.
+    pub async fn connect_to_second(&self) -> Client {
+        connect(&self.second()).await
+    }
+
+    /// A connection to the one that began as the primary.
+    pub async fn connect_to_first(&self) -> Client {
+        connect(&self.first()).await
     }
 }
 

@@ -23,6 +23,9 @@ pub struct PostgresOptions {
     pub connections: usize,
     /// How long a statement may take on the server.
     pub statement_time: Duration,
+    /// A standby of the same server, which [`PostgresStorage`](super::PostgresStorage) reads lists from once it shows
+    /// what was acknowledged before. It may be away; a replica of its own is of no use to it.
+    pub replica: Option<Box<PostgresOptions>>,
 }
 
 /// How a connection is protected.
@@ -84,7 +87,13 @@ impl PostgresOptions {
             Some(_) => return Err(AddressError("sslmode must be disable, prefer or require".to_owned())),
         };
         config.ssl_mode(mode);
-        Ok(Self { config, tls, connections: CONNECTIONS_DEFAULT, statement_time: STATEMENT_TIME_DEFAULT })
+        Ok(Self {
+            config,
+            tls,
+            connections: CONNECTIONS_DEFAULT,
+            statement_time: STATEMENT_TIME_DEFAULT,
+            replica: None,
+        })
     }
 }
 
@@ -96,6 +105,7 @@ impl fmt::Debug for PostgresOptions {
             .field("tls", &self.tls)
             .field("connections", &self.connections)
             .field("statement_time", &self.statement_time)
+            .field("replica", &self.replica)
             .finish_non_exhaustive()
     }
 }

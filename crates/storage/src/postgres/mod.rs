@@ -3,7 +3,7 @@
 //! What belongs here: how it is opened, and the list of methods. Each noun's statements stand in a file of its own,
 //! under the same name as in every other engine. Any number of processes may share a database: nothing here is kept
 //! that must agree with another process. Only SQL that distributed databases run too: no channels, no locks by
-//! name, no temporary tables, no counters of the database's own.
+//! name, no temporary tables, no counters of the database's own; what a replica needs is the exception.
 
 mod address;
 mod connections;
@@ -18,12 +18,14 @@ mod memberships;
 mod merchants;
 mod open;
 mod operations;
+mod replica;
 mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use deadpool_postgres::Client;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
@@ -41,8 +43,9 @@ use crate::{
     AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
     Written,
 };
-use connections::{Connections, End, for_tx};
-use errors::Failure;
+use connections::{Connections, End, Work, for_tx};
+use errors::{Failure, Try};
+use replica::Replica;
 
 /// How much longer than the server's limit of a statement we wait for its answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -50,6 +53,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A database on a server, opened.
 pub struct PostgresStorage {
     connections: Connections,
+    replica: Option<Replica>,
     metrics: Metrics,
 }
 
@@ -63,11 +67,24 @@ impl PostgresStorage {
         entropy: &dyn Entropy,
     ) -> Result<Self> {
         let metrics = Metrics::new();
+        let replica = options.replica.as_deref();
+        let replica = replica.map(|replica| Replica::new(replica, metrics.clone())).transpose()?;
         let pool = open::pool(options)?;
         open::migrate(&pool, now).await?;
         let patience = options.statement_time + GRACE;
         let connections = Connections::new(pool, patience, entropy, metrics.clone());
-        Ok(Self { connections, metrics })
+        Ok(Self { connections, replica, metrics })
+    }
+
+    /// Runs `work` where it costs the primary least.
+    async fn list<T, F>(&self, work: F) -> Result<T>
+    where
+        F: for<'c> Fn(&'c Client) -> Work<'c, Try<T>>,
+    {
+        match &self.replica {
+            Some(replica) => replica.read(&self.connections, work).await,
+            None => self.connections.read(work).await,
+        }
     }
 
     /// All rows of the database as they are now, for copying them elsewhere.
@@ -140,7 +157,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
-        self.connections.read(|db| Box::pin(groups::list(db, merchant, page))).await
+        self.list(|db| Box::pin(groups::list(db, merchant, page))).await
     }
 
     async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
@@ -195,12 +212,11 @@ impl Storage for PostgresStorage {
         filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
-        self.connections
-            .read(|db| {
-                let filter = filter.clone();
-                Box::pin(async move { lists::list(db, merchant, &filter, page).await })
-            })
-            .await
+        self.list(|db| {
+            let filter = filter.clone();
+            Box::pin(async move { lists::list(db, merchant, &filter, page).await })
+        })
+        .await
     }
 
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
@@ -395,6 +411,9 @@ impl Storage for PostgresStorage {
 
     async fn close(&self) {
         self.connections.close().await;
+        if let Some(replica) = &self.replica {
+            replica.close();
+        }
     }
 }
 

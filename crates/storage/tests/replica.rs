@@ -1,0 +1,176 @@
+//! Lists beside a replica: where they are read, and that they show what was acknowledged before.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use zumra_core::{
+    Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, SystemEntropy, fixture,
+};
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
+use zumra_storage::{AddMembers, CustomerFilter, Storage};
+use zumra_testkit::{TestDatabase, TestPair};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).unwrap()
+}
+
+/// A shop of five customers and a group.
+struct Shop {
+    storage: PostgresStorage,
+    ids: IdSource,
+}
+
+impl Shop {
+    async fn open(database: &str, replica: &str) -> Self {
+        let mut options = PostgresOptions::parse(database).unwrap();
+        options.replica = Some(Box::new(PostgresOptions::parse(replica).unwrap()));
+        let storage = PostgresStorage::open(&options, now(), &SystemEntropy).await.unwrap();
+        let shop = Self { storage, ids: IdSource::new(1) };
+        let customers: Vec<_> = (1..=5).map(|id| format!(r#"{{"id":{id},"first_name":"c"}}"#)).collect();
+        let json = format!(
+            r#"{{"merchants":[{{"id":1,"name":"s","groups":[{{"id":10,"name":"g"}}],"customers":[{}]}}]}}"#,
+            customers.join(",")
+        );
+        let fixture = fixture::parse(json.as_bytes()).unwrap().remove(0);
+        shop.storage.load(fixture, shop.operation()).await.unwrap();
+        shop
+    }
+
+    fn operation(&self) -> Operation {
+        Operation { id: self.ids.next_operation(now()), at: now(), actor: Actor::Operator }
+    }
+
+    async fn add(&self, customer: i64) {
+        let (merchant, group) = (MerchantId::new(1).unwrap(), GroupId::new(10).unwrap());
+        let customers = vec![CustomerId::new(customer).unwrap()];
+        let added = self.storage.add_members(merchant, group, customers, self.operation()).await;
+        assert!(matches!(added.unwrap(), AddMembers::Added { added: 1, .. }));
+    }
+
+    /// Who is in the group, as the list of customers says; the list of groups is asked too.
+    async fn members(&self) -> Vec<i64> {
+        let (merchant, page) = (MerchantId::new(1).unwrap(), PageRequest { page: 1, per_page: 60 });
+        assert_eq!(self.storage.list_groups(merchant, page).await.unwrap().total, 1);
+        let listed = self.storage.list_customers(merchant, CustomerFilter::default(), page).await.unwrap();
+        assert_eq!(listed.total, 5);
+        let members = listed.items.iter().filter(|customer| !customer.groups.is_empty());
+        members.map(|customer| customer.details.id.get()).rev().collect()
+    }
+
+    /// How many lists came from the primary, and how many from the replica.
+    fn lists(&self) -> (u64, u64) {
+        let mut registry = Registry::default();
+        self.storage.register_metrics(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let count = |from: &str| {
+            let name = format!("storage_lists_total{{from=\"{from}\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+        };
+        (count("primary"), count("replica"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_primary_itself_is_no_replica() {
+    let database = TestDatabase::new().await;
+    let shop = Shop::open(&database.address(), &database.address()).await;
+    for customer in 1..=3 {
+        shop.add(customer).await;
+        assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
+    }
+    assert_eq!(shop.lists(), (6, 0));
+    shop.storage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_away_is_not_missed() {
+    let database = TestDatabase::new().await;
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("postgres://z:s3cret@{}/z", free.local_addr().unwrap());
+    drop(free);
+    let shop = Shop::open(&database.address(), &address).await;
+    shop.add(1).await;
+    assert_eq!(shop.members().await, [1]);
+    assert_eq!(shop.lists(), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_is_waited_for_once() {
+    let database = TestDatabase::new().await;
+    // It takes connections, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("postgres://z@{}/z?sslmode=disable", silent.local_addr().unwrap());
+    let shop = Shop::open(&database.address(), &address).await;
+    for customer in 1..=5 {
+        shop.add(customer).await;
+        assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
+    }
+    assert_eq!(shop.lists(), (10, 0));
+    silent.set_nonblocking(true).unwrap();
+    silent.accept().unwrap();
+    let no_more = silent.accept().unwrap_err().kind();
+    assert_eq!(no_more, ErrorKind::WouldBlock, "it was asked again before its rest was over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_is_asked_while_it_shows_what_was_written() {
+    let mut pair = TestPair::start();
+    // Whichever of the two only reads.
+    let replica = pair.address().replace("read-write", "read-only");
+    let shop = Shop::open(&pair.address(), &replica).await;
+    shop.add(1).await;
+    pair.settle().await;
+    assert_eq!(shop.members().await, [1]);
+    assert_eq!(shop.lists(), (0, 2), "both from the standby");
+    // Acknowledged, and with the standby, but not to be seen there.
+    let standby = pair.connect_to_second().await;
+    standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    shop.add(2).await;
+    assert_eq!(shop.members().await, [1, 2]);
+    assert_eq!(shop.lists(), (2, 2), "both from the primary");
+    standby.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
+    pair.settle().await;
+    assert_eq!(shop.members().await, [1, 2]);
+    assert_eq!(shop.lists(), (2, 4), "both from the standby again");
+    pair.fail_over();
+    shop.add(3).await;
+    assert_eq!(shop.members().await, [1, 2, 3]);
+    assert_eq!(shop.lists(), (4, 4), "the standby takes writes now");
+    shop.storage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_with_another_database_or_another_history_is_not_asked() {
+    let mut pair = TestPair::start();
+    pair.connect().await.batch_execute("CREATE DATABASE other").await.unwrap();
+    // The same shop, so that whoever asks the wrong one gets an answer.
+    let shop = Shop::open(&pair.address(), &pair.second()).await;
+    pair.settle().await;
+    assert!(shop.members().await.is_empty());
+    assert_eq!(shop.lists(), (0, 2));
+    shop.storage.close().await;
+    let other = pair.address().replace("/postgres?", "/other?");
+    let shop = Shop::open(&other, &pair.second()).await;
+    pair.settle().await;
+    shop.add(1).await;
+    assert_eq!(shop.members().await, [1]);
+    assert_eq!(shop.lists(), (2, 0));
+    shop.storage.close().await;
+    // What the first one shows has never been for the second, and yet it seems to be further.
+    pair.part();
+    let shop = Shop::open(&pair.address(), &pair.first()).await;
+    shop.add(2).await;
+    let primary = pair.connect().await;
+    let written = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap();
+    let further = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
+    let first = pair.connect_to_first().await;
+    assert!(first.query_one(further, &[&written.get::<_, String>(0)]).await.unwrap().get::<_, bool>(0));
+    assert_eq!(shop.members().await, [2]);
+    assert_eq!(shop.lists(), (2, 0));
+    shop.storage.close().await;
+}
