@@ -32,7 +32,7 @@ impl Shop {
         let shop = Self { storage, ids: IdSource::new(1) };
         let customers: Vec<_> = (1..=5).map(|id| format!(r#"{{"id":{id},"first_name":"c"}}"#)).collect();
         let json = format!(
-            r#"{{"merchants":[{{"id":1,"name":"s","groups":[{{"id":10,"name":"g"}}],"customers":[{}]}}]}}"#,
+            r#"{{"merchants":[{{"id":1,"name":"s","groups":[{{"id":10,"name":"g","default":true}}],"customers":[{}]}}]}}"#,
             customers.join(",")
         );
         let fixture = fixture::parse(json.as_bytes()).unwrap().remove(0);

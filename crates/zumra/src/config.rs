@@ -19,7 +19,7 @@ use zumra_server::{AppOptions, Limits, telemetry};
 use zumra_storage::postgres::{CONNECTIONS_DEFAULT, PostgresOptions};
 use zumra_storage::sqlite::SqliteOptions;
 
-use crate::database::Database;
+use crate::database::{Database, Place};
 use crate::failure::Failure;
 use source::Chooser;
 pub(crate) use source::{Effective, Given, blamed_variable};
@@ -39,6 +39,22 @@ pub(crate) struct DatabaseOption {
     database: Option<Database>,
 }
 
+/// The databases of a service that stays.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct DatabaseOptions {
+    #[command(flatten)]
+    database: DatabaseOption,
+    /// Where lists are read once it shows what was written: the address of a PostgreSQL standby [default: nowhere]
+    #[arg(id = "replica", long, env = "ZUMRA_REPLICA", value_name = "ADDRESS", hide_env_values = true)]
+    replica: Option<Database>,
+}
+
+impl From<DatabaseOption> for DatabaseOptions {
+    fn from(database: DatabaseOption) -> Self {
+        Self { database, replica: None }
+    }
+}
+
 /// The settings of a service, as flags or as the keys of a file. In a command they stand last: the heading of the
 /// limits holds for all flags after them.
 #[derive(Debug, Default, clap::Args, Deserialize)]
@@ -48,9 +64,11 @@ pub(crate) struct Options {
     #[arg(id = "listen", long, env = "ZUMRA_LISTEN", value_name = "ADDRESS", hide_env_values = true)]
     #[serde(deserialize_with = "from_text")]
     listen: Option<Address>,
-    /// A key of the file; its flag is [`DatabaseOption`], because not every service takes it.
+    /// Keys of the file; their flags are [`DatabaseOptions`], because not every service takes them.
     #[arg(skip)]
     database: Option<Database>,
+    #[arg(skip)]
+    replica: Option<Database>,
     /// The URL by which clients reach the service; links in answers begin with it [default: http://<listen>]
     #[arg(
         id = "public_url",
@@ -170,6 +188,8 @@ pub(crate) struct EngineLimits {
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) database: Database,
+    /// As it was named; [`postgres_options`](Self::postgres_options) says whether it can be one.
+    pub(crate) replica: Option<Database>,
     /// Nothing if clients reach the service where it listens.
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) admin_listen: Option<SocketAddr>,
@@ -205,12 +225,32 @@ impl Settings {
         address.connections = self.engines.database_connections;
         address
     }
+
+    /// The database of a service that stays, with its replica, or why it cannot have one.
+    pub(crate) fn place(&self) -> Result<Place<'_>, Failure> {
+        let refuse = |why: &str| Err(Failure::usage(format!("settings: replica: {why}")));
+        let place = self.database.place()?;
+        let Some(replica) = &self.replica else { return Ok(place) };
+        let Place::Server(mut options) = place else {
+            let problem =
+                format!("the database is the file {}, and only PostgreSQL has replicas", self.database);
+            return refuse(&problem);
+        };
+        let Database::Server(address) = replica else {
+            return refuse("must be the address of a PostgreSQL server, postgres://…");
+        };
+        match PostgresOptions::parse(address) {
+            Ok(replica) => options.replica = Some(Box::new(self.postgres_options(replica))),
+            Err(problem) => return refuse(&format!("{replica}: {problem}")),
+        }
+        Ok(Place::Server(options))
+    }
 }
 
 /// Asks flags, environment, file and defaults, in this order, for every setting of a service.
 pub(crate) fn settings(
     given: &Given,
-    database: DatabaseOption,
+    databases: DatabaseOptions,
     options: Options,
     log_style: LogStyle,
 ) -> Result<Settings, Failure> {
@@ -218,7 +258,8 @@ pub(crate) fn settings(
     let mut chooser = Chooser::new(given, path.clone());
     let listen = chooser.text("listen", options.listen, file.listen, Address(LISTEN_DEFAULT)).0;
     let default = Database::File(DATABASE_DEFAULT.into());
-    let database = chooser.text("database", database.database, file.database, default);
+    let database = chooser.text("database", databases.database.database, file.database, default);
+    let replica = chooser.optional("replica", databases.replica, file.replica, None);
     let url = PublicUrl::of(listen).to_string();
     let public_url = chooser.optional("public_url", options.public_url, file.public_url, Some(url));
     let admin = chooser.optional("admin.listen", options.admin.listen, file.admin.listen, None);
@@ -237,6 +278,7 @@ pub(crate) fn settings(
     Ok(Settings {
         listen,
         database,
+        replica,
         public_url,
         admin_listen: admin.map(|address| address.0),
         log_style,
@@ -251,7 +293,7 @@ pub(crate) fn settings(
 
 /// The database alone, for commands that need no other setting. The file is checked all the same.
 pub(crate) fn database(given: &Given, database: DatabaseOption) -> Result<Database, Failure> {
-    Ok(settings(given, database, Options::default(), LogStyle::Json)?.database)
+    Ok(settings(given, database.into(), Options::default(), LogStyle::Json)?.database)
 }
 
 fn limits(
@@ -305,7 +347,7 @@ mod tests {
 
     #[test]
     fn one_name_leads_to_flag_variable_and_key() {
-        let command = DatabaseOption::augment_args(Options::augment_args(clap::Command::new("zumra")));
+        let command = DatabaseOptions::augment_args(Options::augment_args(clap::Command::new("zumra")));
         let mut keys = 0;
         for argument in command.get_arguments() {
             let key = argument.get_id().as_str();
@@ -316,15 +358,15 @@ mod tests {
             keys += 1;
         }
         let settings =
-            settings(&Given::default(), DatabaseOption::default(), Options::default(), LogStyle::Json);
+            settings(&Given::default(), DatabaseOptions::default(), Options::default(), LogStyle::Json);
         assert_eq!(settings.unwrap().effective.len(), keys);
     }
 
     #[test]
     fn help_names_the_defaults() {
-        let command = DatabaseOption::augment_args(Options::augment_args(clap::Command::new("zumra")));
+        let command = DatabaseOptions::augment_args(Options::augment_args(clap::Command::new("zumra")));
         let settings =
-            settings(&Given::default(), DatabaseOption::default(), Options::default(), LogStyle::Json);
+            settings(&Given::default(), DatabaseOptions::default(), Options::default(), LogStyle::Json);
         for effective in settings.unwrap().effective {
             let argument =
                 command.get_arguments().find(|argument| argument.get_id() == effective.key).unwrap();

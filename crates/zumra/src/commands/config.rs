@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::config::{self, DatabaseOption, Effective, Given, LogStyle, Options};
+use crate::config::{self, DatabaseOptions, Effective, Given, LogStyle, Options};
 use crate::output::say;
 
 /// Print the settings in effect, and where each comes from
@@ -15,14 +15,14 @@ use crate::output::say;
 )]
 pub(crate) struct Command {
     #[command(flatten)]
-    database: DatabaseOption,
+    databases: DatabaseOptions,
     #[command(flatten)]
     options: Options,
 }
 
 impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        say(document(&config::settings(given, self.database, self.options, LogStyle::Json)?.effective))
+        say(document(&config::settings(given, self.databases, self.options, LogStyle::Json)?.effective))
     }
 }
 

@@ -9,7 +9,7 @@ use zumra_core::fixture::{self, MerchantFixture};
 use zumra_core::{CustomerId, Group, GroupId, NewToken, Scope, Scopes, TokenSecret};
 
 use super::{load, serve};
-use crate::config::{self, DatabaseOption, Given, LogStyle, Options};
+use crate::config::{self, DatabaseOptions, Given, LogStyle, Options};
 use crate::database::{self, Session, runtime};
 use crate::failure::Failure;
 use crate::output::{count, say};
@@ -46,7 +46,7 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let settings = config::settings(given, DatabaseOption::default(), self.options, LogStyle::Pretty)?;
+        let settings = config::settings(given, DatabaseOptions::default(), self.options, LogStyle::Pretty)?;
         let (mut shops, name) = match &self.fixtures {
             Some(file) => (load::read(file)?, load::name(file)),
             None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),

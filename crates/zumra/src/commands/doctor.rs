@@ -11,7 +11,7 @@ use zumra_storage::Inspection;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::SqliteStorage;
 
-use crate::config::{self, DatabaseOption, Given, LogStyle, Options, Settings};
+use crate::config::{self, DatabaseOptions, Given, LogStyle, Options, Settings};
 use crate::database::{self, Database, Place};
 use crate::failure::{Exit, Failure};
 use crate::output::{count, minute, say, say_json};
@@ -33,7 +33,7 @@ pub(crate) struct Command {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    database: DatabaseOption,
+    databases: DatabaseOptions,
     #[command(flatten)]
     options: Options,
 }
@@ -61,7 +61,7 @@ impl Check {
 
 impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let checks = match config::settings(given, self.database, self.options, LogStyle::Json) {
+        let checks = match config::settings(given, self.databases, self.options, LogStyle::Json) {
             Ok(settings) => examine(&settings),
             Err(problem) => vec![bad_settings(&problem)],
         };
@@ -103,7 +103,7 @@ fn bad_settings(problem: &Failure) -> Check {
 }
 
 fn examine(settings: &Settings) -> Vec<Check> {
-    let place = match settings.database.place() {
+    let place = match settings.place() {
         Ok(place) => place,
         Err(problem) => return vec![bad_settings(&problem)],
     };

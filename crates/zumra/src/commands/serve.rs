@@ -11,7 +11,7 @@ use zumra_server::telemetry::{self, LogFormat};
 use zumra_server::{App, Listeners};
 use zumra_storage::Storage;
 
-use crate::config::{self, DatabaseOption, Given, LogStyle, Options, Settings};
+use crate::config::{self, DatabaseOptions, Given, LogStyle, Options, Settings};
 use crate::database::{self, Place, runtime};
 use crate::failure::{Exit, Failure};
 
@@ -26,20 +26,21 @@ Examples:
   zumra serve --listen 0.0.0.0:8723 --public-url https://api.shop.example
   zumra serve --database /var/lib/zumra/zumra.db --admin-listen 127.0.0.1:9723
   zumra serve --database 'postgres://zumra@db.example/zumra?sslmode=require'
+  zumra serve --database postgres://zumra@db1/zumra --replica postgres://zumra@db2/zumra
 
 Then make a shop and a token; this works while the service runs:
   zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db")]
 pub(crate) struct Command {
     #[command(flatten)]
-    database: DatabaseOption,
+    databases: DatabaseOptions,
     #[command(flatten)]
     options: Options,
 }
 
 impl Command {
     pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let settings = config::settings(given, self.database, self.options, LogStyle::Json)?;
-        let place = settings.database.place()?;
+        let settings = config::settings(given, self.databases, self.options, LogStyle::Json)?;
+        let place = settings.place()?;
         start_logs(&settings)?;
         runtime()?.block_on(async {
             // The address first: a second service started by mistake ends before it touches the database.
@@ -56,6 +57,7 @@ impl Command {
                 listen = %address,
                 admin_listen = settings.admin_listen.map(|address| address.to_string()),
                 database = %settings.database,
+                replica = settings.replica.as_ref().map(ToString::to_string),
                 version = env!("CARGO_PKG_VERSION"),
                 "zumra is listening"
             );

@@ -67,6 +67,37 @@ fn a_password_in_the_database_does_not_show() {
 }
 
 #[test]
+fn a_replica_is_a_server_beside_a_server() {
+    let server = "postgres://z:s3cret@db1/z";
+    let config = Zumra::new().variable("ZUMRA_REPLICA", "postgres://z:s3cret@db2/z").ok("config");
+    assert_eq!(line(&config, "replica"), r#"replica = "postgres://z:***@db2/z"  # ZUMRA_REPLICA"#);
+    assert!(Zumra::new().ok("config").contains("# replica is off  # default"));
+    for (database, replica, expected) in [
+        (
+            "z.db",
+            "postgres://z:s3cret@db2/z",
+            "the database is the file z.db, and only PostgreSQL has replicas",
+        ),
+        (server, "z.db", "must be the address of a PostgreSQL server, postgres://…"),
+        (server, "", "must be the address of a PostgreSQL server, postgres://…"),
+        (
+            server,
+            "mysql://z:s3cret@db2/z",
+            "mysql://z:***@db2/z: must begin with postgres:// or postgresql://",
+        ),
+        (server, "postgres://z:s3cret@/z", "postgres://z:***@/z: names no host"),
+    ] {
+        let zumra = Zumra::new();
+        zumra.write("zumra.toml", &format!("database = {database:?}\nreplica = {replica:?}\n"));
+        let problem = zumra.fails("serve --listen 127.0.0.1:0", 2);
+        assert_eq!(problem.trim_end(), format!("settings: replica: {expected}"));
+        assert!(!zumra.path("z.db").exists());
+        // The others leave it alone: it is no matter of theirs.
+        assert!(zumra.ok("merchant create --name Shop --database other.db").contains("Shop"));
+    }
+}
+
+#[test]
 fn mistakes_in_the_file_name_key_and_line() {
     let zumra = Zumra::new();
     for (file, expected) in [

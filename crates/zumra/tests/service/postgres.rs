@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 
@@ -27,9 +28,14 @@ impl Shared {
     }
 
     pub(super) fn serve(&self) -> Server {
+        Server::start(&mut self.command())
+    }
+
+    fn command(&self) -> Command {
         let mut command = zumra_testkit::process::serve(binary(), &PathBuf::from(self.database.address()));
         // A stop must not wait for a test that has gone wrong.
-        Server::start(command.args(["--limits-request-seconds", "20"]))
+        command.args(["--limits-request-seconds", "20"]);
+        command
     }
 
     fn number(&self, sql: &str) -> i64 {
@@ -52,6 +58,27 @@ fn a_database_that_goes_away_and_comes_back() {
     assert_eq!(server.post(ADD, TOKEN, &add_body([3])).unwrap().0, 200);
     assert_eq!([1, 2, 3].map(|customer| is_member(&server, customer)), [true, false, true]);
     assert_eq!(server.end(Kill::Term), Some(0));
+}
+
+#[test]
+fn a_replica_that_is_none_is_said_once_and_not_missed() {
+    let shared = Shared::new(1);
+    let own = shared.database.address();
+    for (replica, why) in [
+        ("postgres://z:s3cret@127.0.0.1:1/z", "error connecting to server"),
+        (&own, "it is no replica: it takes writes itself"),
+    ] {
+        let (server, log) = Server::start_with_log(shared.command().args(["--replica", replica]));
+        for path in ["/admin/v2/customers", "/admin/v2/customers/groups", "/admin/v2/customers?keyword=c"] {
+            let (status, body) = server.get(path, TOKEN).unwrap();
+            assert_eq!(status, 200, "{body}");
+        }
+        assert_eq!(server.end(Kill::Term), Some(0));
+        let log = log.join().unwrap();
+        assert!(!log.contains("s3cret"), "{log}");
+        let said: Vec<_> = log.lines().filter(|line| line.contains("the replica is left alone")).collect();
+        assert!(said.len() == 1 && said[0].contains(why) && said[0].contains("WARN"), "{log}");
+    }
 }
 
 const BATCH: i64 = 10;
