@@ -17,6 +17,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements a connection keeps prepared; above the number that there are.
 const STATEMENTS: usize = 64;
 
+/// Memory for pages that the writer has read. With the two megabytes that SQLite takes by itself it reads the pages of a
+/// larger shop again and again; see `bench/README.md`.
+const WRITER_CACHE_KIB: i64 = 32 << 10;
+
 /// The connection that writes. Makes the file if it is not there and runs outstanding migrations.
 pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -25,6 +29,7 @@ pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
     // What was acknowledged survives a power cut: every commit waits for the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     migrate(&mut connection, now)?;
     Ok(connection)
 }
