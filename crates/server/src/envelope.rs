@@ -10,8 +10,6 @@ use zumra_core::{Code, Language, OperationId, Page, PageRequest, Scope};
 use zumra_storage::StorageError;
 use zumra_validation::FieldErrors;
 
-use crate::openapi::MessageData;
-
 /// The header that names the operation which a request became.
 const OPERATION: HeaderName = HeaderName::from_static("zumra-operation");
 
@@ -54,6 +52,15 @@ impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
         json(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK), &self)
     }
+}
+
+/// What was done, in a sentence.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageData {
+    /// The sentence, the same in every language.
+    message: &'static str,
+    /// The HTTP status once more.
+    code: u16,
 }
 
 /// One page of a list.

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoParams, Modify, OpenApi, ToResponse, ToSchema};
+use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 use utoipa_axum::router::OpenApiRouter;
 use zumra_core::Scope;
 
@@ -112,15 +112,6 @@ pub(crate) struct PageParameters {
     /// Items a page; more than 60 is taken as 60.
     #[param(minimum = 1, default = 15)]
     per_page: Option<u32>,
-}
-
-/// What was done, in a sentence.
-#[derive(Debug, serde::Serialize, ToSchema)]
-pub(crate) struct MessageData {
-    /// The sentence, the same in every language.
-    pub(crate) message: &'static str,
-    /// The HTTP status once more.
-    pub(crate) code: u16,
 }
 
 /// The default group cannot be deleted.

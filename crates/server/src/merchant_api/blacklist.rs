@@ -11,8 +11,7 @@ use zumra_validation::requests::ban::ban as rules;
 use crate::App;
 use crate::auth::{Caller, CustomersWrite};
 use crate::body::Submitted;
-use crate::envelope::{Problem, Success};
-use crate::openapi::MessageData;
+use crate::envelope::{MessageData, Problem, Success};
 use crate::request::{PathId, language_of_not_found};
 
 /// Why a customer is banned.

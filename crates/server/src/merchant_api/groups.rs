@@ -14,8 +14,8 @@ use crate::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::body::Submitted;
 use crate::checked::Fields;
-use crate::envelope::{Listing, Problem, Success};
-use crate::openapi::{GroupSentence, MessageData};
+use crate::envelope::{Listing, MessageData, Problem, Success};
+use crate::openapi::GroupSentence;
 use crate::request::{ListRequest, PathId, language, language_of_not_found};
 
 /// A group as lists show it.

@@ -12,9 +12,8 @@ use super::time::PhpDate;
 use crate::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::body::Submitted;
-use crate::envelope::{Problem, Success};
+use crate::envelope::{MessageData, Problem, Success};
 use crate::import::{self, ImportError};
-use crate::openapi::MessageData;
 use crate::request::{PathId, language_of_not_found};
 
 /// Imports of one merchant that may wait, each with its file; one more is answered with 503.

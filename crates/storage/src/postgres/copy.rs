@@ -5,7 +5,7 @@ use deadpool_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 use super::errors::{Failure, Try};
-use super::lists;
+use super::words;
 use crate::Result;
 use crate::copy::{Batch, Kind, Part, Row, Rows, TABLES, Table, Value};
 
@@ -92,7 +92,7 @@ impl ServerRows {
         let arrays = arrays.collect::<Vec<_>>().join(", ");
         // Nobody waits for the answer to an operation that came from elsewhere.
         let (nonce, none) = if table.name == "operations" { (", nonce", ", 0") } else { ("", "") };
-        let beside = if table.name == "customers" { lists::COPIED } else { "" };
+        let beside = if table.name == "customers" { words::COPIED } else { "" };
         let sql = format!(
             "WITH copied AS (SELECT * FROM unnest({arrays}) AS copied ({names})){beside}
              INSERT INTO {} (merchant_id, {names}{nonce}) SELECT $1, {values}{none} FROM copied",

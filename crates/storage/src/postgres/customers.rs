@@ -14,7 +14,7 @@ use zumra_core::{
 
 use super::errors::{Failure, Try, violated};
 use super::operations::{self, Mark};
-use super::{corrupt, lists, memberships};
+use super::{corrupt, memberships, words};
 use crate::{Conflict, Result, StorageError, Written};
 
 /// Statements that are on their way at once when many customers are put.
@@ -71,8 +71,8 @@ pub(super) async fn create<C: GenericClient>(
     if write(tx, &statement, merchant, new, &words, operation.at).await? == 0 {
         return Err(Conflict::Customer(new.id).into());
     }
-    lists::add(tx, merchant, &[(new.id, &words)]).await?;
-    lists::count(tx, merchant, 1, mark).await?;
+    words::add(tx, merchant, &[(new.id, &words)]).await?;
+    words::count(tx, merchant, 1, mark).await?;
     let what = (OperationKind::CreateCustomer, Subject::Customer(new.id));
     let id = operations::record_one(tx, merchant, operation, what, mark).await?;
     let groups = memberships::live_groups(tx, merchant, groups, true).await?;
@@ -122,8 +122,8 @@ pub(super) async fn delete<C: GenericClient>(
     let what = (OperationKind::DeleteCustomer, Subject::Customer(id));
     let operation = operations::record_one(tx, merchant, operation, what, mark).await?;
     memberships::end_all(tx, merchant, id, operation).await?;
-    lists::remove(tx, merchant, &[(id, &stored_words(tx, merchant, id).await?)]).await?;
-    lists::count(tx, merchant, -1, mark).await?;
+    words::remove(tx, merchant, &[(id, &stored_words(tx, merchant, id).await?)]).await?;
+    words::count(tx, merchant, -1, mark).await?;
     let sql = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
     let statement = tx.prepare_cached(sql).await?;
     tx.execute(&statement, &[&merchant.get(), &id.get()]).await?;
@@ -182,8 +182,8 @@ pub(super) async fn put<C: GenericClient>(
         for ((customer, words), inserted) in customers.zip(inserted) {
             if inserted == 1 { added.push((customer.id, words.as_str())) } else { known.push(customer) }
         }
-        lists::add(tx, merchant, &added).await?;
-        lists::count(tx, merchant, i64::try_from(added.len()).unwrap_or(i64::MAX), mark).await?;
+        words::add(tx, merchant, &added).await?;
+        words::count(tx, merchant, i64::try_from(added.len()).unwrap_or(i64::MAX), mark).await?;
         rows += added.len() as u64;
         let changes = known.into_iter().map(|customer| overwrite(tx, merchant, customer, now));
         rows += try_join_all(changes).await?.into_iter().sum::<u64>();
@@ -218,8 +218,8 @@ async fn overwrite<C: GenericClient>(
         return Ok(0);
     }
     if words != old_words {
-        lists::remove(tx, merchant, &[(new.id, &old_words)]).await?;
-        lists::add(tx, merchant, &[(new.id, &words)]).await?;
+        words::remove(tx, merchant, &[(new.id, &old_words)]).await?;
+        words::add(tx, merchant, &[(new.id, &words)]).await?;
     }
     Ok(1)
 }

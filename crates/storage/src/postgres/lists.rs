@@ -1,20 +1,13 @@
-//! Lists of customers: by a keyword or by when they were created, and how many there are.
-//!
-//! What belongs here: the tables beside `customers` that make lists fast, `customer_words` and `tallies`. They are
-//! written by nobody else.
+//! Lists of customers: all of them, by a keyword, or by when they were created.
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
-use zumra_core::{Customer, CustomerId, Keyword, MerchantId, Page, PageRequest};
+use zumra_core::{Customer, Keyword, MerchantId, Page, PageRequest};
 
 use super::customers;
 use super::errors::Try;
-use super::operations::Mark;
 use crate::CustomerFilter;
-
-/// Slots over which a merchant's customers are counted.
-const SLOTS: i64 = 16;
 
 pub(super) async fn list<C: GenericClient>(
     db: &C,
@@ -95,64 +88,3 @@ fn list_sql(terms: usize, is_timed: bool) -> String {
 fn after(term: &str) -> String {
     format!("{term}{}", char::MAX)
 }
-
-/// Makes customers findable by their words, which have a space between each two.
-pub(super) async fn add<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    words: &[(CustomerId, &str)],
-) -> Try<()> {
-    let sql = "INSERT INTO customer_words (merchant_id, word, customer_id)
-               SELECT $1, word, id FROM unnest($2::text[], $3::bigint[]) AS words (word, id)";
-    each(tx, sql, merchant, words).await
-}
-
-/// Makes customers no more findable by their words.
-pub(super) async fn remove<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    words: &[(CustomerId, &str)],
-) -> Try<()> {
-    let sql = "DELETE FROM customer_words USING unnest($2::text[], $3::bigint[]) AS words (word, id)
-               WHERE customer_words.merchant_id = $1 AND customer_words.word = words.word
-                 AND customer_words.customer_id = words.id";
-    each(tx, sql, merchant, words).await
-}
-
-async fn each<C: GenericClient>(
-    tx: &C,
-    sql: &str,
-    merchant: MerchantId,
-    words: &[(CustomerId, &str)],
-) -> Try<()> {
-    let pairs = words.iter().flat_map(|(id, words)| words.split(' ').map(|word| (word, id.get())));
-    let (words, ids): (Vec<&str>, Vec<i64>) = pairs.filter(|(word, _)| !word.is_empty()).unzip();
-    let statement = tx.prepare_cached(sql).await?;
-    tx.execute(&statement, &[&merchant.get(), &words, &ids]).await?;
-    Ok(())
-}
-
-/// Counts customers who came, or with a number below zero those who went.
-pub(super) async fn count<C: GenericClient>(tx: &C, merchant: MerchantId, more: i64, mark: Mark) -> Try<()> {
-    let sql = "INSERT INTO tallies (merchant_id, slot, customers) VALUES ($1, $2, $3)
-               ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
-               WHERE tallies.merchant_id = $1";
-    let statement = tx.prepare_cached(sql).await?;
-    tx.execute(&statement, &[&merchant.get(), &slot(mark), &more]).await?;
-    Ok(())
-}
-
-/// The slot in which a try counts.
-fn slot(mark: Mark) -> i64 {
-    1 + mark.stride % SLOTS
-}
-
-/// The same for rows of `customers` that a copy writes: parts of its statement, in which they are called `copied`.
-pub(super) const COPIED: &str = ",
-    words AS (
-        INSERT INTO customer_words (merchant_id, word, customer_id)
-        SELECT $1, word, id FROM copied, unnest(string_to_array(words, ' ')) AS word WHERE word <> ''),
-    counted AS (
-        INSERT INTO tallies (merchant_id, slot, customers) SELECT $1, 1, count(*) FROM copied
-        ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
-        WHERE tallies.merchant_id = $1)";

@@ -20,6 +20,7 @@ mod open;
 mod operations;
 mod replica;
 mod tokens;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use super::{corrupt, lists};
+use super::{corrupt, words};
 use crate::copy::{Batch, Part, Row, Rows, TABLES, Table, Value};
 use crate::{Result, StorageError};
 
@@ -95,7 +95,7 @@ impl Rows for FileRows {
         }
         drop(statement);
         if table.name == "customers" {
-            lists::add_copied(&transaction, merchant, table, &rows)?;
+            words::add_copied(&transaction, merchant, table, &rows)?;
         }
         Ok(transaction.commit()?)
     }

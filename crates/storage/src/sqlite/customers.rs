@@ -12,7 +12,7 @@ use zumra_core::{
 };
 
 use super::memberships::set;
-use super::{corrupt, lists, memberships, operations};
+use super::{corrupt, memberships, operations, words};
 use crate::{Conflict, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
@@ -107,10 +107,10 @@ pub(super) fn delete(
     let subject = Subject::Customer(id);
     let operation = operations::record_one(tx, merchant, operation, OperationKind::DeleteCustomer, subject)?;
     memberships::end_all(tx, merchant, id, operation)?;
-    lists::remove(tx, merchant, id, &stored_words(tx, merchant, id)?)?;
+    words::remove(tx, merchant, id, &stored_words(tx, merchant, id)?)?;
     let sql = "DELETE FROM customers WHERE merchant_id = ?1 AND id = ?2";
     tx.prepare_cached(sql)?.execute((merchant.get(), id.get()))?;
-    lists::count(tx, merchant, -1)?;
+    words::count(tx, merchant, -1)?;
     Ok(operation)
 }
 
@@ -155,8 +155,8 @@ fn insert(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timesta
     if write(&mut statement, merchant, new, &words, now)? == 0 {
         return Ok(false);
     }
-    lists::add(tx, merchant, new.id, &words)?;
-    lists::count(tx, merchant, 1)?;
+    words::add(tx, merchant, new.id, &words)?;
+    words::count(tx, merchant, 1)?;
     Ok(true)
 }
 
@@ -176,8 +176,8 @@ fn overwrite(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Time
         return Ok(false);
     }
     if words != old_words {
-        lists::remove(tx, merchant, new.id, &old_words)?;
-        lists::add(tx, merchant, new.id, &words)?;
+        words::remove(tx, merchant, new.id, &old_words)?;
+        words::add(tx, merchant, new.id, &words)?;
     }
     Ok(true)
 }

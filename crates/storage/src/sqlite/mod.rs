@@ -16,6 +16,7 @@ mod open;
 mod operations;
 mod readers;
 mod tokens;
+mod words;
 mod writer;
 
 use std::path::{Path, PathBuf};
