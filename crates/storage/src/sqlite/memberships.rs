@@ -45,14 +45,25 @@ pub(super) fn insert(
     customers: Set,
     operation: OperationId,
 ) -> Result<u64> {
+    let (merchant, group, wanted) = (merchant.get(), group.get(), customers.len());
     let mut statement = tx.prepare_cached(
         "INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
          SELECT ?1, ?2, value, ?4, ?5 FROM rarray(?3) WHERE true
-         ON CONFLICT (merchant_id, group_id, customer_id)
-         DO UPDATE SET source = source | ?5 WHERE source & ?5 = 0",
+         ON CONFLICT (merchant_id, group_id, customer_id) DO NOTHING",
     )?;
-    let added = statement.execute((merchant.get(), group.get(), customers, operation.get(), BY_HAND))?;
-    Ok(added as u64)
+    let added = statement.execute((merchant, group, Rc::clone(&customers), operation.get(), BY_HAND))?;
+    if added == wanted {
+        return Ok(added as u64);
+    }
+    // Some were members already. Those who were by rule alone are now by hand too. A statement of its own: as part of
+    // the first it would cost every row that is new.
+    let mut statement = tx.prepare_cached(
+        "UPDATE memberships SET source = source | ?4
+         WHERE merchant_id = ?1 AND group_id = ?2 AND customer_id IN (SELECT value FROM rarray(?3))
+           AND source & ?4 = 0",
+    )?;
+    let joined = statement.execute((merchant, group, customers, BY_HAND))?;
+    Ok((added + joined) as u64)
 }
 
 /// These groups, once it is sure that all of them are there.

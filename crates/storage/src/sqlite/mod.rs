@@ -10,10 +10,12 @@ mod fixtures;
 mod groups;
 mod imports;
 mod lists;
+mod log;
 mod memberships;
 mod merchants;
 mod open;
 mod operations;
+mod queue;
 mod readers;
 mod tokens;
 mod words;
@@ -38,6 +40,7 @@ use crate::{
     AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
     Written,
 };
+use log::Checkpoints;
 use readers::Readers;
 use writer::Writer;
 
@@ -71,8 +74,10 @@ impl SqliteStorage {
     /// Opens the database and brings its schema up to date. Blocks; call it before serving.
     pub fn open(options: &SqliteOptions, now: jiff::Timestamp) -> Result<Self> {
         let metrics = Metrics::new();
-        let connection = open::for_writing(&options.path, now)?;
-        let writer = Writer::start(connection, options.queue, metrics.clone())?;
+        let connection = open::for_writer(&options.path, now)?;
+        let sync = log::sync(&options.path)?;
+        let checkpoints = Checkpoints::start(open::for_checkpoints(&options.path)?)?;
+        let writer = Writer::start(connection, options.queue, metrics.clone(), sync, Some(checkpoints))?;
         let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
         Ok(Self { readers, writer, metrics })
     }
@@ -252,7 +257,9 @@ impl Storage for SqliteStorage {
         customers: Vec<CustomerId>,
         operation: Operation,
     ) -> Result<AddMembers> {
-        self.writer.write(move |tx| memberships::add(tx, merchant, group, &customers, operation)).await
+        self.writer
+            .write_checked(move |tx| memberships::add(tx, merchant, group, &customers, operation))
+            .await
     }
 
     async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {

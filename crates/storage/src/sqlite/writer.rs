@@ -1,42 +1,59 @@
 //! The one thread that writes.
 //!
-//! Operations that wait are taken together: one transaction, one fsync, many answers. Each runs inside its own
-//! savepoint, so that one failure fails alone, and none is answered before the commit that holds it.
+//! Operations that wait are taken together: one transaction, one sync of the disk, many answers. One that fails is undone
+//! alone, and none is answered before the commit that holds it is durable. If the disk refuses to keep a commit, nobody
+//! can know what it holds: then those who wait get an error that says neither, and nothing more is taken until a
+//! restart has looked.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::log::{Checkpoints, SyncLog};
+use super::queue::Queue;
 use crate::metrics::Metrics;
 use crate::{Result, StorageError};
 
 /// Operations in one commit at most.
 const BATCH_OPERATIONS: usize = 256;
-/// A batch that has run this long takes no more, so that nobody waits for a crowd of large ones.
-const BATCH_TIME: Duration = Duration::from_millis(10);
+/// A batch that has run this long takes no more: the disk may be waiting for it.
+const BATCH_TIME: Duration = Duration::from_millis(1);
 
-/// A handle to the thread.
+/// A handle to the thread, and to the one that makes its commits durable.
 pub(super) struct Writer {
-    /// Nothing once it is closed.
-    queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    queue: Arc<Queue>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     metrics: Metrics,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, queue: usize, metrics: Metrics) -> Result<Self> {
-        let (sender, receiver) = sync_channel(queue);
-        let of_thread = metrics.clone();
-        let thread = std::thread::Builder::new()
-            .name("zumra-writer".to_owned())
-            .spawn(move || run(&connection, &receiver, &of_thread))
-            .map_err(|error| StorageError::Unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self { queue: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), metrics })
+    /// Starts to write. `sync` makes durable what is committed; `checkpoints` keeps the log short, if there is one.
+    pub(super) fn start(
+        connection: Connection,
+        limit: usize,
+        metrics: Metrics,
+        sync: SyncLog,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Self> {
+        let queue = Arc::new(Queue::new(limit));
+        let writer = Self { queue: Arc::clone(&queue), threads: Mutex::default(), metrics: metrics.clone() };
+        let (of_keeper, of_writer) = (Arc::clone(&queue), metrics.clone());
+        writer.spawn("zumra-keeper", move || keep(&of_keeper, &sync, &metrics))?;
+        writer.spawn("zumra-writer", move || run(&connection, &queue, checkpoints, &of_writer))?;
+        Ok(writer)
+    }
+
+    fn spawn(&self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|error| {
+            self.queue.writer_is_done(); // if this is the writer, the keeper has nothing to wait for
+            StorageError::Unavailable(format!("no thread for {name}: {error}"))
+        })?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
     }
 
     /// Runs `work` in a transaction and answers when it is durable. An error undoes the work.
@@ -45,54 +62,66 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.ask(work, true).await
+    }
+
+    /// The same for work that makes sure of everything before it changes anything, which is faster. If it fails after
+    /// its first change all the same, everything that shares its transaction is undone.
+    pub(super) async fn write_checked<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.ask(work, false).await
+    }
+
+    async fn ask<T, F>(&self, work: F, can_be_undone: bool) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Box::new(Task { work: Some(work), result: None, reply }))?;
+        let task = Task { work: Some(work), result: None, reply, can_be_undone };
+        self.queue.push(Box::new(task))?;
+        self.metrics.queue_depth.inc();
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Takes nothing more, and waits until all that was taken is answered.
     pub(super) async fn close(&self) {
-        if let Some(thread) = self.stop() {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
+        let threads = self.stop();
+        let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(join)).await;
     }
 
-    /// Shuts the queue. The thread, unless somebody has it already.
-    fn stop(&self) -> Option<JoinHandle<()>> {
-        drop(self.queue.lock().map(|mut queue| queue.take()));
-        self.thread.lock().ok().and_then(|mut thread| thread.take())
-    }
-
-    fn enqueue(&self, job: Box<dyn Job>) -> Result<()> {
-        let queue = self.queue.lock().map_err(|_| closed())?;
-        let sender = queue.as_ref().ok_or_else(closed)?;
-        self.metrics.queue_depth.inc();
-        sender.try_send(job).map_err(|error| {
-            self.metrics.queue_depth.dec();
-            match error {
-                TrySendError::Full(_) => StorageError::Busy,
-                TrySendError::Disconnected(_) => closed(),
-            }
-        })
+    /// Shuts the queue. The threads, unless somebody has them already.
+    fn stop(&self) -> Vec<JoinHandle<()>> {
+        self.queue.close(CLOSED.to_owned());
+        std::mem::take(&mut self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if let Some(thread) = self.stop() {
-            let _ = thread.join(); // a thread that panicked has nothing left to finish
-        }
+        self.stop().into_iter().for_each(join);
     }
 }
 
-fn closed() -> StorageError {
-    StorageError::Unavailable("it is closed".to_owned())
+fn join(thread: JoinHandle<()>) {
+    let _ = thread.join(); // a thread that panicked has nothing left to finish
 }
 
-/// One operation on its way through the thread.
-trait Job: Send {
+const CLOSED: &str = "it is closed";
+
+fn closed() -> StorageError {
+    StorageError::Unavailable(CLOSED.to_owned())
+}
+
+/// One operation on its way through the threads.
+pub(super) trait Job: Send {
     /// Whether nobody waits for the answer any more: then it is not begun.
     fn is_abandoned(&self) -> bool;
+    /// Whether it runs so that its changes can be undone without those of others.
+    fn can_be_undone(&self) -> bool;
     /// Does the work and keeps the result. False if the work is to be undone.
     fn run(&mut self, connection: &Connection) -> bool;
     /// Sends the result, or why there is none after all.
@@ -103,6 +132,7 @@ struct Task<T, F> {
     work: Option<F>,
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
+    can_be_undone: bool,
 }
 
 impl<T, F> Job for Task<T, F>
@@ -112,6 +142,10 @@ where
 {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn can_be_undone(&self) -> bool {
+        self.can_be_undone
     }
 
     fn run(&mut self, connection: &Connection) -> bool {
@@ -133,106 +167,195 @@ where
     }
 }
 
-fn run(connection: &Connection, queue: &Receiver<Box<dyn Job>>, metrics: &Metrics) {
-    while let Ok(first) = queue.recv() {
-        let batch = Batch::collect(connection, first, queue, metrics);
-        batch.finish(connection, metrics);
+fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoints>, metrics: &Metrics) {
+    while let Some(first) = queue.next_job() {
+        let mut batch = Batch::collect(connection, first, queue, metrics);
+        batch.commit(connection);
+        queue.hand_over(batch);
+        if let Some(checkpoints) = &mut checkpoints
+            && let Err(error) = checkpoints.look_after(connection)
+        {
+            tracing::warn!(%error, "the log could not be moved into the file");
+        }
+    }
+    queue.writer_is_done();
+}
+
+/// Makes durable what the writer commits, and answers.
+fn keep(queue: &Queue, sync: &SyncLog, metrics: &Metrics) {
+    let mut refused: Option<String> = None;
+    let (mut jobs, mut took) = (0, Duration::ZERO);
+    loop {
+        // Those who were answered together come back together, and the first of them is there a little sooner. Syncing
+        // for it alone would make all the others wait for that sync and for one more; so half of them are awaited, for
+        // half the time of a sync at most.
+        let batches = queue.committed(jobs / 2, took / 2);
+        if batches.is_empty() {
+            return;
+        }
+        let started = Instant::now();
+        // After one refusal a sync that works proves nothing: it says so once, and forgets what it could not write.
+        if refused.is_none()
+            && batches.iter().any(|batch| batch.has_changes)
+            && let Err(error) = sync()
+        {
+            tracing::error!(%error, "the disk refused to keep what was written; nothing is taken until a restart");
+            let why = format!("the disk refused to keep what was written: {error}");
+            queue.close(why.clone());
+            refused = Some(why);
+        }
+        took = started.elapsed();
+        jobs = batches.iter().map(Batch::jobs).sum();
+        if refused.is_none() {
+            metrics.commit_seconds.observe(took.as_secs_f64());
+            metrics.batch.observe(u32::try_from(jobs).map_or(f64::MAX, f64::from));
+            metrics.operations.inc_by(jobs as u64);
+        }
+        queue.answered(jobs);
+        for batch in batches {
+            batch.answer(refused.as_deref());
+        }
     }
 }
 
 /// The operations of one transaction.
-struct Batch {
+pub(super) struct Batch {
     jobs: Vec<Box<dyn Job>>,
+    /// Whether there is anything to make durable.
+    has_changes: bool,
     /// What ended the transaction before its time, if anything did.
     broken: Option<String>,
 }
 
 impl Batch {
-    fn collect(
-        connection: &Connection,
-        first: Box<dyn Job>,
-        queue: &Receiver<Box<dyn Job>>,
-        metrics: &Metrics,
-    ) -> Self {
-        let mut batch = Self { jobs: Vec::new(), broken: None };
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+    fn collect(connection: &Connection, first: Box<dyn Job>, queue: &Queue, metrics: &Metrics) -> Self {
+        let mut batch = Self { jobs: Vec::new(), has_changes: false, broken: None };
+        let begun = Instant::now();
+        if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
             batch.broken = Some(error.to_string());
         }
-        let started = Instant::now();
+        let before = connection.total_changes();
         let mut next = Some(first);
         while let Some(job) = next {
             metrics.queue_depth.dec();
             batch.take(connection, job);
-            let more = batch.broken.is_none()
-                && batch.jobs.len() < BATCH_OPERATIONS
-                && started.elapsed() < BATCH_TIME;
-            next = if more { queue.try_recv().ok() } else { None };
+            let is_full = batch.jobs.len() >= BATCH_OPERATIONS || begun.elapsed() >= BATCH_TIME;
+            next = if is_full || batch.broken.is_some() { None } else { queue.waiting_job() };
         }
+        batch.has_changes = connection.total_changes() != before;
         batch
     }
 
     fn take(&mut self, connection: &Connection, mut job: Box<dyn Job>) {
-        if job.is_abandoned() {
-            return;
-        }
+        let run = if job.can_be_undone() { run_in_savepoint } else { run_checked };
         if self.broken.is_none()
-            && let Err(error) = run_in_savepoint(connection, &mut *job)
+            && !job.is_abandoned()
+            && let Err(error) = run(connection, &mut *job)
         {
             self.broken = Some(error.to_string());
         }
         self.jobs.push(job);
     }
 
-    fn finish(self, connection: &Connection, metrics: &Metrics) {
-        let started = Instant::now();
-        let committed = match self.broken {
-            None => connection.execute_batch("COMMIT").map_err(|error| error.to_string()),
-            Some(error) => Err(error),
-        };
-        if let Err(error) = &committed {
-            tracing::error!(error, operations = self.jobs.len(), "a batch of operations was undone");
-            if !connection.is_autocommit() {
-                let _ = connection.execute_batch("ROLLBACK"); // there is nothing left to undo if it fails
-            }
-        } else {
-            metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-            metrics.batch.observe(u32::try_from(self.jobs.len()).map_or(f64::MAX, f64::from));
-            metrics.operations.inc_by(self.jobs.len() as u64);
+    /// How many there are.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    fn commit(&mut self, connection: &Connection) {
+        if self.broken.is_none()
+            && let Err(error) = execute(connection, "COMMIT")
+        {
+            self.broken = Some(error.to_string());
         }
+        if let Some(error) = &self.broken {
+            tracing::error!(error, operations = self.jobs.len(), "a batch of operations was undone");
+            self.has_changes = false;
+            if !connection.is_autocommit() {
+                let _ = execute(connection, "ROLLBACK"); // there is nothing left to undo if it fails
+            }
+        }
+    }
+
+    /// Answers its jobs, unless the disk refused to keep it.
+    fn answer(self, refused: Option<&str>) {
+        let error = self.broken.as_deref().or(refused);
         for job in self.jobs {
-            job.answer(committed.clone().map_err(StorageError::Unavailable));
+            job.answer(error.map_or(Ok(()), |error| Err(StorageError::Unavailable(error.to_owned()))));
         }
     }
 }
 
-/// An error means that the whole transaction is lost, not only this job.
+/// Runs a job so that it can be undone alone. An error means that the whole transaction is lost, not only this job.
 fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
-    let execute = |sql| connection.prepare_cached(sql)?.execute([]).map(drop);
-    execute("SAVEPOINT job")?;
+    execute(connection, "SAVEPOINT job")?;
     let keep = job.run(connection);
-    // A full disk makes SQLite undo the whole transaction by itself; then there is no savepoint to go back to.
-    if connection.is_autocommit() {
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-            None,
-        ));
-    }
+    require_transaction(connection)?;
     if !keep {
-        execute("ROLLBACK TO job")?;
+        execute(connection, "ROLLBACK TO job")?;
     }
-    execute("RELEASE job")
+    execute(connection, "RELEASE job")
+}
+
+/// Runs a job that makes sure of everything before it changes anything.
+fn run_checked(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
+    let before = connection.total_changes();
+    let keep = job.run(connection);
+    require_transaction(connection)?;
+    if keep || connection.total_changes() == before {
+        Ok(())
+    } else {
+        Err(failure(rusqlite::ffi::SQLITE_ABORT))
+    }
+}
+
+/// A full disk makes SQLite undo the whole transaction by itself; then there is no part of it to go back to.
+fn require_transaction(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() { Err(failure(rusqlite::ffi::SQLITE_FULL)) } else { Ok(()) }
+}
+
+fn failure(code: std::ffi::c_int) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::task::Poll;
+
     use super::*;
 
     /// A writer over a table of one column, and a database of at most `pages` pages.
-    fn writer(pages: i64) -> Writer {
+    fn writer_on(sync: SyncLog, pages: i64) -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE rows (id TEXT NOT NULL PRIMARY KEY)").unwrap();
         connection.pragma_update(None, "max_page_count", pages).unwrap();
-        Writer::start(connection, 64, Metrics::new()).unwrap()
+        Writer::start(connection, 64, Metrics::new(), sync, None).unwrap()
+    }
+
+    /// The same, on a disk that does what it should.
+    fn writer(pages: i64) -> Writer {
+        writer_on(Box::new(|| Ok(())), pages)
+    }
+
+    /// A disk that says when it is asked to sync, and does so when it is told how that ends.
+    fn slow_disk() -> (SyncLog, Receiver<()>, Sender<std::io::Result<()>>) {
+        let (asked, asks) = channel();
+        let (end, ends) = channel();
+        let sync = move || {
+            asked.send(()).unwrap();
+            ends.recv().unwrap()
+        };
+        (Box::new(sync), asks, end)
+    }
+
+    async fn is_pending<T>(work: &mut (impl Future<Output = T> + Unpin)) -> bool {
+        std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *work).poll(context).is_pending())).await
     }
 
     async fn insert(writer: &Writer, id: String) -> Result<()> {
@@ -255,6 +378,59 @@ mod tests {
         });
         assert!(good.is_ok() && matches!(bad, Err(StorageError::NotFound(_))));
         assert_eq!(rows(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_before_the_disk_has_it() {
+        let (sync, asks, end) = slow_disk();
+        let writer = writer_on(sync, 1000);
+        let mut first = Box::pin(insert(&writer, "a".into()));
+        assert!(is_pending(&mut first).await);
+        asks.recv().unwrap();
+        assert!(is_pending(&mut first).await, "it is committed, but not durable");
+        // The writer goes on meanwhile, and what it sees of the first is answered no sooner.
+        let (ran, runs) = channel();
+        let look = move |tx: &Connection| -> Result<i64> {
+            ran.send(()).unwrap();
+            Ok(tx.query_row("SELECT count(*) FROM rows", [], |row| row.get(0))?)
+        };
+        let mut second = Box::pin(writer.write(look));
+        assert!(is_pending(&mut second).await);
+        runs.recv().unwrap();
+        assert!(is_pending(&mut second).await, "what it saw is not durable");
+        end.send(Ok(())).unwrap();
+        first.await.unwrap();
+        assert_eq!(second.await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn when_the_disk_refuses_nothing_more_is_taken() {
+        let (sync, asks, end) = slow_disk();
+        let writer = writer_on(sync, 1000);
+        let mut first = Box::pin(insert(&writer, "a".into()));
+        assert!(is_pending(&mut first).await);
+        asks.recv().unwrap();
+        let mut second = Box::pin(insert(&writer, "b".into()));
+        assert!(is_pending(&mut second).await);
+        end.send(Err(std::io::Error::other("worn out"))).unwrap();
+        // The second stands on the first: the disk is not asked again, whatever it would say.
+        for refused in [first.await, second.await, insert(&writer, "c".into()).await] {
+            assert!(matches!(&refused, Err(StorageError::Unavailable(why)) if why.contains("worn out")));
+        }
+        assert!(asks.try_recv().is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn checked_work_that_fails_half_way_takes_its_batch_with_it() {
+        let writer = writer(1000);
+        let nothing_done = |_: &Connection| -> Result<()> { Err(StorageError::NotFound("thing")) };
+        assert!(matches!(writer.write_checked(nothing_done).await, Err(StorageError::NotFound(_))));
+        let half_done = |tx: &Connection| -> Result<()> {
+            tx.execute("INSERT INTO rows VALUES ('half')", [])?;
+            Err(StorageError::NotFound("thing"))
+        };
+        assert!(writer.write_checked(half_done).await.is_err());
+        assert_eq!(rows(&writer).await, 0);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
