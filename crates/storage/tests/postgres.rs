@@ -70,8 +70,8 @@ async fn the_merchant_leads_every_key() {
         JOIN pg_attribute attribute ON attribute.attrelid = confrelid AND attribute.attnum = confkey[1]
         WHERE contype = 'f'";
     let rows = database.connect().await.query(keys, &[]).await.unwrap();
-    // Eleven tables with a primary key, three unique indexes, ten foreign keys.
-    assert_eq!(rows.len(), 11 + 3 + 2 * 10);
+    // Eleven tables with a primary key, three unique indexes, seven foreign keys.
+    assert_eq!(rows.len(), 11 + 3 + 2 * 7);
     for row in rows {
         let (key, column): (String, String) = (row.get(0), row.get(1));
         assert_eq!(column, "merchant_id", "{key}");
@@ -221,6 +221,99 @@ async fn two_services_share_a_merchant() {
         }
     }
     assert_eq!((added, first.inspect().await.unwrap().memberships), (50, 50));
+}
+
+/// Waits until somebody waits for a lock.
+async fn until_somebody_waits(other: &tokio_postgres::Client) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Of a customer who is taken away while others add her, nothing stays behind: no foreign key sees to that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_addition_finds_out_that_a_customer_was_taken_away_meanwhile() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(shop(&database, 4).await);
+    let other = database.connect().await;
+    // The deletion has begun, and its counting is on record, when the addition looks: it still sees the customer.
+    let deletion = database.connect().await;
+    let count = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = 1";
+    deletion
+        .batch_execute(&format!("BEGIN; {count}; DELETE FROM customers WHERE merchant_id = 1 AND id = 1"))
+        .await
+        .unwrap();
+    let adding = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { add(&*storage, 1).await }
+    });
+    until_somebody_waits(&other).await;
+    deletion.batch_execute("COMMIT").await.unwrap();
+    let unknown = adding.await.unwrap().unwrap();
+    assert!(matches!(&unknown, AddMembers::Unknown(ids) if ids.customers.len() == 1), "{unknown:?}");
+    assert_eq!(storage.inspect().await.unwrap().memberships, 0);
+}
+
+/// The other way round: a deletion waits for those who saw the customer, and ends their memberships too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_waits_for_additions_that_saw_the_customer() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(shop(&database, 4).await);
+    let other = database.connect().await;
+    let addition = database.connect().await;
+    let joins =
+        "INSERT INTO memberships SELECT 1, groups.id, 1, 1, 1 FROM groups WHERE merchant_id = 1 LIMIT 1";
+    let sees = "SELECT removals FROM merchants WHERE merchant_id = 1 FOR SHARE";
+    addition.batch_execute(&format!("BEGIN; {sees}; {joins}")).await.unwrap();
+    let deleting = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { storage.delete_customer(MerchantId::FIRST, CustomerId::FIRST, operation(8)).await }
+    });
+    until_somebody_waits(&other).await;
+    addition.batch_execute("COMMIT").await.unwrap();
+    deleting.await.unwrap().unwrap();
+    let left = storage.inspect().await.unwrap();
+    assert_eq!((left.memberships, left.past_memberships), (0, 1));
+}
+
+/// What waits together goes together, and each is all or nothing by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn additions_that_go_together_end_each_for_itself() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(shop(&database, 4).await);
+    let other = database.connect().await;
+    // Both statements of the merchant stand still until everybody else waits.
+    other.batch_execute("BEGIN; SELECT 1 FROM merchants FOR UPDATE").await.unwrap();
+    let start = |customers: &'static [i64]| {
+        let storage = Arc::clone(&storage);
+        let customers = customers.iter().filter_map(|&id| CustomerId::new(id)).collect();
+        Box::pin(async move {
+            storage.add_members(MerchantId::FIRST, GroupId::new(10).unwrap(), customers, operation(7)).await
+        })
+    };
+    let wanted: [&[i64]; 6] = [&[1], &[2], &[3, 4], &[4, 5], &[6, 1_000_000], &[6, 7]];
+    let mut adding: Vec<_> = wanted.into_iter().map(start).collect();
+    for one in &mut adding {
+        let is_pending =
+            std::future::poll_fn(|context| std::task::Poll::Ready(one.as_mut().poll(context).is_pending()));
+        assert!(is_pending.await);
+    }
+    other.batch_execute("COMMIT").await.unwrap();
+    let mut ends = Vec::new();
+    for one in adding {
+        ends.push(match one.await.unwrap() {
+            AddMembers::Added { added, .. } => i64::try_from(added).unwrap(),
+            AddMembers::Unchanged => 0,
+            AddMembers::Unknown(ids) => -ids.customers[0].get(),
+        });
+    }
+    // Of two who want the same customer only one adds her, whichever comes first.
+    assert!([[2, 1], [1, 2]].contains(&[ends[2], ends[3]]), "{ends:?}");
+    assert_eq!([ends[0], ends[1], ends[4], ends[5]], [1, 1, -1_000_000, 2]);
+    let operations = "SELECT count(*), count(DISTINCT id) FROM operations WHERE kind = 'add_members'";
+    let row = other.query_one(operations, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (5, 5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,11 +7,13 @@ CREATE TABLE merchants (
     plan        text   NOT NULL,
     time_zone   text   NOT NULL,
     domain      text,
-    created_at  bigint NOT NULL
+    created_at  bigint NOT NULL,
+    removals    bigint NOT NULL DEFAULT 0   -- goes up before a customer or a group of the merchant is taken away
 );
 
+-- No foreign key: a merchant is never taken away, and looking for it would lock its row in every operation.
 CREATE TABLE operations (
-    merchant_id bigint NOT NULL REFERENCES merchants (merchant_id),
+    merchant_id bigint NOT NULL,
     id          bigint NOT NULL,
     at          bigint NOT NULL,
     actor       text   NOT NULL,            -- operator, token:17
@@ -96,16 +98,16 @@ CREATE TABLE tallies (
     PRIMARY KEY (merchant_id, slot)
 );
 
--- Who is in which group now.
+-- Who is in which group now. Neither foreign keys nor checks: they would be half of the time of a large addition. Whoever
+-- adds looks for the group and the customers in the same transaction, and merchants.removals tells whether one of them
+-- was taken away meanwhile.
 CREATE TABLE memberships (
     merchant_id  bigint   NOT NULL,
     group_id     bigint   NOT NULL,
     customer_id  bigint   NOT NULL,
     operation_id bigint   NOT NULL,         -- the operation that began it
-    source       smallint NOT NULL CHECK (source IN (1, 2, 3)), -- 1 by hand, 2 by rule, 3 both
-    PRIMARY KEY (merchant_id, group_id, customer_id),
-    FOREIGN KEY (merchant_id, group_id) REFERENCES groups (merchant_id, id),
-    FOREIGN KEY (merchant_id, customer_id) REFERENCES customers (merchant_id, id)
+    source       smallint NOT NULL,         -- 1 by hand, 2 by rule, 3 both
+    PRIMARY KEY (merchant_id, group_id, customer_id)
 );
 
 CREATE INDEX memberships_by_customer ON memberships (merchant_id, customer_id, group_id);

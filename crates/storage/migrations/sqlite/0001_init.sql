@@ -102,7 +102,7 @@ CREATE TABLE memberships (
     group_id     INTEGER NOT NULL,
     customer_id  INTEGER NOT NULL,
     operation_id INTEGER NOT NULL,          -- the operation that began it
-    source       INTEGER NOT NULL CHECK (source IN (1, 2, 3)), -- 1 by hand, 2 by rule, 3 both
+    source       INTEGER NOT NULL CHECK (source BETWEEN 1 AND 3), -- 1 by hand, 2 by rule, 3 both
     PRIMARY KEY (merchant_id, group_id, customer_id),
     FOREIGN KEY (merchant_id, group_id) REFERENCES groups,
     FOREIGN KEY (merchant_id, customer_id) REFERENCES customers
@@ -117,7 +117,7 @@ CREATE TABLE past_memberships (
     customer_id        INTEGER NOT NULL,
     operation_id       INTEGER NOT NULL,    -- the operation that began it
     ended_operation_id INTEGER NOT NULL,    -- the operation that ended it
-    source             INTEGER NOT NULL CHECK (source IN (1, 2, 3)),
+    source             INTEGER NOT NULL CHECK (source BETWEEN 1 AND 3),
     PRIMARY KEY (merchant_id, group_id, customer_id, operation_id)
 ) STRICT, WITHOUT ROWID;
 

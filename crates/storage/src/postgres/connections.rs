@@ -29,7 +29,7 @@ const STRIDES: u64 = 1024;
 pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
 /// What a write answers when the row of its operation turns up after all.
-type Answer<T> = Box<dyn FnOnce(OperationId, u64) -> T + Send>;
+pub(super) type Answer<T> = Box<dyn FnOnce(OperationId, u64) -> T + Send>;
 
 /// How one try of a write ended.
 pub(super) enum End<T> {
@@ -91,14 +91,14 @@ pub(super) struct Connections {
 }
 
 /// A connection in use, counted while it is.
-struct Seat {
-    client: Client,
+pub(super) struct Seat {
+    pub(super) client: Client,
     _busy: Counted,
 }
 
 impl Seat {
     /// Closes the connection instead of giving it back.
-    fn discard(self) {
+    pub(super) fn discard(self) {
         drop(Object::take(self.client));
     }
 }
@@ -151,12 +151,14 @@ impl Connections {
         done
     }
 
-    /// Runs `work` until it is known what became of it, and answers that. `work` may run several times, and
-    /// marks the row of its operation so that it can be found again.
-    pub(super) async fn write<T, F>(&self, merchant: MerchantId, operation: &Operation, work: F) -> Result<T>
-    where
-        F: for<'c> Fn(&'c mut Client, Mark) -> Work<'c, End<T>>,
-    {
+    /// Tries a write until it is known what became of it, and answers that. Each try marks the row of its operation, so
+    /// that it can be found again.
+    pub(super) async fn write<T>(
+        &self,
+        merchant: MerchantId,
+        operation: &Operation,
+        attempt: &dyn Attempt<T>,
+    ) -> Result<T> {
         let _open = self.gate.read().await;
         let nonce = self.marks.nonce();
         let look = || self.settle(merchant, operation, nonce);
@@ -164,7 +166,7 @@ impl Connections {
         let mut error = StorageError::Busy;
         for _ in 0..TRIES {
             let mark = Mark { nonce, stride: self.marks.stride() };
-            match self.write_once(&work, mark).await {
+            match attempt.once(mark).await {
                 End::Written(value) => {
                     self.metrics.operations.inc();
                     return Ok(value);
@@ -206,12 +208,7 @@ impl Connections {
         T: Send + 'static,
         F: for<'c> Fn(&'c Transaction<'c>, Mark) -> Work<'c, Try<T>> + Send + Sync + 'static,
     {
-        let work = Arc::new(work);
-        self.write(merchant, operation, |client, mark| {
-            let work = Arc::clone(&work);
-            Box::pin(async move { in_transaction(client, mark, limit, lasts, &*work).await })
-        })
-        .await
+        self.write(merchant, operation, &Transacted { connections: self, work, limit, lasts }).await
     }
 
     /// The same for a short change that `what` describes.
@@ -241,24 +238,6 @@ impl Connections {
         .await
     }
 
-    async fn write_once<T, F>(&self, work: &F, mark: Mark) -> End<T>
-    where
-        F: for<'c> Fn(&'c mut Client, Mark) -> Work<'c, End<T>>,
-    {
-        let mut seat = match self.seat().await {
-            Ok(seat) => seat,
-            Err(failure) => return End::Failed(failure),
-        };
-        let started = Instant::now();
-        let end = work(&mut seat.client, mark).await;
-        match &end {
-            End::Written(_) => self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64()),
-            End::InDoubt(..) | End::Failed(Failure::Lost(_)) => seat.discard(),
-            End::Unchanged(_) | End::Failed(_) => {}
-        }
-        end
-    }
-
     /// What became of an operation whose answer was lost.
     async fn settle(
         &self,
@@ -279,11 +258,17 @@ impl Connections {
         }
     }
 
-    async fn seat(&self) -> Try<Seat> {
+    /// A connection, as soon as one is free.
+    pub(super) async fn seat(&self) -> Try<Seat> {
         let waiting = Counted::on(&self.metrics.queue_depth);
         let client = self.pool.get().await?;
         drop(waiting);
         Ok(Seat { client, _busy: Counted::on(&self.metrics.readers_busy) })
+    }
+
+    /// What is measured of the engine.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// How long one statement may take.
@@ -295,6 +280,45 @@ impl Connections {
     pub(super) async fn close(&self) {
         let _all = self.gate.write().await;
         self.pool.close();
+    }
+}
+
+/// A way to try a write once.
+pub(super) trait Attempt<T>: Sync {
+    /// Tries it; the mark is for the row of its operation.
+    fn once(&self, mark: Mark) -> Work<'_, End<T>>;
+}
+
+/// Work of several statements, in a transaction.
+struct Transacted<'c, T, F> {
+    connections: &'c Connections,
+    work: F,
+    limit: Option<Duration>,
+    lasts: fn(&T) -> bool,
+}
+
+impl<T, F> Attempt<T> for Transacted<'_, T, F>
+where
+    T: Send + 'static,
+    F: for<'c> Fn(&'c Transaction<'c>, Mark) -> Work<'c, Try<T>> + Send + Sync,
+{
+    fn once(&self, mark: Mark) -> Work<'_, End<T>> {
+        Box::pin(async move {
+            let mut seat = match self.connections.seat().await {
+                Ok(seat) => seat,
+                Err(failure) => return End::Failed(failure),
+            };
+            let started = Instant::now();
+            let end = in_transaction(&mut seat.client, mark, self.limit, self.lasts, &self.work).await;
+            match &end {
+                End::Written(_) => {
+                    self.connections.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                }
+                End::InDoubt(..) | End::Failed(Failure::Lost(_)) => seat.discard(),
+                End::Unchanged(_) | End::Failed(_) => {}
+            }
+            end
+        })
     }
 }
 

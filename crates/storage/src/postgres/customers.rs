@@ -14,7 +14,7 @@ use zumra_core::{
 
 use super::errors::{Failure, Try, violated};
 use super::operations::{self, Mark};
-use super::{corrupt, memberships, words};
+use super::{corrupt, memberships, merchants, words};
 use crate::{Conflict, Result, StorageError, Written};
 
 /// Statements that are on their way at once when many customers are put.
@@ -118,6 +118,7 @@ pub(super) async fn delete<C: GenericClient>(
     operation: &Operation,
     mark: Mark,
 ) -> Try<OperationId> {
+    merchants::count_removal(tx, merchant).await?;
     find_to_change(tx, merchant, id).await?;
     let what = (OperationKind::DeleteCustomer, Subject::Customer(id));
     let operation = operations::record_one(tx, merchant, operation, what, mark).await?;

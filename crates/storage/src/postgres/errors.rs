@@ -8,9 +8,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::{Conflict, StorageError};
 
-/// The constraints whose violation means that two writers chose one id; nothing was written, and another try
-/// chooses another.
-const KEYS_OF_GIVEN_IDS: [&str; 2] = ["operations_pkey", "tokens_pkey"];
+/// The constraints whose violation means that two writers chose one id, or added one membership; nothing was written, and
+/// another try chooses another, or finds it there.
+const KEYS_IN_THE_WAY: [&str; 3] = ["operations_pkey", "tokens_pkey", "memberships_pkey"];
 
 /// Why one try failed, sorted by what may be done about it.
 #[derive(Debug)]
@@ -30,6 +30,20 @@ impl Failure {
     pub(super) fn into_error(self) -> StorageError {
         match self {
             Self::Final(error) | Self::InTheWay(error) | Self::Lost(error) => error,
+        }
+    }
+
+    /// The same once more, for each of those who shared what failed.
+    pub(super) fn again(&self) -> Self {
+        let again = |error: &StorageError| match error {
+            StorageError::Unavailable(why) => StorageError::Unavailable(why.clone()),
+            StorageError::Internal(why) => StorageError::Internal(why.clone()),
+            other => StorageError::Internal(other.to_string()),
+        };
+        match self {
+            Self::Final(error) => Self::Final(again(error)),
+            Self::InTheWay(error) => Self::InTheWay(again(error)),
+            Self::Lost(error) => Self::Lost(again(error)),
         }
     }
 
@@ -69,7 +83,7 @@ impl From<tokio_postgres::Error> for Failure {
             return Self::InTheWay(StorageError::Unavailable(text));
         }
         if *code == SqlState::UNIQUE_VIOLATION
-            && refusal.constraint().is_some_and(|name| KEYS_OF_GIVEN_IDS.contains(&name))
+            && refusal.constraint().is_some_and(|name| KEYS_IN_THE_WAY.contains(&name))
         {
             return Self::InTheWay(StorageError::Unavailable(text));
         }

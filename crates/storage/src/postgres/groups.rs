@@ -9,9 +9,9 @@ use zumra_core::{
     Subject,
 };
 
-use super::corrupt;
 use super::errors::Try;
 use super::operations::{self, Mark};
+use super::{corrupt, merchants};
 use crate::{Conflict, Result, StorageError, WhichGroup, Written};
 
 /// The columns that [`read`] reads.
@@ -154,7 +154,14 @@ async fn sweep_one<C: GenericClient>(tx: &C, [merchant, group, operation]: [i64;
     if tx.execute(&statement, &[&merchant, &group, &operation, &limit]).await? > 0 {
         return Ok(());
     }
-    // Nothing was left. One who joins at this very moment keeps the row, by its foreign key; the next sweep comes.
+    // Nothing was left. Some may have found the group before it was deleted and be about to join: they are waited for, or
+    // find out, and if one of them joined, the next sweep comes.
+    if let Some(merchant) = MerchantId::new(merchant) {
+        merchants::count_removal(tx, merchant).await?;
+    }
+    let sql = "SELECT 1 FROM groups WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.query_opt(&statement, &[&merchant, &group]).await?;
     let sql = "DELETE FROM groups WHERE merchant_id = $1 AND id = $2 AND deleted_by = $3
                AND NOT EXISTS (SELECT 1 FROM memberships WHERE merchant_id = $1 AND group_id = $2)";
     let statement = tx.prepare_cached(sql).await?;

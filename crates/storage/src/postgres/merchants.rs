@@ -69,6 +69,15 @@ pub(super) async fn lock<C: GenericClient>(tx: &C, merchant: MerchantId) -> Try<
     Ok(tx.query_opt(&statement, &[&merchant.get()]).await?.is_some())
 }
 
+/// Says that customers or groups of the merchant are about to be taken away: to be called before it is looked who is in
+/// which group. It waits for additions that saw them, and those that come later and saw them find out by the number.
+pub(super) async fn count_removal<C: GenericClient>(tx: &C, merchant: MerchantId) -> Try<()> {
+    let sql = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = $1";
+    let statement = tx.prepare_cached(sql).await?;
+    tx.execute(&statement, &[&merchant.get()]).await?;
+    Ok(())
+}
+
 pub(super) async fn list<C: GenericClient>(
     db: &C,
     after: Option<MerchantId>,

@@ -5,6 +5,7 @@
 //! that must agree with another process. Only SQL that distributed databases run too: no channels, no locks by
 //! name, no temporary tables, no counters of the database's own; what a replica needs is the exception.
 
+mod additions;
 mod address;
 mod connections;
 mod copy;
@@ -36,6 +37,7 @@ use zumra_core::{
     OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
+pub use additions::ADD_MEMBERS;
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
 
 use crate::copy::Rows;
@@ -44,7 +46,8 @@ use crate::{
     AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
     Written,
 };
-use connections::{Connections, End, Work, for_tx};
+use additions::{Addition, Additions};
+use connections::{Connections, Work, for_tx};
 use errors::{Failure, Try};
 use replica::Replica;
 
@@ -53,7 +56,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A database on a server, opened.
 pub struct PostgresStorage {
-    connections: Connections,
+    connections: Arc<Connections>,
+    additions: Arc<Additions>,
     replica: Option<Replica>,
     metrics: Metrics,
 }
@@ -73,8 +77,9 @@ impl PostgresStorage {
         let pool = open::pool(options)?;
         open::migrate(&pool, now).await?;
         let patience = options.statement_time + GRACE;
-        let connections = Connections::new(pool, patience, entropy, metrics.clone());
-        Ok(Self { connections, replica, metrics })
+        let connections = Arc::new(Connections::new(pool, patience, entropy, metrics.clone()));
+        let additions = Arc::new(Additions::new(Arc::clone(&connections)));
+        Ok(Self { connections, additions, replica, metrics })
     }
 
     /// Runs `work` where it costs the primary least.
@@ -307,27 +312,9 @@ impl Storage for PostgresStorage {
         customers: Vec<CustomerId>,
         operation: Operation,
     ) -> Result<AddMembers> {
-        let customers: Arc<[i64]> = memberships::set(customers.iter().map(|id| id.get())).into();
-        let patience = self.connections.patience();
-        self.connections
-            .write(merchant, &operation, |client, mark| {
-                let customers = Arc::clone(&customers);
-                Box::pin(async move {
-                    let adding = memberships::add(&*client, merchant, group, &customers, &operation, mark);
-                    let added = tokio::time::timeout(patience, adding).await;
-                    match added.unwrap_or_else(|_| Err(Failure::silent())) {
-                        Ok(added @ AddMembers::Added { .. }) => End::Written(added),
-                        Ok(other) => End::Unchanged(other),
-                        // The statement is its own commit, so nobody knows whether it was done.
-                        Err(Failure::Lost(error)) => {
-                            let answer = |operation, added| AddMembers::Added { operation, added };
-                            End::InDoubt(Box::new(answer), error)
-                        }
-                        Err(failure) => End::Failed(failure),
-                    }
-                })
-            })
-            .await
+        let customers = memberships::set(customers.iter().map(|id| id.get()));
+        let addition = Addition { group, customers, operation };
+        self.connections.write(merchant, &operation, &self.additions.attempt(merchant, addition)).await
     }
 
     async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {

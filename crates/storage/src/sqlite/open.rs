@@ -18,9 +18,10 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements a connection keeps prepared; above the number that there are.
 const STATEMENTS: usize = 64;
 
-/// Memory for pages that the writer has read. With the two megabytes that SQLite takes by itself it reads the pages of a
-/// larger shop again and again; see `bench/README.md`.
-const WRITER_CACHE_KIB: i64 = 32 << 10;
+/// Memory for pages that the writer has read: more than the two megabytes that SQLite takes by itself, or it reads the
+/// pages of a larger shop again and again; not much more, because commits look through all of them. See
+/// `bench/README.md`.
+const WRITER_CACHE_KIB: i64 = 8 << 10;
 
 /// The connection of the writer, who syncs the log and moves it into the file in its own way: see `log.rs`.
 pub(super) fn for_writer(path: &Path, now: Timestamp) -> Result<Connection> {
