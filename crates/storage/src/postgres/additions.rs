@@ -147,16 +147,19 @@ impl Additions {
                 Ok(sending) => sending.await.unwrap_or_else(|failure| batch.failed(&failure)),
                 Err(failure) => batch.failed(failure),
             };
-            if ends.iter().any(|end| matches!(end, End::InDoubt(..))) {
-                let lost = std::mem::replace(&mut seat, self.connections.seat().await);
-                drop(lost.map(Seat::discard));
-            }
+            let is_lost = ends.iter().any(|end| matches!(end, End::InDoubt(..)));
             // Before anybody is answered: whoever comes again at once shall not find this statement still there.
             next = self.next(merchant);
-            if next.is_none() {
-                seat = Err(Failure::silent());
+            if is_lost || next.is_none() {
+                let used = std::mem::replace(&mut seat, Err(Failure::silent()));
+                if let Some(lost) = used.ok().filter(|_| is_lost) {
+                    lost.discard();
+                }
             }
             batch.answer(ends);
+            if is_lost && next.is_some() {
+                seat = self.connections.seat().await;
+            }
         }
     }
 
