@@ -28,7 +28,8 @@ struct Scale {
 impl Scale {
     fn of(points: &[&Point]) -> Self {
         let members = points.iter().map(|point| point.members).max().unwrap_or(0);
-        let highest = points.iter().map(|point| point.slowest_ms).fold(0.0, f64::max);
+        // Room above the medians; of a run that was slower by far only the beginning of its bar is seen.
+        let highest = points.iter().map(|point| point.ms_per_request).fold(0.0, f64::max) * 1.2;
         let step = step(highest);
         Self {
             last_power: power(members).max(FIRST_POWER + 1.0),
@@ -42,7 +43,7 @@ impl Scale {
     }
 
     fn y(&self, ms: f64) -> f64 {
-        HEIGHT - BOTTOM - ms / self.top * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - ms.min(self.top) / self.top * (HEIGHT - TOP - BOTTOM)
     }
 }
 
@@ -169,7 +170,7 @@ fn grouped(number: i64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

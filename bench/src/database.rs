@@ -42,11 +42,11 @@ pub(crate) struct Site {
 
 impl Site {
     /// Both on the disk of the keeper's folder, not in memory: what is measured is durable.
-    pub(crate) fn new(engine: Engine, keeper: &Rc<Keeper>) -> anyhow::Result<Self> {
+    pub(crate) fn new(engine: Engine, keeper: &Rc<Keeper>) -> Self {
         // Beside the keeper's folder, not in it: the user of the server may not enter that.
         let place = keeper.folder().parent().unwrap_or(Path::new("."));
         let server = (engine == Engine::Postgres).then(|| DurableServer::start(place));
-        Ok(Self { keeper: Rc::clone(keeper), server, made: Cell::new(0) })
+        Self { keeper: Rc::clone(keeper), server, made: Cell::new(0) }
     }
 
     pub(crate) fn keeper(&self) -> &Rc<Keeper> {

@@ -32,7 +32,7 @@ const CLIENTS: usize = 8;
 /// Requests of a run, and of the one before it that is not counted.
 const REQUESTS: u64 = 1000;
 const WARM_UP: u64 = 50;
-const RUNS: u64 = 3;
+pub(crate) const RUNS: u64 = 3;
 /// Starts of the service for each size.
 const STARTS: u64 = 5;
 /// How often each list is read, one request after another.

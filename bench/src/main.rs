@@ -102,7 +102,14 @@ fn main() -> anyhow::Result<()> {
         std::fs::write(arguments.out.with_file_name("growth.svg"), chart::growth(&growths))?;
     }
     print(&table::tables(&report));
+    anyhow::ensure!(report.failures.is_empty(), "not everything could be measured");
     Ok(())
+}
+
+fn fail(report: &mut Report, what: &str, error: &anyhow::Error) {
+    let failure = format!("{what}: {error:#}");
+    progress(&failure);
+    report.failures.push(failure);
 }
 
 /// Everything on one engine. What was measured is saved after each workload.
@@ -112,8 +119,7 @@ fn measure(
     arguments: &Arguments,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    progress(&format!("{}: making the installation that every workload begins with", engine.name()));
-    let site = Site::new(engine, keeper)?;
+    let site = Site::new(engine, keeper);
     let settings = if engine == Engine::Postgres { DurableServer::SETTINGS } else { &[] };
     let this = report.engines.len();
     report.engines.push(EngineReport {
@@ -125,16 +131,23 @@ fn measure(
     });
     let wanted: Vec<_> = WORKLOADS.iter().filter(|workload| arguments.wants(workload.name)).collect();
     if !wanted.is_empty() {
+        progress(&format!("{}: making the installation that every workload begins with", engine.name()));
         let installation = installation::build(&site)?;
         for workload in wanted {
-            let lines = lines(&site, &installation, workload, arguments)?;
-            report.engines[this].lines.extend(lines);
+            match lines(&site, &installation, workload, arguments) {
+                Ok(lines) => report.engines[this].lines.extend(lines),
+                // The others are worth measuring all the same.
+                Err(error) => fail(report, &format!("{} on {}", workload.name, engine.name()), &error),
+            }
             report.save(&arguments.out)?;
         }
         site.drop(&installation)?;
     }
     if arguments.wants("growth") {
-        report.engines[this].growth = Some(growth::measure(&site, arguments.growth_limit, arguments.scale)?);
+        match growth::measure(&site, arguments.growth_limit, arguments.scale) {
+            Ok(growth) => report.engines[this].growth = Some(growth),
+            Err(error) => fail(report, &format!("growth on {}", engine.name()), &error),
+        }
         report.save(&arguments.out)?;
     }
     Ok(())

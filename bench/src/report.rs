@@ -20,6 +20,9 @@ pub(crate) struct Report {
     pub(crate) runs: u64,
     pub(crate) scale: f64,
     pub(crate) engines: Vec<EngineReport>,
+    /// What could not be measured, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failures: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -105,6 +108,7 @@ impl Report {
             runs,
             scale,
             engines: Vec::new(),
+            failures: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::growth::{Growth, Point};
+use crate::growth::{self, Growth, Point};
 use crate::report::{EngineReport, Line, Report};
 
 /// A generator that was busy for more than this part of a run may be what was measured.
@@ -34,6 +34,9 @@ pub(crate) fn tables(report: &Report) -> String {
         if let Some(growth) = &engine.growth {
             text += &of_growth(growth);
         }
+    }
+    for failure in &report.failures {
+        let _ = writeln!(text, "\nnot measured: {failure}");
     }
     text
 }
@@ -80,7 +83,7 @@ fn row(line: &Line) -> Vec<String> {
         processes => format!("{} × {processes}", line.system),
     };
     #[expect(clippy::cast_precision_loss, reason = "a count of customers")]
-    let customers = (line.workload != "mixed").then(|| summary.requests * line.size as f64);
+    let customers = (line.workload != "mixed").then_some(summary.requests * line.size as f64);
     vec![
         line.workload.to_owned(),
         system,
@@ -114,7 +117,10 @@ fn of_growth(growth: &Growth) -> String {
     let empty = growth.points.first().map(|point| point.ms_per_request);
     rows.extend(growth.points.iter().map(|point| point_row(point, empty)));
     let mut text = aligned(&rows);
-    text.insert(0, '\n');
+    text.insert_str(
+        0,
+        &format!("\nadd-100 by how many members there are, medians of {} runs\n", growth::RUNS),
+    );
     let mut rows = vec![["customers", "list", "p50 ms", "p99 ms"].map(str::to_owned).to_vec()];
     for list in &growth.lists {
         let times = [format!("{:.2}", list.p50_ms), format!("{:.2}", list.p99_ms)];
