@@ -1,68 +1,205 @@
-//! `cargo run --release -p zumra-bench`: starts what it measures, loads it, prints one table, and saves it as JSON.
+//! `cargo run --release -p zumra-bench`: builds the service, starts what it measures, loads it, prints a table for each
+//! engine, and saves everything as JSON with a picture beside it.
 //!
 //! What belongs here: the order of things. Numbers mean something only beside others of the same run, so the bounds are
-//! measured with every workload: `bounds.rs`. How requests are sent is `load.rs`, what is sent `workloads.rs`.
+//! measured with every workload: `bounds.rs`, `driver.rs`. What is asked stands in `workloads.rs`, how it is written in
+//! `requests.rs`, how it is sent in `load.rs`; `measure.rs` puts them together, and `growth.rs` does it with ever more
+//! customers.
 
 mod bounds;
+mod chart;
+mod database;
+mod driver;
+mod growth;
+mod installation;
+mod keeper;
 mod load;
+mod measure;
+mod proc;
 mod report;
+mod requests;
 mod service;
+mod table;
 mod workloads;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use zumra_testkit::postgres::DurableServer;
 
-use report::{Line, Report};
-use service::{Installation, Service};
-use workloads::WORKLOADS;
+use database::{Database, Engine, Site};
+use keeper::Keeper;
+use measure::System;
+use report::{Bounds, EngineReport, Line, Report};
+use workloads::{Kind, WORKLOADS, Workload};
 
 /// Measure Zumra against bounds of the same run
 #[derive(Parser)]
 struct Arguments {
-    /// Seconds of one run
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
-    /// Runs of each workload; the median counts
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-    /// Only workloads whose name contains this
-    #[arg(long, default_value = "")]
+    /// What to measure on
+    #[arg(long, value_enum, default_value = "all")]
+    engine: Which,
+    /// Only what has this in its name: a workload as add-1 or mixed, or growth
+    #[arg(long, default_value = "", value_name = "PART")]
     only: String,
-    /// Where to save the result as JSON
-    #[arg(long, default_value = "bench/results/latest.json")]
+    /// Runs of each workload; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+    /// Multiplies the requests of each run
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    scale: f64,
+    /// The largest group that growth is measured with
+    #[arg(long, default_value_t = 10_000_000, value_name = "MEMBERS")]
+    growth_limit: i64,
+    /// Where to save the result as JSON; growth.svg, and while it runs the databases, go to the same folder
+    #[arg(long, default_value = "bench/results/latest.json", value_name = "FILE")]
     out: PathBuf,
     /// Be the server of the HTTP bound; the benchmark starts itself so
-    #[arg(long, hide = true)]
-    bound: bool,
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    bound: Option<SocketAddr>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Sqlite,
+    Postgres,
+    All,
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+
+    fn engines(&self) -> &'static [Engine] {
+        match self.engine {
+            Which::Sqlite => &[Engine::Sqlite],
+            Which::Postgres => &[Engine::Postgres],
+            Which::All => &[Engine::Sqlite, Engine::Postgres],
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    if arguments.bound {
-        return bounds::serve();
+    if let Some(address) = arguments.bound {
+        return bounds::serve(address);
     }
-    let time = Duration::from_secs(arguments.seconds);
-    eprintln_line("building the installation that every workload begins with");
-    let installation = Installation::new()?;
-    let mut report = Report::new(arguments.seconds, arguments.runs, bounds::syncs_per_second()?);
-    for workload in WORKLOADS.iter().filter(|workload| workload.name.contains(&arguments.only)) {
-        eprintln_line(workload.name);
-        let bound = Service::bound()?;
-        let http = load::measure(&bound, workload, time, arguments.runs)?;
-        drop(bound);
-        let engine = bounds::engine(&installation, workload, time)?;
-        let service = Service::zumra(&installation)?;
-        let zumra = load::measure(&service, workload, time, arguments.runs)?;
-        report.lines.push(Line::new(workload, &zumra, &http, engine, service.memory()));
+    anyhow::ensure!(!cfg!(debug_assertions), "this build is slow by design: use cargo run --release");
+    let folder = arguments.out.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let keeper = Rc::new(Keeper::start(folder)?);
+    service::build(&keeper)?;
+    let syncs = bounds::syncs_per_second(keeper.folder())?;
+    let mut report = Report::new(arguments.runs, arguments.scale, syncs);
+    for &engine in arguments.engines() {
+        measure(engine, &keeper, &arguments, &mut report)?;
     }
-    report.print();
-    report.save(&arguments.out)
+    let growths: Vec<_> =
+        report.engines.iter().filter_map(|e| Some((e.engine.name(), e.growth.as_ref()?))).collect();
+    if !growths.is_empty() {
+        std::fs::write(arguments.out.with_file_name("growth.svg"), chart::growth(&growths))?;
+    }
+    print(&table::tables(&report));
+    anyhow::ensure!(report.failures.is_empty(), "not everything could be measured");
+    Ok(())
+}
+
+fn fail(report: &mut Report, what: &str, error: &anyhow::Error) {
+    let failure = format!("{what}: {error:#}");
+    progress(&failure);
+    report.failures.push(failure);
+}
+
+/// Everything on one engine. What was measured is saved after each workload.
+fn measure(
+    engine: Engine,
+    keeper: &Rc<Keeper>,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let site = Site::new(engine, keeper);
+    let settings = if engine == Engine::Postgres { DurableServer::SETTINGS } else { &[] };
+    let this = report.engines.len();
+    report.engines.push(EngineReport {
+        engine,
+        version: site.version()?,
+        settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+        lines: Vec::new(),
+        growth: None,
+    });
+    let wanted: Vec<_> = WORKLOADS.iter().filter(|workload| arguments.wants(workload.name)).collect();
+    if !wanted.is_empty() {
+        progress(&format!("{}: making the installation that every workload begins with", engine.name()));
+        let installation = installation::build(&site)?;
+        for workload in wanted {
+            match lines(&site, &installation, workload, arguments) {
+                Ok(lines) => report.engines[this].lines.extend(lines),
+                // The others are worth measuring all the same.
+                Err(error) => fail(report, &format!("{} on {}", workload.name, engine.name()), &error),
+            }
+            report.save(&arguments.out)?;
+        }
+        site.drop(&installation)?;
+    }
+    if arguments.wants("growth") {
+        match growth::measure(&site, arguments.growth_limit, arguments.scale) {
+            Ok(growth) => report.engines[this].growth = Some(growth),
+            Err(error) => fail(report, &format!("growth on {}", engine.name()), &error),
+        }
+        report.save(&arguments.out)?;
+    }
+    Ok(())
+}
+
+/// One workload: the service, as often as it is shared, and its bounds, each on a copy of its own.
+fn lines(
+    site: &Site,
+    installation: &Database,
+    workload: &Workload,
+    arguments: &Arguments,
+) -> anyhow::Result<Vec<Line>> {
+    let engine = site.engine();
+    progress(&format!("{}: {}", engine.name(), workload.name));
+    let is_shared = engine == Engine::Postgres;
+    let services = if is_shared { workload.services } else { &[1] };
+    let has_driver = is_shared && workload.size == 1 && workload.kind == Kind::New;
+    let copies = (0..services.len() + 1 + usize::from(has_driver)).map(|_| site.copy(installation));
+    let copies = copies.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut systems = vec![System::http(site)?, System::engine(&copies[0])?];
+    for (&count, copy) in services.iter().zip(&copies[1..]) {
+        systems.push(System::services(site, copy, count)?);
+    }
+    if has_driver {
+        systems.push(System::driver(&copies[copies.len() - 1], workload)?);
+    }
+    let requests = workload.requests(engine, arguments.scale);
+    let mut measured = measure::rounds(workload, &systems, requests, arguments.runs)?.into_iter();
+    drop(systems);
+    copies.iter().try_for_each(|copy| site.drop(copy))?;
+    let mut bounds = Bounds { http: measured.next(), engine: measured.next(), driver: None };
+    let summaries: Vec<_> = measured.by_ref().take(services.len()).collect();
+    bounds.driver = measured.next();
+    let line = |(&processes, summary)| Line {
+        system: "zumra".to_owned(),
+        processes,
+        workload: workload.name,
+        clients: workload.clients,
+        size: workload.size,
+        summary,
+        bounds: bounds.clone(),
+    };
+    Ok(services.iter().zip(summaries).map(line).collect())
 }
 
 /// Tells whoever waits what is being done.
 #[expect(clippy::print_stderr, reason = "a program for people at a terminal")]
-fn eprintln_line(text: &str) {
+fn progress(text: &str) {
     eprintln!("· {text}");
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people at a terminal")]
+fn print(text: &str) {
+    print!("{text}");
 }

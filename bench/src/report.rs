@@ -1,4 +1,4 @@
-//! What was measured: a table for people, JSON for later.
+//! What was measured, as it is saved.
 
 use std::path::Path;
 
@@ -6,105 +6,109 @@ use anyhow::Context;
 use serde::Serialize;
 use zumra_core::{Clock, SystemClock};
 
-use crate::load::Measured;
-use crate::workloads::Workload;
+use crate::database::Engine;
+use crate::growth::Growth;
+use crate::measure::Summary;
+use crate::proc;
 
 /// One run of the benchmark.
 #[derive(Serialize)]
 pub(crate) struct Report {
-    date: String,
-    machine: String,
-    version: &'static str,
-    seconds: u64,
-    runs: usize,
-    /// How often a second the disk keeps a page.
-    syncs_per_second: f64,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) date: String,
+    pub(crate) machine: Machine,
+    pub(crate) zumra: &'static str,
+    pub(crate) runs: u64,
+    pub(crate) scale: f64,
+    pub(crate) engines: Vec<EngineReport>,
+    /// What could not be measured, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failures: Vec<String>,
 }
 
-/// One workload.
+#[derive(Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cores: usize,
+    pub(crate) processor: Option<String>,
+    pub(crate) memory_mib: Option<u64>,
+    architecture: &'static str,
+    system: &'static str,
+    pub(crate) kernel: Option<String>,
+    /// How often a second the disk keeps a page.
+    pub(crate) syncs_per_second: f64,
+}
+
+/// What was measured on one engine.
+#[derive(Serialize)]
+pub(crate) struct EngineReport {
+    pub(crate) engine: Engine,
+    pub(crate) version: String,
+    /// In what it differs from what the engine does by itself.
+    pub(crate) settings: Vec<String>,
+    pub(crate) lines: Vec<Line>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) growth: Option<Growth>,
+}
+
+/// One workload on one system.
 #[derive(Serialize)]
 pub(crate) struct Line {
-    workload: &'static str,
-    clients: i64,
-    /// Requests a second: the median of the runs, and the slowest and the fastest run.
-    requests: f64,
-    slowest: f64,
-    fastest: f64,
-    customers: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    /// Part of what the server does that only reads the body.
-    of_http_bound: f64,
-    /// Part of what the engine does without a server.
-    of_engine_bound: Option<f64>,
-    memory_mib: Option<u64>,
+    /// Zumra, or another service.
+    pub(crate) system: String,
+    /// Processes that shared the database.
+    pub(crate) processes: usize,
+    pub(crate) workload: &'static str,
+    pub(crate) clients: usize,
+    /// Customers of one request that adds some.
+    pub(crate) size: i64,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+    /// None where nobody measured it; another service has none.
+    #[serde(skip_serializing_if = "Bounds::is_empty")]
+    pub(crate) bounds: Bounds,
+}
+
+/// What was measured beside a workload, with the same requests.
+#[derive(Serialize, Clone, Default)]
+pub(crate) struct Bounds {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) engine: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) driver: Option<Summary>,
+}
+
+impl Bounds {
+    fn is_empty(&self) -> bool {
+        self.http.is_none() && self.engine.is_none() && self.driver.is_none()
+    }
 }
 
 impl Line {
-    pub(crate) fn new(
-        workload: &Workload,
-        zumra: &Measured,
-        http: &Measured,
-        engine: Option<f64>,
-        memory_mib: Option<u64>,
-    ) -> Self {
-        let requests = zumra.median();
-        #[expect(clippy::cast_precision_loss, reason = "a count of customers")]
-        let customers = requests * workload.size as f64;
-        Self {
-            workload: workload.name,
-            clients: workload.clients,
-            requests,
-            slowest: zumra.rates[0],
-            fastest: zumra.rates[zumra.rates.len() - 1],
-            customers,
-            p50_ms: zumra.quantile(0.5),
-            p99_ms: zumra.quantile(0.99),
-            of_http_bound: requests / http.median(),
-            of_engine_bound: engine.map(|engine| requests / engine),
-            memory_mib,
-        }
+    /// What part of a bound it reaches.
+    pub(crate) fn part_of(&self, bound: Option<&Summary>) -> Option<f64> {
+        bound.map(|bound| self.summary.requests / bound.requests)
     }
 }
 
 impl Report {
-    pub(crate) fn new(seconds: u64, runs: usize, syncs_per_second: f64) -> Self {
-        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    pub(crate) fn new(runs: u64, scale: f64, syncs_per_second: f64) -> Self {
         Self {
             date: SystemClock.now().strftime("%Y-%m-%d").to_string(),
-            machine: format!("{cores} cores, {}, {}", std::env::consts::ARCH, std::env::consts::OS),
-            version: env!("CARGO_PKG_VERSION"),
-            seconds,
+            machine: Machine {
+                cores: std::thread::available_parallelism().map_or(0, usize::from),
+                processor: proc::processor(),
+                memory_mib: proc::memory(),
+                architecture: std::env::consts::ARCH,
+                system: std::env::consts::OS,
+                kernel: proc::kernel(),
+                syncs_per_second,
+            },
+            zumra: env!("CARGO_PKG_VERSION"),
             runs,
-            syncs_per_second,
-            lines: Vec::new(),
-        }
-    }
-
-    #[expect(clippy::print_stdout, reason = "a program for people at a terminal")]
-    pub(crate) fn print(&self) {
-        println!("SQLite, {}; {:.0} syncs of a page a second", self.machine, self.syncs_per_second);
-        println!("{} runs of {} s, medians\n", self.runs, self.seconds);
-        println!(
-            "| workload | clients | requests/s | spread | customers/s | p50 ms | p99 ms | of HTTP bound | of engine bound | MiB |"
-        );
-        println!("|---|---|---|---|---|---|---|---|---|---|");
-        for line in &self.lines {
-            let engine = line.of_engine_bound.map_or(String::new(), |part| format!("{:.0} %", part * 100.0));
-            let memory = line.memory_mib.map_or(String::new(), |memory| memory.to_string());
-            println!(
-                "| {} | {} | {:.0} | {:.0} to {:.0} | {:.0} | {:.2} | {:.2} | {:.0} % | {engine} | {memory} |",
-                line.workload,
-                line.clients,
-                line.requests,
-                line.slowest,
-                line.fastest,
-                line.customers,
-                line.p50_ms,
-                line.p99_ms,
-                line.of_http_bound * 100.0,
-            );
+            scale,
+            engines: Vec::new(),
+            failures: Vec::new(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! PostgreSQL for tests: one throwaway server for a process, a fresh database for each test.
+//! PostgreSQL for tests: one throwaway server for a process, a fresh database for each test. For the benchmark: one that
+//! keeps what it acknowledges.
 //!
 //! The server is the installed one; it is made when a test first wants it and ends with the process, however that
 //! ends. `ZUMRA_TEST_POSTGRES_URL` names a server to use in its place: an address of a database whose user may make
@@ -6,11 +7,16 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use tokio_postgres::{Client, NoTls};
 use zumra_core::{Entropy, SystemEntropy, text::hex};
+
+/// Nothing of a test has to survive a power cut.
+const TEST_SETTINGS: &[&str] =
+    &["max_connections=200", "fsync=off", "full_page_writes=off", "autovacuum=off"];
 
 /// What keeps the server, and stops it when its standard input closes.
 const CLUSTER: &str = concat!(include_str!("server.sh"), include_str!("cluster.sh"));
@@ -38,8 +44,26 @@ fn given() -> Option<String> {
 
 fn start() -> Server {
     let [port] = free_ports();
-    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
-    Server { address, _keeper: Some(Keeper::start(CLUSTER, &[port])) }
+    let keeper = Keeper::start(&mut cluster(port, TEST_SETTINGS));
+    Server { address: address_of(port, "postgres"), _keeper: Some(keeper) }
+}
+
+/// What keeps one server with these settings.
+fn cluster(port: u16, settings: &[&str]) -> Command {
+    let mut shell = shell(CLUSTER, &[port]);
+    shell.args(settings);
+    shell
+}
+
+/// A shell that runs a script with these ports as its first arguments.
+fn shell(script: &str, ports: &[u16]) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]).args(ports.iter().map(u16::to_string));
+    shell
+}
+
+fn address_of(port: u16, database: &str) -> String {
+    format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
 }
 
 fn free_ports<const N: usize>() -> [u16; N] {
@@ -56,10 +80,8 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(script: &str, ports: &[u16]) -> Self {
-        let mut shell = Command::new("sh")
-            .args(["-c", script, "sh"])
-            .args(ports.iter().map(u16::to_string))
+    fn start(shell: &mut Command) -> Self {
+        let mut shell = shell
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -82,6 +104,47 @@ impl Keeper {
     }
 }
 
+/// A server with settings as in production: what it acknowledges survives a power cut. For measuring, not for tests. Gone
+/// when it is dropped, or when the process is.
+pub struct DurableServer {
+    keeper: Keeper,
+    port: u16,
+}
+
+impl DurableServer {
+    /// How it differs from what PostgreSQL does by itself, and what matters most of that.
+    pub const SETTINGS: &[&str] = &[
+        "fsync=on",
+        "synchronous_commit=on",
+        "full_page_writes=on",
+        "autovacuum=on",
+        "shared_buffers=1GB",
+        "max_wal_size=8GB",
+        "checkpoint_timeout=15min",
+        "max_connections=300",
+    ];
+
+    /// Makes one with its files in a folder of their own inside of `folder`, which says what disk is used. The user of
+    /// the server must be able to reach it.
+    pub fn start(folder: &Path) -> Self {
+        let [port] = free_ports();
+        let keeper = Keeper::start(cluster(port, Self::SETTINGS).env("TMPDIR", folder));
+        Self { keeper, port }
+    }
+
+    /// The address of a database on it.
+    pub fn address(&self, database: &str) -> String {
+        address_of(self.port, database)
+    }
+}
+
+impl Drop for DurableServer {
+    fn drop(&mut self) {
+        drop(self.keeper.shell.stdin.take());
+        let _ = self.keeper.shell.wait(); // until the folder is gone
+    }
+}
+
 /// A primary, and a standby that has every commit before it is acknowledged. Gone when the process is.
 pub struct TestPair {
     keeper: Keeper,
@@ -92,7 +155,7 @@ impl TestPair {
     /// Makes one.
     pub fn start() -> Self {
         let ports = free_ports();
-        Self { keeper: Keeper::start(PAIR, &ports), ports }
+        Self { keeper: Keeper::start(&mut shell(PAIR, &ports)), ports }
     }
 
     /// An address that leads to whichever of the two takes writes.
@@ -105,16 +168,12 @@ impl TestPair {
 
     /// An address that leads to the one that began as the primary, whatever it is now.
     pub fn first(&self) -> String {
-        Self::alone(self.ports[0])
+        address_of(self.ports[0], "postgres")
     }
 
     /// An address that leads to the one that began as the standby, whatever it is now.
     pub fn second(&self) -> String {
-        Self::alone(self.ports[1])
-    }
-
-    fn alone(port: u16) -> String {
-        format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable")
+        address_of(self.ports[1], "postgres")
     }
 
     /// The primary crashes, and the standby takes its place.

@@ -1,0 +1,127 @@
+//! The driver bound: the statement that adds members, sent by bare connections of the driver. No pool, no retries but the
+//! one for a number that is taken, no service.
+//!
+//! What belongs here: that statement with its parameters, copied from the storage. It is a copy because a bound must not
+//! change with what it bounds, and to be brought up to date when the storage asks the database for less.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls, Statement};
+use zumra_core::{Actor, Clock, IdSource, OperationKind, SystemClock};
+
+use crate::database::Database;
+use crate::load::Run;
+use crate::workloads::{Ask, Workload};
+
+/// The statement as `crates/storage/src/postgres/memberships.rs` has it.
+pub(crate) const ADD: &str = "
+    WITH wanted AS (SELECT id FROM unnest($3::bigint[]) AS wanted (id)),
+         target AS (SELECT id FROM groups WHERE merchant_id = $1 AND id = $2 AND deleted_by IS NULL),
+         unknown AS (
+             SELECT id FROM wanted
+             WHERE NOT EXISTS (SELECT 1 FROM customers WHERE merchant_id = $1 AND customers.id = wanted.id)),
+         next AS (
+             SELECT greatest($4::bigint, max(id) + $5::bigint) AS id FROM operations WHERE merchant_id = $1),
+         added AS (
+             INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
+             SELECT $1, target.id, wanted.id, next.id, $6::smallint FROM wanted, target, next
+             WHERE NOT EXISTS (SELECT 1 FROM unknown)
+               AND NOT EXISTS (SELECT 1 FROM memberships
+                               WHERE merchant_id = $1 AND group_id = $2 AND customer_id = wanted.id
+                                 AND source & $6::smallint <> 0)
+             ON CONFLICT (merchant_id, group_id, customer_id)
+             DO UPDATE SET source = memberships.source | $6::smallint
+             WHERE memberships.merchant_id = $1 AND memberships.source & $6::smallint = 0
+             RETURNING customer_id),
+         total AS (SELECT count(*) AS added FROM added),
+         recorded AS (
+             INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
+             SELECT $1, next.id, $7::bigint, $8::text, $9::text, $2, total.added, $10::bigint FROM next, total
+             WHERE total.added > 0
+             RETURNING id)
+    SELECT EXISTS (SELECT 1 FROM target), ARRAY(SELECT id FROM unknown ORDER BY id), total.added, next.id
+    FROM total, next";
+
+/// The bit of `source` that says "by hand".
+const BY_HAND: i16 = 1;
+/// Strides of the storage are below this.
+const STRIDES: u64 = 1024;
+
+/// Connections, as many as the workload has clients, each with the statement prepared.
+pub(crate) struct Driver {
+    runtime: Runtime,
+    connections: Vec<(Client, Statement)>,
+    ids: Arc<IdSource>,
+}
+
+impl Driver {
+    pub(crate) fn open(database: &Database, sql: &str, connections: usize) -> anyhow::Result<Self> {
+        let Database::Server { address, .. } = database else { anyhow::bail!("a file has no driver") };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let connections = runtime.block_on(async {
+            let mut open = Vec::with_capacity(connections);
+            for _ in 0..connections {
+                let (client, connection) = tokio_postgres::connect(address, NoTls).await?;
+                // It ends when the client is dropped, or with an error that the client sees too.
+                tokio::spawn(async move { drop(connection.await) });
+                let statement = client.prepare(sql).await?;
+                open.push((client, statement));
+            }
+            anyhow::Ok(open)
+        })?;
+        Ok(Self { runtime, connections, ids: Arc::new(IdSource::new(2)) })
+    }
+
+    /// All requests of a run, each by whichever connection is free.
+    pub(crate) fn run(&self, workload: &Workload, numbers: Range<u64>) -> anyhow::Result<Run> {
+        let next = AtomicU64::new(numbers.start);
+        let started = Instant::now();
+        let work = self.connections.iter().map(async |(client, statement)| {
+            let mut micros = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= numbers.end {
+                    return anyhow::Ok(micros);
+                }
+                let asked = Instant::now();
+                self.add(client, statement, workload.ask(number), number).await?;
+                micros.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
+            }
+        });
+        let micros = self.runtime.block_on(futures_util::future::try_join_all(work))?;
+        Ok(Run { elapsed: started.elapsed(), micros: micros.concat(), busy: None })
+    }
+
+    async fn add(&self, client: &Client, statement: &Statement, ask: Ask, number: u64) -> anyhow::Result<()> {
+        let Ask::Add { merchant, group, first, count, .. } = ask else {
+            anyhow::bail!("the statement only adds")
+        };
+        let customers: Vec<i64> = (first..first + count).collect();
+        let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
+        let nonce = i64::try_from(number)?;
+        let mut stride = 1 + i64::try_from(number % STRIDES)?;
+        loop {
+            let at = SystemClock.now();
+            let (id, at) = (self.ids.next_operation(at).get(), at.as_microsecond());
+            let added = client
+                .query_one(
+                    statement,
+                    &[&merchant, &group, &customers, &id, &stride, &BY_HAND, &at, &actor, &kind, &nonce],
+                )
+                .await;
+            match added {
+                // Somebody else's operation took the number meanwhile.
+                Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => stride += 1,
+                added => {
+                    anyhow::ensure!(added?.try_get::<_, i64>(2)? == count, "not all were new");
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
