@@ -1,8 +1,5 @@
 //! The driver bound: the statement that adds members, sent by bare connections of the driver. No pool, no retries but the
-//! one for a number that is taken, no service.
-//!
-//! What belongs here: that statement with its parameters, copied from the storage. It is a copy because a bound must not
-//! change with what it bounds, and to be brought up to date when the storage asks the database for less.
+//! one for a number that is taken, no service, and one addition in each statement.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,35 +14,6 @@ use zumra_core::{Actor, Clock, IdSource, OperationKind, SystemClock};
 use crate::database::Database;
 use crate::load::Run;
 use crate::workloads::{Ask, Workload};
-
-/// The statement as `crates/storage/src/postgres/memberships.rs` has it.
-pub(crate) const ADD: &str = "
-    WITH wanted AS (SELECT id FROM unnest($3::bigint[]) AS wanted (id)),
-         target AS (SELECT id FROM groups WHERE merchant_id = $1 AND id = $2 AND deleted_by IS NULL),
-         unknown AS (
-             SELECT id FROM wanted
-             WHERE NOT EXISTS (SELECT 1 FROM customers WHERE merchant_id = $1 AND customers.id = wanted.id)),
-         next AS (
-             SELECT greatest($4::bigint, max(id) + $5::bigint) AS id FROM operations WHERE merchant_id = $1),
-         added AS (
-             INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
-             SELECT $1, target.id, wanted.id, next.id, $6::smallint FROM wanted, target, next
-             WHERE NOT EXISTS (SELECT 1 FROM unknown)
-               AND NOT EXISTS (SELECT 1 FROM memberships
-                               WHERE merchant_id = $1 AND group_id = $2 AND customer_id = wanted.id
-                                 AND source & $6::smallint <> 0)
-             ON CONFLICT (merchant_id, group_id, customer_id)
-             DO UPDATE SET source = memberships.source | $6::smallint
-             WHERE memberships.merchant_id = $1 AND memberships.source & $6::smallint = 0
-             RETURNING customer_id),
-         total AS (SELECT count(*) AS added FROM added),
-         recorded AS (
-             INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
-             SELECT $1, next.id, $7::bigint, $8::text, $9::text, $2, total.added, $10::bigint FROM next, total
-             WHERE total.added > 0
-             RETURNING id)
-    SELECT EXISTS (SELECT 1 FROM target), ARRAY(SELECT id FROM unknown ORDER BY id), total.added, next.id
-    FROM total, next";
 
 /// The bit of `source` that says "by hand".
 const BY_HAND: i16 = 1;
@@ -103,6 +71,7 @@ impl Driver {
         };
         let customers: Vec<i64> = (first..first + count).collect();
         let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
+        let places = vec![1_i32; customers.len()];
         let nonce = i64::try_from(number)?;
         let mut stride = 1 + i64::try_from(number % STRIDES)?;
         loop {
@@ -111,7 +80,19 @@ impl Driver {
             let added = client
                 .query_one(
                     statement,
-                    &[&merchant, &group, &customers, &id, &stride, &BY_HAND, &at, &actor, &kind, &nonce],
+                    &[
+                        &merchant,
+                        &vec![group],
+                        &vec![id],
+                        &vec![at],
+                        &vec![actor.as_str()],
+                        &vec![nonce],
+                        &places,
+                        &customers,
+                        &stride,
+                        &BY_HAND,
+                        &kind,
+                    ],
                 )
                 .await;
             match added {

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use serde::Serialize;
+use zumra_storage::postgres::ADD_MEMBERS;
 
 use crate::bounds;
 use crate::database::{Database, Site};
-use crate::driver::{self, Driver};
+use crate::driver::Driver;
 use crate::load::{self, Run};
 use crate::requests::Writer;
 use crate::service::Process;
@@ -44,7 +45,7 @@ impl System {
 
     /// The driver bound.
     pub(crate) fn driver(database: &Database, workload: &Workload) -> anyhow::Result<Self> {
-        Ok(Self::Driver(Driver::open(database, driver::ADD, workload.clients)?))
+        Ok(Self::Driver(Driver::open(database, ADD_MEMBERS, workload.clients)?))
     }
 
     fn run(&self, workload: &Workload, writer: &Writer, numbers: Range<u64>) -> anyhow::Result<Run> {
