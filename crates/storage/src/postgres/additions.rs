@@ -36,8 +36,10 @@ const CUSTOMERS: usize = 10_000;
 ///   are 4,096 ids a millisecond. Callers who propose at the same time need not know of each other.
 /// - Whoever takes a customer or a group away counts that in the merchant's row before looking at memberships. The row is
 ///   locked here and must still say what it said when the statement began; so what was seen then is still there.
-/// - Each look-up is a subquery of its own, because the plan is made once for all numbers of rows: a join may read a
-///   whole group or all customers.
+/// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. And how long the lists are
+///   is hidden behind a SELECT: the server would otherwise make a plan for every length, which takes longer than adding.
+/// - Who is a member by rule is so by hand too afterwards. A statement of its own within this one, for a conflict clause
+///   slows down every row that is new.
 pub const ADD_MEMBERS: &str = "
     WITH newest AS (SELECT max(id) AS id FROM operations WHERE merchant_id = $1),
          guard AS (SELECT removals FROM merchants WHERE merchant_id = $1 FOR SHARE),
@@ -46,7 +48,7 @@ pub const ADD_MEMBERS: &str = "
                     (SELECT true FROM customers WHERE merchant_id = $1 AND id = customer) AS known,
                     (SELECT source FROM memberships
                      WHERE merchant_id = $1 AND group_id = ($2::bigint[])[n] AND customer_id = customer) AS source
-             FROM unnest($7::int[], $8::bigint[]) AS wanted (n, customer)),
+             FROM unnest((SELECT $7::int[]), (SELECT $8::bigint[])) AS wanted (n, customer)),
          counted AS (
              SELECT n, count(*) FILTER (WHERE known IS NULL) AS unknown,
                     count(*) FILTER (WHERE source IS NULL OR source & $10::smallint = 0) AS added
@@ -61,7 +63,7 @@ pub const ADD_MEMBERS: &str = "
                                AND (SELECT true FROM operations WHERE merchant_id = $1 AND id = asked.id) IS NULL)
                          THEN asked.id ELSE newest.id + $9::bigint + asked.n END AS id
              FROM newest,
-                  unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
+                  unnest((SELECT $2::bigint[]), $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
                       WITH ORDINALITY AS asked (group_id, id, at, actor, nonce, n)
                   LEFT JOIN counted ON counted.n = asked.n),
          done AS MATERIALIZED (
@@ -75,9 +77,11 @@ pub const ADD_MEMBERS: &str = "
              SELECT $1, group_id, customer, ids[n], $10::smallint FROM given, wanted
              WHERE ids[n] IS NOT NULL AND source IS NULL),
          joined AS (
-             UPDATE memberships SET source = memberships.source | $10::smallint FROM given, wanted
-             WHERE merchant_id = $1 AND memberships.group_id = wanted.group_id AND customer_id = customer
-               AND ids[n] IS NOT NULL AND wanted.source & $10::smallint = 0),
+             INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
+             SELECT $1, group_id, customer, ids[n], $10::smallint FROM given, wanted
+             WHERE ids[n] IS NOT NULL AND source & $10::smallint = 0
+             ON CONFLICT (merchant_id, group_id, customer_id)
+             DO UPDATE SET source = memberships.source | $10::smallint WHERE memberships.merchant_id = $1),
          recorded AS (
              INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
              SELECT $1, id, at, actor, $11::text, group_id, added, nonce FROM done)

@@ -38,9 +38,11 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
         config.application_name("zumra");
     }
     config.keepalives_idle(KEEPALIVE);
-    // First, so that what the address says wins.
+    // First, so that what the address says wins. Every statement has its index; plans that were made while a table was
+    // small, and are kept, must not read it from end to end when it has grown.
     let given = config.get_options().unwrap_or_default();
-    let told = format!("-c statement_timeout={} {given}", options.statement_time.as_millis());
+    let limit = options.statement_time.as_millis();
+    let told = format!("-c statement_timeout={limit} -c enable_seqscan=off {given}");
     config.options(told.trim_end());
     // Connections that the server has closed are seen without asking; those that break in use are taken out then.
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -238,7 +240,7 @@ pub(super) async fn require_schema(client: &Client) -> Result<()> {
 
 /// Looks the whole database over, however long that takes.
 pub(super) async fn inspect(client: &Client) -> Try<Inspection> {
-    client.batch_execute("SET statement_timeout = 0").await?;
+    client.batch_execute("SET statement_timeout = 0; SET enable_seqscan = on").await?;
     operations::inspect(client).await
 }
 
