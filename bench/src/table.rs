@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::growth::{self, Growth, Point};
+use crate::peers::against;
 use crate::report::{EngineReport, Line, Report};
 
 /// A generator that was busy for more than this part of a run may be what was measured.
@@ -35,6 +36,7 @@ pub(crate) fn tables(report: &Report) -> String {
             text += &of_growth(growth);
         }
     }
+    text += &against::table(report);
     for failure in &report.failures {
         let _ = writeln!(text, "\nnot measured: {failure}");
     }
@@ -145,7 +147,7 @@ fn point_row(point: &Point, empty: Option<f64>) -> Vec<String> {
 }
 
 /// A table in Markdown, with columns that stand below each other in a terminal too. The first row is its head.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut text = String::new();
