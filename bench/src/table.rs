@@ -90,8 +90,8 @@ fn row(line: &Line) -> Vec<String> {
         line.workload.to_owned(),
         system,
         line.clients.to_string(),
-        format!("{:.0}", summary.requests),
-        format!("{:.0}..{:.0}", summary.slowest, summary.fastest),
+        rate(summary.requests),
+        format!("{}..{}", rate(summary.slowest), rate(summary.fastest)),
         number(customers),
         format!("{:.2}", summary.p50_ms),
         format!("{:.2}", summary.p99_ms),
@@ -102,6 +102,12 @@ fn row(line: &Line) -> Vec<String> {
         summary.memory_mib.map_or(String::new(), |memory| memory.to_string()),
         percent(summary.generator_busy) + if is_too_busy(line) { " !" } else { "" },
     ]
+}
+
+/// Requests a second, with a digit more where a whole number would say little.
+fn rate(requests: f64) -> String {
+    let digits = if requests < 1.0 { 3 } else { usize::from(requests < 100.0) };
+    format!("{requests:.digits$}")
 }
 
 fn of_growth(growth: &Growth) -> String {
