@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use anyhow::Context;
 use serde::Serialize;
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 use zumra_core::{Clock, SystemClock, SystemEntropy};
 use zumra_storage::Storage;
@@ -106,6 +108,23 @@ impl Site {
         }
     }
 
+    /// A database of the server that has a name by which others know it.
+    pub(crate) fn named(&self, name: &str) -> anyhow::Result<Database> {
+        let server = self.server.as_ref().context("files have no names that others know")?;
+        Ok(Database::Server { address: server.address(name), name: name.to_owned() })
+    }
+
+    /// Host and port of the server.
+    pub(crate) fn place(&self) -> anyhow::Result<(String, u16)> {
+        let server = self.server.as_ref().context("files are not at a port")?;
+        let config: tokio_postgres::Config = server.address("postgres").parse()?;
+        let port = config.get_ports().first().context("no port")?;
+        match config.get_hosts().first() {
+            Some(Host::Tcp(host)) => Ok((host.clone(), *port)),
+            _ => anyhow::bail!("no host"),
+        }
+    }
+
     fn next(&self) -> Database {
         self.made.set(self.made.get() + 1);
         let name = format!("bench_{}", self.made.get());
@@ -170,6 +189,17 @@ impl Database {
                 }
                 Ok(())
             }),
+        }
+    }
+
+    /// How many rows a table has.
+    pub(crate) fn rows(&self, table: &str) -> anyhow::Result<i64> {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match self {
+            Self::File(path) => Ok(rusqlite::Connection::open(path)?.query_row(&sql, (), |row| row.get(0))?),
+            Self::Server { address, .. } => {
+                with_server(address, async |client| Ok(client.query_one(&sql, &[]).await?.try_get(0)?))
+            }
         }
     }
 

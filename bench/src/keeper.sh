@@ -11,5 +11,6 @@ while read -r word pid; do
     running=$others
     [ "$word" != started ] || running="$running $pid"
 done
-for pid in $running; do kill -s KILL "$pid" 2>/dev/null || true; done
+# Each is the first of a group: what it started goes too.
+for pid in $running; do kill -s KILL -- "-$pid" 2>/dev/null || true; done
 rm -rf "$folder" || { sleep 1; rm -rf "$folder"; } # a process may have made one more file while it was ended

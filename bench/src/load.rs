@@ -6,11 +6,12 @@
 //! very same rows.
 
 use std::cell::Cell;
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures_util::TryStreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +34,34 @@ pub(crate) struct Run {
     /// Part of the time in which the generator's thread was on a processor, where the system tells.
     pub(crate) busy: Option<f64>,
 }
+
+/// An answer with another status than was expected; of both texts the beginning.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    wanted: u16,
+    asked: String,
+    answered: String,
+}
+
+impl Refusal {
+    /// The answer in one line: its status, and how its body begins.
+    pub(crate) fn reason(&self) -> String {
+        let (head, body) = self.answered.split_once("\r\n\r\n").unwrap_or((&self.answered, ""));
+        let status =
+            head.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(_, status)| status);
+        let body: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect();
+        format!("{status} {body}").trim_end().to_owned()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wanted, asked, answered } = self;
+        write!(f, "{wanted} was expected for\n{asked}\n\nand the answer was\n{answered}")
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// Sends the requests with these numbers. Each client has one connection and takes the next number when it has its answer;
 /// clients are spread over the addresses. `write` is given client and number, appends the whole request and says which
@@ -95,7 +124,7 @@ impl Connection {
                 let [asked, answered] = [&self.request, &self.answer].map(|bytes| {
                     String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).trim_matches('\0').to_owned()
                 });
-                bail!("{wanted} was expected for\n{asked}\n\nand the answer was\n{answered}");
+                return Err(Refusal { wanted, asked, answered }.into());
             }
         }
         Ok(micros)
@@ -176,6 +205,13 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_one_line() {
+        let answered = "HTTP/1.1 500 Internal Server Error\r\nx: y\r\n\r\n{\n  \"code\": 7\n}".to_owned();
+        let refusal = Refusal { wanted: 200, asked: String::new(), answered };
+        assert_eq!(refusal.reason(), "500 Internal Server Error { \"code\": 7 }");
+    }
 
     #[test]
     fn a_head_tells_where_its_answer_ends() {

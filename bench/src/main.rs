@@ -3,8 +3,8 @@
 //!
 //! What belongs here: the order of things. Numbers mean something only beside others of the same run, so the bounds are
 //! measured with every workload: `bounds.rs`, `driver.rs`. What is asked stands in `workloads.rs`, how it is written in
-//! `requests.rs`, how it is sent in `load.rs`; `measure.rs` puts them together, and `growth.rs` does it with ever more
-//! customers.
+//! `requests.rs`, how it is sent in `load.rs`; `measure.rs` puts them together, `growth.rs` does it with ever more
+//! customers, and `peers.rs` with other services.
 
 mod bounds;
 mod chart;
@@ -15,6 +15,7 @@ mod installation;
 mod keeper;
 mod load;
 mod measure;
+mod peers;
 mod proc;
 mod report;
 mod requests;
@@ -56,6 +57,9 @@ struct Arguments {
     /// Where to save the result as JSON; growth.svg, and while it runs the databases, go to the same folder
     #[arg(long, default_value = "bench/results/latest.json", value_name = "FILE")]
     out: PathBuf,
+    /// Measure Medusa and Vendure on PostgreSQL too; they are installed into this folder
+    #[arg(long, value_name = "FOLDER")]
+    peers: Option<PathBuf>,
     /// Be the server of the HTTP bound; the benchmark starts itself so
     #[arg(long, hide = true, value_name = "ADDRESS")]
     bound: Option<SocketAddr>,
@@ -88,6 +92,10 @@ fn main() -> anyhow::Result<()> {
         return bounds::serve(address);
     }
     anyhow::ensure!(!cfg!(debug_assertions), "this build is slow by design: use cargo run --release");
+    anyhow::ensure!(
+        arguments.peers.is_none() || arguments.engines().contains(&Engine::Postgres),
+        "the peers need PostgreSQL: use --engine postgres or all"
+    );
     let folder = arguments.out.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let keeper = Rc::new(Keeper::start(folder)?);
     service::build(&keeper)?;
@@ -142,6 +150,9 @@ fn measure(
             report.save(&arguments.out)?;
         }
         site.drop(&installation)?;
+    }
+    if let (Engine::Postgres, Some(folder)) = (engine, &arguments.peers) {
+        peers::measure(&site, folder, arguments, report)?;
     }
     if arguments.wants("growth") {
         match growth::measure(&site, arguments.growth_limit, arguments.scale) {

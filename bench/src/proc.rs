@@ -13,6 +13,18 @@ pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
     Some(kibibytes / 1024)
 }
 
+/// A process, those that it started, and those that they started.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    let mut family = vec![pid];
+    let mut asked = 0;
+    while let Some(parent) = family.get(asked) {
+        let children = read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        family.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        asked += 1;
+    }
+    family
+}
+
 /// Seconds of processor time that a process has used, all its threads together.
 pub(crate) fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -9,6 +9,7 @@ use zumra_core::{Clock, SystemClock};
 use crate::database::Engine;
 use crate::growth::Growth;
 use crate::measure::Summary;
+use crate::peers::Peers;
 use crate::proc;
 
 /// One run of the benchmark.
@@ -20,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) runs: u64,
     pub(crate) scale: f64,
     pub(crate) engines: Vec<EngineReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peers: Option<Peers>,
     /// What could not be measured, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) failures: Vec<String>,
@@ -108,6 +111,7 @@ impl Report {
             runs,
             scale,
             engines: Vec::new(),
+            peers: None,
             failures: Vec::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -37,9 +38,10 @@ pub(crate) fn build(keeper: &Keeper) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A process that listens. Killed when it is dropped.
+/// A process that listens. Killed when it is dropped, with those that it started.
 pub(crate) struct Process {
     child: Child,
+    command: Command,
     address: SocketAddr,
     keeper: Rc<Keeper>,
 }
@@ -62,43 +64,59 @@ impl Process {
         Self::start(keeper, command, address)
     }
 
-    /// Starts what will listen at an address, and waits until it does. What it writes is thrown away.
-    pub(crate) fn start(
+    /// Starts what will listen at an address, and waits until it does.
+    fn start(keeper: &Rc<Keeper>, command: Command, address: SocketAddr) -> anyhow::Result<Self> {
+        let mut process = Self::launch(keeper, command, address)?;
+        while TcpStream::connect(address).is_err() {
+            process.check()?;
+            std::thread::sleep(LOOK);
+        }
+        Ok(process)
+    }
+
+    /// Starts it. What it writes is thrown away. It is a group of its own, and what it starts ends with it.
+    pub(crate) fn launch(
         keeper: &Rc<Keeper>,
         mut command: Command,
         address: SocketAddr,
     ) -> anyhow::Result<Self> {
+        command.process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("{command:?} cannot be started"))?;
-        let mut process = Self { child, address, keeper: Rc::clone(keeper) };
+        let process = Self { child, address, command, keeper: Rc::clone(keeper) };
         keeper.started(process.child.id())?;
-        while TcpStream::connect(address).is_err() {
-            if let Some(status) = process.child.try_wait()? {
-                bail!("{command:?} ended with {status}; run it by hand to see why");
-            }
-            std::thread::sleep(LOOK);
-        }
         Ok(process)
+    }
+
+    /// Fails if it has ended.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{:?} ended with {status}; run it by hand to see why", self.command);
+        }
+        Ok(())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The most memory that it has had, in MiB, where the system tells.
+    /// The most memory that it and those that it started have had, in MiB, where the system tells.
     pub(crate) fn memory(&self) -> Option<u64> {
-        proc::peak_memory(self.child.id())
+        proc::family(self.child.id()).into_iter().map(proc::peak_memory).sum()
     }
 
-    /// Seconds of processor time that it has used, where the system tells.
+    /// Seconds of processor time that it and those that it started have used, where the system tells.
     pub(crate) fn cpu(&self) -> Option<f64> {
-        proc::cpu_seconds(self.child.id())
+        proc::family(self.child.id()).into_iter().map(proc::cpu_seconds).sum()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have ended by itself
+        // All of its group, before its number is anybody else's. They may have ended by themselves.
+        let kill = r#"kill -s KILL -- "-$0" 2>/dev/null"#;
+        let _ = Command::new("sh").args(["-c", kill, &self.child.id().to_string()]).status();
+        let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = self.keeper.ended(self.child.id()); // a keeper that is gone has nothing to watch
     }

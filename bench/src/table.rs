@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::growth::{self, Growth, Point};
+use crate::peers::against;
 use crate::report::{EngineReport, Line, Report};
 
 /// A generator that was busy for more than this part of a run may be what was measured.
@@ -35,6 +36,7 @@ pub(crate) fn tables(report: &Report) -> String {
             text += &of_growth(growth);
         }
     }
+    text += &against::table(report);
     for failure in &report.failures {
         let _ = writeln!(text, "\nnot measured: {failure}");
     }
@@ -88,8 +90,8 @@ fn row(line: &Line) -> Vec<String> {
         line.workload.to_owned(),
         system,
         line.clients.to_string(),
-        format!("{:.0}", summary.requests),
-        format!("{:.0}..{:.0}", summary.slowest, summary.fastest),
+        rate(summary.requests),
+        format!("{}..{}", rate(summary.slowest), rate(summary.fastest)),
         number(customers),
         format!("{:.2}", summary.p50_ms),
         format!("{:.2}", summary.p99_ms),
@@ -100,6 +102,12 @@ fn row(line: &Line) -> Vec<String> {
         summary.memory_mib.map_or(String::new(), |memory| memory.to_string()),
         percent(summary.generator_busy) + if is_too_busy(line) { " !" } else { "" },
     ]
+}
+
+/// Requests a second, with a digit more where a whole number would say little.
+fn rate(requests: f64) -> String {
+    let digits = if requests < 1.0 { 3 } else { usize::from(requests < 100.0) };
+    format!("{requests:.digits$}")
 }
 
 fn of_growth(growth: &Growth) -> String {
@@ -145,7 +153,7 @@ fn point_row(point: &Point, empty: Option<f64>) -> Vec<String> {
 }
 
 /// A table in Markdown, with columns that stand below each other in a terminal too. The first row is its head.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let mut text = String::new();
