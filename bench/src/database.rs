@@ -146,6 +146,16 @@ pub(crate) enum Database {
     Server { name: String, address: String },
 }
 
+/// Opens the database that `zumra serve --database` would.
+pub(crate) async fn open(argument: &str) -> anyhow::Result<Arc<dyn Storage>> {
+    let now = SystemClock.now();
+    Ok(if argument.starts_with("postgres://") {
+        Arc::new(PostgresStorage::open(&PostgresOptions::parse(argument)?, now, &SystemEntropy).await?)
+    } else {
+        Arc::new(SqliteStorage::open(&SqliteOptions::new(argument), now)?)
+    })
+}
+
 impl Database {
     /// What `zumra serve --database` is told.
     pub(crate) fn argument(&self) -> String {
@@ -157,13 +167,7 @@ impl Database {
 
     /// Opens it in this process, as the service does.
     pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn Storage>> {
-        let now = SystemClock.now();
-        Ok(match self {
-            Self::File(path) => Arc::new(SqliteStorage::open(&SqliteOptions::new(path), now)?),
-            Self::Server { address, .. } => {
-                Arc::new(PostgresStorage::open(&PostgresOptions::parse(address)?, now, &SystemEntropy).await?)
-            }
-        })
+        open(&self.argument()).await
     }
 
     /// Runs statements, each for itself, in a hurry: what they write need not survive a crash before

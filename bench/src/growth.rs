@@ -80,7 +80,7 @@ pub(crate) struct ListTimes {
 pub(crate) fn measure(site: &Site, limit: i64, scale: f64) -> anyhow::Result<Growth> {
     let requests = scaled(REQUESTS, scale).clamp(10, REQUESTS);
     let mut points = one_shop(site, limit, requests)?;
-    points.push(many_shops(site, limit, requests)?);
+    points.extend(many_shops(site, limit, requests)?);
     let reads = scaled(READS, scale).clamp(10, READS);
     Ok(Growth { points, lists: lists(site, limit, reads)? })
 }
@@ -117,34 +117,35 @@ fn one_shop(site: &Site, limit: i64, requests: u64) -> anyhow::Result<Vec<Point>
     Ok(points)
 }
 
-/// A group in each of many shops.
-fn many_shops(site: &Site, limit: i64, requests: u64) -> anyhow::Result<Point> {
+/// A group in each of many shops: empty, and with all its members.
+fn many_shops(site: &Site, limit: i64, requests: u64) -> anyhow::Result<Vec<Point>> {
     let merchants = (limit / MANY_MEMBERS).max(1);
-    progress(&format!("{}: growth: {merchants} shops of {MANY_MEMBERS} members", site.engine().name()));
     let database = site.create()?;
     installation::load(&database, (1..=merchants).map(|id| installation::shop(id, 1, 0)))?;
     database.fill(&data::customers(site.engine(), 1..=merchants, MANY_CUSTOMERS))?;
-    database.fill(&data::members(site.engine(), 1..=merchants, 1..=MANY_MEMBERS))?;
-    database.settle()?;
-    let start_ms = start_ms(site, &database)?;
-    let service = Process::zumra(site.keeper(), &database)?;
-    // Small tries have not so many customers who are no members yet.
-    let pieces = (merchants * (MANY_CUSTOMERS - MANY_MEMBERS) / PIECE).unsigned_abs();
-    let requests = requests.min(pieces / (RUNS + 1));
-    let warm_up = WARM_UP.min(requests);
     let shops = merchants.unsigned_abs();
     let ask = |number: u64| add(1 + i64::try_from(number % shops).unwrap_or(0), MANY_MEMBERS, number / shops);
-    send(&service, 0..warm_up, ask)?;
-    let mut runs = Vec::new();
-    for run in 0..RUNS {
-        let first = warm_up + run * requests;
-        runs.push(send(&service, first..first + requests, ask)?);
+    // Small tries have not so many customers who are no members yet.
+    let pieces = (merchants * (MANY_CUSTOMERS - MANY_MEMBERS) / PIECE).unsigned_abs();
+    let requests = requests.min(pieces / (2 * (RUNS + 1)));
+    let (mut points, mut next) = (Vec::new(), 0);
+    for size in [0, MANY_MEMBERS] {
+        progress(&format!("{}: growth: {merchants} shops of {size} members", site.engine().name()));
+        database.fill(&data::members(site.engine(), 1..=merchants, 1..=size))?;
+        database.settle()?;
+        let start_ms = start_ms(site, &database)?;
+        let service = Process::zumra(site.keeper(), &database)?;
+        let mut runs = Vec::new();
+        // The first is the warm-up.
+        for _ in 0..=RUNS {
+            runs.push(send(&service, next..next + requests, ask)?);
+            next += requests;
+        }
+        let sizes = (merchants, merchants * size, merchants * MANY_CUSTOMERS);
+        points.push(point(sizes, &runs[1..], service.memory(), start_ms));
     }
-    let sizes = (merchants, merchants * MANY_MEMBERS, merchants * MANY_CUSTOMERS);
-    let point = point(sizes, &runs, service.memory(), start_ms);
-    drop(service);
     site.drop(&database)?;
-    Ok(point)
+    Ok(points)
 }
 
 /// A piece of the customers who come after the members.

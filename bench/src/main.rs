@@ -8,6 +8,7 @@
 
 mod bounds;
 mod chart;
+mod constant;
 mod database;
 mod driver;
 mod growth;
@@ -63,6 +64,9 @@ struct Arguments {
     /// Be the server of the HTTP bound; the benchmark starts itself so
     #[arg(long, hide = true, value_name = "ADDRESS")]
     bound: Option<SocketAddr>,
+    /// Be the server of the server bound instead, with the tokens of a database
+    #[arg(long, hide = true, value_name = "DATABASE", requires = "bound")]
+    constant: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,7 +93,10 @@ impl Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if let Some(address) = arguments.bound {
-        return bounds::serve(address);
+        return match &arguments.constant {
+            Some(database) => constant::serve(address, database),
+            None => bounds::serve(address),
+        };
     }
     anyhow::ensure!(!cfg!(debug_assertions), "this build is slow by design: use cargo run --release");
     anyhow::ensure!(
@@ -176,20 +183,28 @@ fn lines(
     let is_shared = engine == Engine::Postgres;
     let services = if is_shared { workload.services } else { &[1] };
     let has_driver = is_shared && workload.size == 1 && workload.kind == Kind::New;
-    let copies = (0..services.len() + 1 + usize::from(has_driver)).map(|_| site.copy(installation));
+    // Only new customers are added at once by a storage that looks for none.
+    let has_server = workload.kind == Kind::New;
+    let copies = (0..services.len() + 1 + usize::from(has_driver) + usize::from(has_server)).map(|_| site.copy(installation));
     let copies = copies.collect::<anyhow::Result<Vec<_>>>()?;
     let mut systems = vec![System::http(site)?, System::engine(&copies[0])?];
+    if has_server {
+        systems.push(System::constant(site, &copies[copies.len() - 1])?);
+    }
     for (&count, copy) in services.iter().zip(&copies[1..]) {
         systems.push(System::services(site, copy, count)?);
     }
     if has_driver {
-        systems.push(System::driver(&copies[copies.len() - 1], workload)?);
+        systems.push(System::driver(&copies[services.len() + 1], workload)?);
     }
     let requests = workload.requests(engine, arguments.scale);
     let mut measured = measure::rounds(workload, &systems, requests, arguments.runs)?.into_iter();
     drop(systems);
     copies.iter().try_for_each(|copy| site.drop(copy))?;
-    let mut bounds = Bounds { http: measured.next(), engine: measured.next(), driver: None };
+    let mut bounds = Bounds { http: measured.next(), engine: measured.next(), ..Bounds::default() };
+    if has_server {
+        bounds.server = measured.next();
+    }
     let summaries: Vec<_> = measured.by_ref().take(services.len()).collect();
     bounds.driver = measured.next();
     let line = |(&processes, summary)| Line {

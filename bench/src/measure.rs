@@ -32,6 +32,11 @@ impl System {
         Ok(Self::Served(vec![Process::bound(site.keeper())?]))
     }
 
+    /// The server bound.
+    pub(crate) fn constant(site: &Site, database: &Database) -> anyhow::Result<Self> {
+        Ok(Self::Served(vec![Process::constant(site.keeper(), database)?]))
+    }
+
     /// So many services on one database.
     pub(crate) fn services(site: &Site, database: &Database, count: usize) -> anyhow::Result<Self> {
         let services = (0..count).map(|_| Process::zumra(site.keeper(), database));

@@ -76,6 +76,8 @@ pub(crate) struct Bounds {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) http: Option<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) engine: Option<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) driver: Option<Summary>,
@@ -83,7 +85,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     fn is_empty(&self) -> bool {
-        self.http.is_none() && self.engine.is_none() && self.driver.is_none()
+        [&self.http, &self.server, &self.engine, &self.driver].into_iter().all(Option::is_none)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,12 +19,14 @@ const BENCH: &str = "zumra-bench";
 /// How long to wait between two looks whether a process listens.
 const LOOK: Duration = Duration::from_micros(500);
 
-/// Builds the service, as it is released, and keeps what is started later in the keeper's folder: somebody may build again
-/// meanwhile.
+/// Builds the service in the profile that this program was built in, and keeps what is started later in the keeper's folder:
+/// somebody may build again meanwhile.
 pub(crate) fn build(keeper: &Keeper) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let this = std::env::current_exe()?;
+    let profile = this.parent().and_then(Path::file_name).context("this program has no folder")?;
     let mut build = Command::new(cargo);
-    build.args(["build", "--release", "--package", "zumra"]);
+    build.args(["build", "--package", "zumra", "--profile"]).arg(profile);
     // What `cargo run` says of this package would make dependencies that look at it be built anew, each time.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
@@ -32,7 +35,6 @@ pub(crate) fn build(keeper: &Keeper) -> anyhow::Result<()> {
         }
     }
     anyhow::ensure!(build.status().context("cargo cannot be run")?.success(), "the service cannot be built");
-    let this = std::env::current_exe()?;
     std::fs::copy(this.with_file_name(ZUMRA), keeper.folder().join(ZUMRA))?;
     std::fs::copy(this, keeper.folder().join(BENCH))?;
     Ok(())
@@ -53,6 +55,14 @@ impl Process {
         let mut command = Command::new(keeper.folder().join(ZUMRA));
         command.args(["serve", "--log-level", "info", "--listen", &address.to_string()]);
         command.arg("--database").arg(database.argument());
+        Self::start(keeper, command, address)
+    }
+
+    /// The server bound: this program, as our server over a storage that adds nothing.
+    pub(crate) fn constant(keeper: &Rc<Keeper>, database: &Database) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(keeper.folder().join(BENCH));
+        command.args(["--bound", &address.to_string(), "--constant", &database.argument()]);
         Self::start(keeper, command, address)
     }
 

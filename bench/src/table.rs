@@ -55,7 +55,8 @@ fn lines(engine: &EngineReport) -> String {
             "p50 ms",
             "p99 ms",
             "of HTTP bound",
-            "of engine bound",
+            "of server bound",
+        "of engine bound",
             "of driver bound",
             "CPU µs",
             "MiB",
@@ -96,6 +97,7 @@ fn row(line: &Line) -> Vec<String> {
         format!("{:.2}", summary.p50_ms),
         format!("{:.2}", summary.p99_ms),
         percent(line.part_of(line.bounds.http.as_ref())),
+        percent(line.part_of(line.bounds.server.as_ref())),
         percent(line.part_of(line.bounds.engine.as_ref())),
         percent(line.part_of(line.bounds.driver.as_ref())),
         number(summary.cpu_micros),
@@ -122,8 +124,11 @@ fn of_growth(growth: &Growth) -> String {
         "start ms",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    let empty = growth.points.first().map(|point| point.ms_per_request);
-    rows.extend(growth.points.iter().map(|point| point_row(point, empty)));
+    let empty = |of: &Point| {
+        let as_many = |point: &&Point| point.merchants == of.merchants && point.members == 0;
+        growth.points.iter().find(as_many).map(|point| point.ms_per_request)
+    };
+    rows.extend(growth.points.iter().map(|point| point_row(point, empty(point))));
     let mut text = aligned(&rows);
     text.insert_str(
         0,
