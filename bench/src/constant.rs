@@ -18,8 +18,7 @@ use zumra_core::{
 use zumra_server::telemetry::{self, LogFormat};
 use zumra_server::{App, AppOptions, Limits, Listeners};
 use zumra_storage::{
-    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, WhichGroup,
-    Written,
+    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, WhichGroup, Written,
 };
 
 use crate::database;

@@ -185,7 +185,8 @@ fn lines(
     let has_driver = is_shared && workload.size == 1 && workload.kind == Kind::New;
     // Only new customers are added at once by a storage that looks for none.
     let has_server = workload.kind == Kind::New;
-    let copies = (0..services.len() + 1 + usize::from(has_driver) + usize::from(has_server)).map(|_| site.copy(installation));
+    let copies = (0..services.len() + 1 + usize::from(has_driver) + usize::from(has_server))
+        .map(|_| site.copy(installation));
     let copies = copies.collect::<anyhow::Result<Vec<_>>>()?;
     let mut systems = vec![System::http(site)?, System::engine(&copies[0])?];
     if has_server {

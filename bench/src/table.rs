@@ -56,7 +56,7 @@ fn lines(engine: &EngineReport) -> String {
             "p99 ms",
             "of HTTP bound",
             "of server bound",
-        "of engine bound",
+            "of engine bound",
             "of driver bound",
             "CPU µs",
             "MiB",
