@@ -9,6 +9,7 @@ mod customers;
 mod fixtures;
 mod groups;
 mod imports;
+mod job;
 mod lists;
 mod log;
 mod memberships;

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::writer::{Batch, Job};
+use super::job::Job;
+use super::writer::Batch;
 use crate::{Result, StorageError};
 
 pub(super) struct Queue {

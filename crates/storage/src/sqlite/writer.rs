@@ -5,7 +5,6 @@
 //! can know what it holds: then those who wait get an error that says neither, and nothing more is taken until a
 //! restart has looked.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::job::{Job, Task};
 use super::log::{Checkpoints, SyncLog};
 use super::queue::Queue;
 use crate::metrics::Metrics;
@@ -81,8 +81,7 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), result: None, reply, can_be_undone };
-        self.queue.push(Box::new(task))?;
+        self.queue.push(Box::new(Task::new(work, reply, can_be_undone)))?;
         self.metrics.queue_depth.inc();
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -112,59 +111,9 @@ fn join(thread: JoinHandle<()>) {
 
 const CLOSED: &str = "it is closed";
 
-fn closed() -> StorageError {
+/// The answer of an engine that is closed.
+pub(super) fn closed() -> StorageError {
     StorageError::Unavailable(CLOSED.to_owned())
-}
-
-/// One operation on its way through the threads.
-pub(super) trait Job: Send {
-    /// Whether nobody waits for the answer any more: then it is not begun.
-    fn is_abandoned(&self) -> bool;
-    /// Whether it runs so that its changes can be undone without those of others.
-    fn can_be_undone(&self) -> bool;
-    /// Does the work and keeps the result. False if the work is to be undone.
-    fn run(&mut self, connection: &Connection) -> bool;
-    /// Sends the result, or why there is none after all.
-    fn answer(self: Box<Self>, committed: Result<()>);
-}
-
-struct Task<T, F> {
-    work: Option<F>,
-    result: Option<Result<T>>,
-    reply: oneshot::Sender<Result<T>>,
-    can_be_undone: bool,
-}
-
-impl<T, F> Job for Task<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection) -> Result<T> + Send,
-{
-    fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn can_be_undone(&self) -> bool {
-        self.can_be_undone
-    }
-
-    fn run(&mut self, connection: &Connection) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        // A mistake in one operation must not take the thread, and every later operation, with it.
-        let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
-            .unwrap_or_else(|_| Err(StorageError::Internal("an operation panicked".to_owned())));
-        self.result.insert(result).is_ok()
-    }
-
-    fn answer(self: Box<Self>, committed: Result<()>) {
-        let result = match (self.result, committed) {
-            // A result that is an error wrote nothing, so the commit is no news to it.
-            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (None, Ok(())) => Err(closed()),
-        };
-        let _ = self.reply.send(result); // nobody may be waiting any more
-    }
 }
 
 fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoints>, metrics: &Metrics) {
