@@ -92,6 +92,7 @@ const WITHOUT_A_MERCHANT: &[(&str, &str)] = &[
     ("FROM pg_control_system()", "how far a server is concerns nobody's rows"),
     ("schema_migrations", "migrations belong to no merchant"),
     ("statement_timeout", "a setting of the session"),
+    ("SET enable_seqscan = on", "a setting of the session"),
 ];
 
 #[test]

@@ -240,7 +240,7 @@ pub(super) async fn require_schema(client: &Client) -> Result<()> {
 
 /// Looks the whole database over, however long that takes.
 pub(super) async fn inspect(client: &Client) -> Try<Inspection> {
-    client.batch_execute("SET statement_timeout = 0; SET enable_seqscan = on").await?;
+    client.batch_execute("SET statement_timeout = 0").await?;
     operations::inspect(client).await
 }
 

@@ -81,8 +81,12 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Box::new(Task::new(work, reply, can_be_undone)))?;
+        // Before the writer can count it down.
         self.metrics.queue_depth.inc();
+        if let Err(error) = self.queue.push(Box::new(Task::new(work, reply, can_be_undone))) {
+            self.metrics.queue_depth.dec();
+            return Err(error);
+        }
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
