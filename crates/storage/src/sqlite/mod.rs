@@ -4,6 +4,7 @@
 //! under the same name as in every other engine.
 
 mod backup;
+mod batch;
 mod copy;
 mod customers;
 mod fixtures;

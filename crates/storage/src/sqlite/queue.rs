@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::job::Job;
-use super::writer::Batch;
+
 use crate::{Result, StorageError};
 
 pub(super) struct Queue {
@@ -88,6 +89,11 @@ impl Queue {
         self.lock().jobs.pop_front()
     }
 
+    /// Whether the keeper has nothing to do before more is committed.
+    pub(super) fn keeper_waits(&self) -> bool {
+        self.lock().keeper_wants.is_some()
+    }
+
     /// Gives a batch to the keeper.
     pub(super) fn hand_over(&self, batch: Batch) {
         let mut state = self.lock();
@@ -126,9 +132,13 @@ impl Queue {
         self.for_writer.notify_one();
     }
 
-    /// Says that no batch will be handed over any more.
+    /// Says that no batch will be handed over any more. If jobs still wait, nobody will do them.
     pub(super) fn writer_is_done(&self) {
-        self.lock().writer_is_done = true;
+        let mut state = self.lock();
+        state.writer_is_done = true;
+        let waiting = std::mem::take(&mut state.jobs);
+        drop(state);
+        drop(waiting);
         self.for_keeper.notify_one();
     }
 

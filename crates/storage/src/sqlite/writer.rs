@@ -12,16 +12,12 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::job::{Job, Task};
+use super::batch::Batch;
+use super::job::Task;
 use super::log::{Checkpoints, SyncLog};
 use super::queue::Queue;
 use crate::metrics::Metrics;
 use crate::{Result, StorageError};
-
-/// Operations in one commit at most.
-const BATCH_OPERATIONS: usize = 256;
-/// A batch that has run this long takes no more: the disk may be waiting for it.
-const BATCH_TIME: Duration = Duration::from_millis(1);
 
 /// A handle to the thread, and to the one that makes its commits durable.
 pub(super) struct Writer {
@@ -120,7 +116,18 @@ pub(super) fn closed() -> StorageError {
     StorageError::Unavailable(CLOSED.to_owned())
 }
 
+/// Lets nobody wait for a writer that is not there any more, also if it ended by a mistake.
+struct Ended<'a>(&'a Queue);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.close("the thread that writes has ended; a restart is needed".to_owned());
+        self.0.writer_is_done();
+    }
+}
+
 fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoints>, metrics: &Metrics) {
+    let _ended = Ended(queue);
     while let Some(first) = queue.next_job() {
         let mut batch = Batch::collect(connection, first, queue, metrics);
         batch.commit(connection);
@@ -131,7 +138,6 @@ fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoin
             tracing::warn!(%error, "the log could not be moved into the file");
         }
     }
-    queue.writer_is_done();
 }
 
 /// Makes durable what the writer commits, and answers.
@@ -171,110 +177,6 @@ fn keep(queue: &Queue, sync: &SyncLog, metrics: &Metrics) {
     }
 }
 
-/// The operations of one transaction.
-pub(super) struct Batch {
-    jobs: Vec<Box<dyn Job>>,
-    /// Whether there is anything to make durable.
-    has_changes: bool,
-    /// What ended the transaction before its time, if anything did.
-    broken: Option<String>,
-}
-
-impl Batch {
-    fn collect(connection: &Connection, first: Box<dyn Job>, queue: &Queue, metrics: &Metrics) -> Self {
-        let mut batch = Self { jobs: Vec::new(), has_changes: false, broken: None };
-        let begun = Instant::now();
-        if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
-            batch.broken = Some(error.to_string());
-        }
-        let before = connection.total_changes();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            metrics.queue_depth.dec();
-            batch.take(connection, job);
-            let is_full = batch.jobs.len() >= BATCH_OPERATIONS || begun.elapsed() >= BATCH_TIME;
-            next = if is_full || batch.broken.is_some() { None } else { queue.waiting_job() };
-        }
-        batch.has_changes = connection.total_changes() != before;
-        batch
-    }
-
-    fn take(&mut self, connection: &Connection, mut job: Box<dyn Job>) {
-        let run = if job.can_be_undone() { run_in_savepoint } else { run_checked };
-        if self.broken.is_none()
-            && !job.is_abandoned()
-            && let Err(error) = run(connection, &mut *job)
-        {
-            self.broken = Some(error.to_string());
-        }
-        self.jobs.push(job);
-    }
-
-    /// How many there are.
-    pub(super) fn jobs(&self) -> usize {
-        self.jobs.len()
-    }
-
-    fn commit(&mut self, connection: &Connection) {
-        if self.broken.is_none()
-            && let Err(error) = execute(connection, "COMMIT")
-        {
-            self.broken = Some(error.to_string());
-        }
-        if let Some(error) = &self.broken {
-            tracing::error!(error, operations = self.jobs.len(), "a batch of operations was undone");
-            self.has_changes = false;
-            if !connection.is_autocommit() {
-                let _ = execute(connection, "ROLLBACK"); // there is nothing left to undo if it fails
-            }
-        }
-    }
-
-    /// Answers its jobs, unless the disk refused to keep it.
-    fn answer(self, refused: Option<&str>) {
-        let error = self.broken.as_deref().or(refused);
-        for job in self.jobs {
-            job.answer(error.map_or(Ok(()), |error| Err(StorageError::Unavailable(error.to_owned()))));
-        }
-    }
-}
-
-/// Runs a job so that it can be undone alone. An error means that the whole transaction is lost, not only this job.
-fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
-    execute(connection, "SAVEPOINT job")?;
-    let keep = job.run(connection);
-    require_transaction(connection)?;
-    if !keep {
-        execute(connection, "ROLLBACK TO job")?;
-    }
-    execute(connection, "RELEASE job")
-}
-
-/// Runs a job that makes sure of everything before it changes anything.
-fn run_checked(connection: &Connection, job: &mut dyn Job) -> rusqlite::Result<()> {
-    let before = connection.total_changes();
-    let keep = job.run(connection);
-    require_transaction(connection)?;
-    if keep || connection.total_changes() == before {
-        Ok(())
-    } else {
-        Err(failure(rusqlite::ffi::SQLITE_ABORT))
-    }
-}
-
-/// A full disk makes SQLite undo the whole transaction by itself; then there is no part of it to go back to.
-fn require_transaction(connection: &Connection) -> rusqlite::Result<()> {
-    if connection.is_autocommit() { Err(failure(rusqlite::ffi::SQLITE_FULL)) } else { Ok(()) }
-}
-
-fn failure(code: std::ffi::c_int) -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
-}
-
-fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute([]).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
@@ -282,6 +184,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::sqlite::job::Job;
 
     /// A writer over a table of one column, and a database of at most `pages` pages.
     fn writer_on(sync: SyncLog, pages: i64) -> Writer {
@@ -396,6 +299,37 @@ mod tests {
         assert!(matches!(writer.write(panics).await, Err(StorageError::Internal(_))));
         assert!(insert(&writer, "a".into()).await.is_ok());
         assert_eq!(rows(&writer).await, 1);
+    }
+
+    /// A mistake outside of any operation.
+    struct Mistake;
+
+    impl Job for Mistake {
+        fn is_abandoned(&self) -> bool {
+            panic!("a mistake in the engine");
+        }
+
+        fn can_be_undone(&self) -> bool {
+            false
+        }
+
+        fn run(&mut self, _: &Connection) -> bool {
+            false
+        }
+
+        fn answer(self: Box<Self>, _: Result<()>) {}
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_writer_that_has_ended() {
+        let writer = writer(1000);
+        writer.queue.push(Box::new(Mistake)).unwrap();
+        // Whether it comes before the end or after it.
+        let waits = insert(&writer, "a".into()).await;
+        assert!(matches!(waits, Err(StorageError::Unavailable(_))), "{waits:?}");
+        writer.close().await;
+        let late = insert(&writer, "b".into()).await;
+        assert!(matches!(&late, Err(StorageError::Unavailable(why)) if why.contains("restart")), "{late:?}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
