@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -53,6 +53,8 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool> {
     let pool = Pool::builder(manager)
         .max_size(options.connections)
         .runtime(Runtime::Tokio1)
+        // The one that was used last: the server's process behind it has its plans made and its memory at hand.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(CONNECTION_TIME))
         .create_timeout(Some(CONNECTION_TIME))
         .recycle_timeout(Some(CONNECTION_TIME));

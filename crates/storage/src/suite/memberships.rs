@@ -11,6 +11,7 @@ case_list![
     only_the_new_ones_count,
     repeated_ids_count_once,
     one_unknown_among_many_adds_nobody_and_is_named,
+    unknown_ones_are_found_wherever_they_stand,
     an_unknown_group_is_named_with_the_unknown_customers,
     ids_of_another_merchant_are_unknown,
     the_largest_ids_work,
@@ -77,6 +78,25 @@ async fn one_unknown_among_many_adds_nobody_and_is_named(scene: Scene) {
     let ids: Vec<i64> = (1..=10_000).rev().collect();
     assert_eq!(unknown(scene.add(1, 10, &ids).await), (vec![], vec![10_000]));
     assert_eq!(scene.storage.inspect().await.expect("inspected").memberships, 0);
+}
+
+/// Whatever subset of eight neighbours is asked for, of whom every other one or two are there.
+async fn unknown_ones_are_found_wherever_they_stand(scene: Scene) {
+    let there = [3, 4, 6, 9];
+    let customers = there.map(|id| format!(r#"{{"id":{id},"first_name":"c"}}"#)).join(",");
+    let shop = r#"{"id":1,"name":"gaps","groups":[{"id":10,"name":"VIP"}],"customers":["#;
+    scene.load(&format!("{shop}{customers}]}}")).await;
+    for subset in 1_u8..=255 {
+        let wanted: Vec<i64> = (0..8).filter(|bit| subset & (1 << bit) != 0).map(|bit| 2 + bit).collect();
+        let missing: Vec<i64> = wanted.iter().copied().filter(|id| !there.contains(id)).collect();
+        match scene.add(1, 10, &wanted).await {
+            AddMembers::Unknown(ids) => {
+                let named: Vec<i64> = ids.customers.into_iter().map(CustomerId::get).collect();
+                assert_eq!((ids.groups, named), (Vec::new(), missing), "{wanted:?}");
+            }
+            outcome => assert!(missing.is_empty(), "{wanted:?}: {outcome:?}"),
+        }
+    }
 }
 
 async fn an_unknown_group_is_named_with_the_unknown_customers(scene: Scene) {
