@@ -134,7 +134,7 @@ fn measure(
     arguments: &Arguments,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let site = Site::new(engine, keeper);
+    let site = Site::new(engine, keeper)?;
     let settings = if engine == Engine::Postgres { DurableServer::SETTINGS } else { &[] };
     let this = report.engines.len();
     report.engines.push(EngineReport {

@@ -120,6 +120,7 @@ impl DurableServer {
         "autovacuum=on",
         "shared_buffers=1GB",
         "max_wal_size=8GB",
+        "min_wal_size=4GB",
         "checkpoint_timeout=15min",
         "max_connections=300",
     ];

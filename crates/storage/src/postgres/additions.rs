@@ -43,11 +43,19 @@ const CUSTOMERS: usize = 10_000;
 pub const ADD_MEMBERS: &str = "
     WITH newest AS (SELECT max(id) AS id FROM operations WHERE merchant_id = $1),
          guard AS (SELECT removals FROM merchants WHERE merchant_id = $1 FOR SHARE),
+         crowd AS MATERIALIZED (
+             SELECT ARRAY(SELECT EXISTS (SELECT 1 FROM memberships
+                                         WHERE merchant_id = $1 AND memberships.group_id = span.group_id
+                                           AND customer_id BETWEEN first AND last)
+                          FROM unnest((SELECT $2::bigint[]), $12::bigint[], $13::bigint[]) WITH ORDINALITY
+                              AS span (group_id, first, last, n) ORDER BY n) AS is_there),
          wanted AS MATERIALIZED (
              SELECT n, ($2::bigint[])[n] AS group_id, customer,
                     (SELECT true FROM customers WHERE merchant_id = $1 AND id = customer) AS known,
-                    (SELECT source FROM memberships
-                     WHERE merchant_id = $1 AND group_id = ($2::bigint[])[n] AND customer_id = customer) AS source
+                    CASE WHEN (SELECT is_there FROM crowd)[n] THEN
+                        (SELECT source FROM memberships
+                         WHERE merchant_id = $1 AND group_id = ($2::bigint[])[n] AND customer_id = customer)
+                    END AS source
              FROM unnest((SELECT $7::int[]), (SELECT $8::bigint[])) AS wanted (n, customer)),
          counted AS (
              SELECT n, count(*) FILTER (WHERE known IS NULL) AS unknown,
@@ -286,6 +294,9 @@ impl Batch {
             }
         }
         let times = each(|waiting| waiting.addition.operation.at.as_microsecond());
+        // Customers ascend, and there is one at least.
+        let firsts = each(|waiting| waiting.addition.customers.first().copied().unwrap_or(0));
+        let lasts = each(|waiting| waiting.addition.customers.last().copied().unwrap_or(0));
         let nonces = each(|waiting| waiting.mark.nonce);
         let actors: Vec<String> =
             self.additions.iter().map(|waiting| waiting.addition.operation.actor.to_string()).collect();
@@ -309,6 +320,8 @@ impl Batch {
                     &stride,
                     &BY_HAND,
                     &kind,
+                    &firsts,
+                    &lasts,
                 ],
             )
             .await?;
