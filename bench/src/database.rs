@@ -37,8 +37,7 @@ impl Engine {
 
 /// Writes 2 GiB of log, so that there are files of it to be used again, as on a server that has run for a while. A young
 /// one fills each file with zeros before it writes to it, which doubles what it has to write.
-const FILL_LOG: &str =
-    "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, 2048)";
+const FILL_LOG: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, 2048)";
 
 /// Where the databases of an engine are: a folder, or a server of its own.
 pub(crate) struct Site {

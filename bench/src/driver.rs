@@ -72,6 +72,7 @@ impl Driver {
         let customers: Vec<i64> = (first..first + count).collect();
         let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
         let places = vec![1_i32; customers.len()];
+        let last = i32::try_from(customers.len())?;
         let nonce = i64::try_from(number)?;
         let mut stride = 1 + i64::try_from(number % STRIDES)?;
         loop {
@@ -92,6 +93,9 @@ impl Driver {
                         &stride,
                         &BY_HAND,
                         &kind,
+                        &vec![1_i32],
+                        &vec![last],
+                        &customers,
                     ],
                 )
                 .await;

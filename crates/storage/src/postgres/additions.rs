@@ -36,6 +36,10 @@ const CUSTOMERS: usize = 10_000;
 ///   are 4,096 ids a millisecond. Callers who propose at the same time need not know of each other.
 /// - Whoever takes a customer or a group away counts that in the merchant's row before looking at memberships. The row is
 ///   locked here and must still say what it said when the statement began; so what was seen then is still there.
+/// - Whoever names many often names those who stand side by side, a page of a shop's customers or a whole import, and for
+///   the first time. So first each list is looked at as a whole ($12 to $14: where each begins and ends in all of them): if
+///   it holds all customers of the merchant from its first to its last one, they are known; and if the group has no member
+///   from the first to the last, none of them is one. Only for other lists, each customer is looked for.
 /// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. And how long the lists are
 ///   is hidden behind a SELECT: the server would otherwise make a plan for every length, which takes longer than adding.
 /// - Who is a member by rule is so by hand too afterwards. A statement of its own within this one, for a conflict clause
@@ -43,16 +47,22 @@ const CUSTOMERS: usize = 10_000;
 pub const ADD_MEMBERS: &str = "
     WITH newest AS (SELECT max(id) AS id FROM operations WHERE merchant_id = $1),
          guard AS (SELECT removals FROM merchants WHERE merchant_id = $1 FOR SHARE),
-         crowd AS MATERIALIZED (
-             SELECT ARRAY(SELECT EXISTS (SELECT 1 FROM memberships
-                                         WHERE merchant_id = $1 AND memberships.group_id = span.group_id
-                                           AND customer_id BETWEEN first AND last)
-                          FROM unnest((SELECT $2::bigint[]), $12::bigint[], $13::bigint[]) WITH ORDINALITY
-                              AS span (group_id, first, last, n) ORDER BY n) AS is_there),
+         whole AS MATERIALIZED (
+             SELECT array_agg(EXISTS (SELECT 1 FROM memberships
+                                      WHERE merchant_id = $1 AND memberships.group_id = span.group_id
+                                        AND customer_id BETWEEN ids[1] AND ids[cardinality(ids)]) ORDER BY n) AS crowded,
+                    array_agg(ids = ARRAY(SELECT id FROM customers
+                                          WHERE merchant_id = $1 AND id BETWEEN ids[1] AND ids[cardinality(ids)]
+                                          ORDER BY id LIMIT cardinality(ids) + 1) ORDER BY n) AS known
+             FROM unnest((SELECT $2::bigint[]), $12::int[], $13::int[]) WITH ORDINALITY
+                      AS span (group_id, first, last, n),
+                  LATERAL (SELECT ($14::bigint[])[first:last] AS ids) AS list),
          wanted AS MATERIALIZED (
              SELECT n, ($2::bigint[])[n] AS group_id, customer,
-                    (SELECT true FROM customers WHERE merchant_id = $1 AND id = customer) AS known,
-                    CASE WHEN (SELECT is_there FROM crowd)[n] THEN
+                    CASE WHEN (SELECT known FROM whole)[n] THEN true
+                         ELSE (SELECT true FROM customers WHERE merchant_id = $1 AND id = customer)
+                    END AS known,
+                    CASE WHEN (SELECT crowded FROM whole)[n] THEN
                         (SELECT source FROM memberships
                          WHERE merchant_id = $1 AND group_id = ($2::bigint[])[n] AND customer_id = customer)
                     END AS source
@@ -294,9 +304,19 @@ impl Batch {
             }
         }
         let times = each(|waiting| waiting.addition.operation.at.as_microsecond());
-        // Customers ascend, and there is one at least.
-        let firsts = each(|waiting| waiting.addition.customers.first().copied().unwrap_or(0));
-        let lasts = each(|waiting| waiting.addition.customers.last().copied().unwrap_or(0));
+        // The customers of all additions, one addition after another, and where each begins and ends there, from 1.
+        let lists: Vec<i64> =
+            self.additions.iter().flat_map(|waiting| &waiting.addition.customers).copied().collect();
+        let mut last = 0;
+        let (firsts, lasts): (Vec<i32>, Vec<i32>) = self
+            .additions
+            .iter()
+            .map(|waiting| {
+                let first = last + 1;
+                last += i32::try_from(waiting.addition.customers.len()).unwrap_or(i32::MAX); // there are not so many
+                (first, last)
+            })
+            .unzip();
         let nonces = each(|waiting| waiting.mark.nonce);
         let actors: Vec<String> =
             self.additions.iter().map(|waiting| waiting.addition.operation.actor.to_string()).collect();
@@ -322,6 +342,7 @@ impl Batch {
                     &kind,
                     &firsts,
                     &lasts,
+                    &lists,
                 ],
             )
             .await?;
