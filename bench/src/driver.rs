@@ -72,7 +72,7 @@ impl Driver {
         let customers: Vec<i64> = (first..first + count).collect();
         let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
         let places = vec![1_i32; customers.len()];
-        let last = i32::try_from(customers.len())?;
+        let list = format!("{{{}}}", customers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
         let nonce = i64::try_from(number)?;
         let mut stride = 1 + i64::try_from(number % STRIDES)?;
         loop {
@@ -93,9 +93,10 @@ impl Driver {
                         &stride,
                         &BY_HAND,
                         &kind,
-                        &vec![1_i32],
-                        &vec![last],
-                        &customers,
+                        &vec![first],
+                        &vec![first + count - 1],
+                        &vec![list.as_str()],
+                        &(count + 1),
                     ],
                 )
                 .await;

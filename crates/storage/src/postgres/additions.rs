@@ -6,6 +6,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -37,9 +38,10 @@ const CUSTOMERS: usize = 10_000;
 /// - Whoever takes a customer or a group away counts that in the merchant's row before looking at memberships. The row is
 ///   locked here and must still say what it said when the statement began; so what was seen then is still there.
 /// - Whoever names many often names those who stand side by side, a page of a shop's customers or a whole import, and for
-///   the first time. So first each list is looked at as a whole ($12 to $14: where each begins and ends in all of them): if
-///   it holds all customers of the merchant from its first to its last one, they are known; and if the group has no member
-///   from the first to the last, none of them is one. Only for other lists, each customer is looked for.
+///   the first time. So first each list is looked at as a whole ($12 to $15): if it holds all customers of the merchant
+///   from its first to its last one, they are known; and if the group has no member from the first to the last, none of
+///   them is one. Only for other lists, each customer is looked for. Lists come as texts, because distributed databases
+///   have no arrays of arrays and no slices.
 /// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. And how long the lists are
 ///   is hidden behind a SELECT: the server would otherwise make a plan for every length, which takes longer than adding.
 /// - Who is a member by rule is so by hand too afterwards. A statement of its own within this one, for a conflict clause
@@ -49,14 +51,13 @@ pub const ADD_MEMBERS: &str = "
          guard AS (SELECT removals FROM merchants WHERE merchant_id = $1 FOR SHARE),
          whole AS MATERIALIZED (
              SELECT array_agg(EXISTS (SELECT 1 FROM memberships
-                                      WHERE merchant_id = $1 AND memberships.group_id = span.group_id
-                                        AND customer_id BETWEEN ids[1] AND ids[cardinality(ids)]) ORDER BY n) AS crowded,
-                    array_agg(ids = ARRAY(SELECT id FROM customers
-                                          WHERE merchant_id = $1 AND id BETWEEN ids[1] AND ids[cardinality(ids)]
-                                          ORDER BY id LIMIT cardinality(ids) + 1) ORDER BY n) AS known
-             FROM unnest((SELECT $2::bigint[]), $12::int[], $13::int[]) WITH ORDINALITY
-                      AS span (group_id, first, last, n),
-                  LATERAL (SELECT ($14::bigint[])[first:last] AS ids) AS list),
+                                      WHERE merchant_id = $1 AND memberships.group_id = list.group_id
+                                        AND customer_id BETWEEN first AND last) ORDER BY n) AS crowded,
+                    array_agg(ids::bigint[] = ARRAY(SELECT id FROM customers
+                                                    WHERE merchant_id = $1 AND id BETWEEN first AND last
+                                                    ORDER BY id LIMIT (SELECT $15::bigint)) ORDER BY n) AS known
+             FROM unnest((SELECT $2::bigint[]), $12::bigint[], $13::bigint[], $14::text[]) WITH ORDINALITY
+                      AS list (group_id, first, last, ids, n)),
          wanted AS MATERIALIZED (
              SELECT n, ($2::bigint[])[n] AS group_id, customer,
                     CASE WHEN (SELECT known FROM whole)[n] THEN true
@@ -304,19 +305,7 @@ impl Batch {
             }
         }
         let times = each(|waiting| waiting.addition.operation.at.as_microsecond());
-        // The customers of all additions, one addition after another, and where each begins and ends there, from 1.
-        let lists: Vec<i64> =
-            self.additions.iter().flat_map(|waiting| &waiting.addition.customers).copied().collect();
-        let mut last = 0;
-        let (firsts, lasts): (Vec<i32>, Vec<i32>) = self
-            .additions
-            .iter()
-            .map(|waiting| {
-                let first = last + 1;
-                last += i32::try_from(waiting.addition.customers.len()).unwrap_or(i32::MAX); // there are not so many
-                (first, last)
-            })
-            .unzip();
+        let lists = Lists::of(&self.additions);
         let nonces = each(|waiting| waiting.mark.nonce);
         let actors: Vec<String> =
             self.additions.iter().map(|waiting| waiting.addition.operation.actor.to_string()).collect();
@@ -340,9 +329,10 @@ impl Batch {
                     &stride,
                     &BY_HAND,
                     &kind,
-                    &firsts,
-                    &lasts,
-                    &lists,
+                    &lists.firsts,
+                    &lists.lasts,
+                    &lists.ids,
+                    &lists.longer,
                 ],
             )
             .await?;
@@ -370,6 +360,42 @@ impl Batch {
         };
         self.additions.iter().map(end).collect()
     }
+}
+
+/// The customers of additions, as lists.
+struct Lists {
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    /// Each as the text of an array.
+    ids: Vec<String>,
+    /// More than the longest of them has.
+    longer: i64,
+}
+
+impl Lists {
+    fn of(additions: &[Waiting]) -> Self {
+        let mut lists = Self { firsts: Vec::new(), lasts: Vec::new(), ids: Vec::new(), longer: 1 };
+        for Waiting { addition, .. } in additions {
+            let customers = &addition.customers; // they ascend, and there is one at least
+            lists.firsts.push(customers.first().copied().unwrap_or(0));
+            lists.lasts.push(customers.last().copied().unwrap_or(0));
+            lists.ids.push(array_text(customers));
+            lists.longer = lists.longer.max(1 + i64::try_from(customers.len()).unwrap_or(i64::MAX - 1));
+        }
+        lists
+    }
+}
+
+/// How PostgreSQL writes an array.
+fn array_text(ids: &[i64]) -> String {
+    let mut text = String::with_capacity(2 + 8 * ids.len());
+    text.push('{');
+    for (place, id) in ids.iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        let _ = write!(text, "{comma}{id}"); // a text takes whatever is written to it
+    }
+    text.push('}');
+    text
 }
 
 /// How an addition to `group` ended, by its row of the answer.
