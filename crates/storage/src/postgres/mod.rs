@@ -7,6 +7,7 @@
 
 mod additions;
 mod address;
+mod batch;
 mod connections;
 mod copy;
 mod customers;
@@ -37,8 +38,8 @@ use zumra_core::{
     OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
-pub use additions::ADD_MEMBERS;
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
+pub use batch::ADD_MEMBERS;
 
 use crate::copy::Rows;
 use crate::metrics::Metrics;
@@ -46,7 +47,8 @@ use crate::{
     AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
     Written,
 };
-use additions::{Addition, Additions};
+use additions::Additions;
+use batch::Addition;
 use connections::{Connections, Work, for_tx};
 use errors::{Failure, Try};
 use replica::Replica;
