@@ -12,10 +12,6 @@ const ROWS: i64 = 1_000_000;
 /// Added to an id to make a name. Names are of one length, so that their order is that of the ids: engines then add words
 /// at the end of an index, and filling it takes no hours.
 const NAMES: i64 = 100_000_000;
-/// Members join in an order that has nothing to do with their ids, up to so many of them: it is that of the ids times the
-/// one number, modulo the other, both primes. Pages are then as full as they are in a group that has grown.
-const SHUFFLE: i64 = 7919;
-const SHUFFLED: i64 = 10_007;
 /// When the customers were created; each a microsecond after the one before.
 const CREATED: i64 = 1_750_000_000_000_000;
 
@@ -54,7 +50,7 @@ pub(super) fn members(
     let insert = |rows| {
         format!(
             "INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
-             SELECT m.id, {GROUP}, c.id, 1, 1 FROM {rows} ORDER BY m.id, c.id * {SHUFFLE} % {SHUFFLED}"
+             SELECT m.id, {GROUP}, c.id, 1, 1 FROM {rows}"
         )
     };
     pieces(engine, &merchants, &customers).into_iter().map(insert).collect()

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::job::Job;
-
 use crate::{Result, StorageError};
 
 pub(super) struct Queue {
