@@ -77,8 +77,9 @@ impl SqliteStorage {
     pub fn open(options: &SqliteOptions, now: jiff::Timestamp) -> Result<Self> {
         let metrics = Metrics::new();
         let connection = open::for_writer(&options.path, now)?;
-        let sync = log::sync(&options.path)?;
-        let checkpoints = Checkpoints::start(open::for_checkpoints(&options.path)?)?;
+        let sync = log::sync_log(&options.path)?;
+        let of_log = open::for_checkpoints(&options.path)?;
+        let checkpoints = Checkpoints::start(of_log, log::sync_database(&options.path)?)?;
         let writer = Writer::start(connection, options.queue, metrics.clone(), sync, Some(checkpoints))?;
         let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
         Ok(Self { readers, writer, metrics })

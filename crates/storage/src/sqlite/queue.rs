@@ -33,6 +33,8 @@ struct State {
     keeper_wants: Option<usize>,
     /// Nothing more is taken, for this reason.
     closed: Option<String>,
+    /// That reason is the disk.
+    is_refused: bool,
     writer_is_done: bool,
 }
 
@@ -129,6 +131,17 @@ impl Queue {
     pub(super) fn close(&self, why: String) {
         self.lock().closed.get_or_insert(why);
         self.for_writer.notify_one();
+    }
+
+    /// The same because the disk does not keep what is written.
+    pub(super) fn refuse(&self, why: String) {
+        self.lock().is_refused = true;
+        self.close(why);
+    }
+
+    /// Whether the disk did not keep something.
+    pub(super) fn is_refused(&self) -> bool {
+        self.lock().is_refused
     }
 
     /// Says that no batch will be handed over any more. If jobs still wait, nobody will do them.

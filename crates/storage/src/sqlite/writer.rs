@@ -5,16 +5,18 @@
 //! can know what it holds: then those who wait get an error that says neither, and nothing more is taken until a
 //! restart has looked.
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
 use super::batch::Batch;
 use super::job::Task;
-use super::log::{Checkpoints, SyncLog};
+use super::log::{self, Checkpoints, SyncFile};
 use super::queue::Queue;
 use crate::metrics::Metrics;
 use crate::{Result, StorageError};
@@ -32,7 +34,7 @@ impl Writer {
         connection: Connection,
         limit: usize,
         metrics: Metrics,
-        sync: SyncLog,
+        sync: SyncFile,
         checkpoints: Option<Checkpoints>,
     ) -> Result<Self> {
         let queue = Arc::new(Queue::new(limit));
@@ -132,16 +134,31 @@ fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoin
         let mut batch = Batch::collect(connection, first, queue, metrics);
         batch.commit(connection);
         queue.hand_over(batch);
-        if let Some(checkpoints) = &mut checkpoints
-            && let Err(error) = checkpoints.look_after(connection)
-        {
-            tracing::warn!(%error, "the log could not be moved into the file");
+        match checkpoints.as_mut().map_or(Ok(()), |checkpoints| checkpoints.look_after(connection)) {
+            Err(error) if log::is_refusal(&error) => {
+                checkpoints = None;
+                refuse(queue, &error);
+            }
+            Err(error) => tracing::warn!(%error, "the log could not be moved into the file"),
+            Ok(()) => {}
         }
+    }
+    if queue.is_refused() {
+        // The log is what a restart has to read, so it is not moved into the file by closing it either.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 }
 
+/// Takes nothing more, because the disk does not keep what is written. Why, for those who wait.
+fn refuse(queue: &Queue, error: &dyn Display) -> String {
+    tracing::error!(%error, "the disk refused to keep what was written; nothing is taken until a restart");
+    let why = format!("the disk refused to keep what was written: {error}");
+    queue.refuse(why.clone());
+    why
+}
+
 /// Makes durable what the writer commits, and answers.
-fn keep(queue: &Queue, sync: &SyncLog, metrics: &Metrics) {
+fn keep(queue: &Queue, sync: &SyncFile, metrics: &Metrics) {
     let mut refused: Option<String> = None;
     let (mut jobs, mut took) = (0, Duration::ZERO);
     loop {
@@ -158,10 +175,7 @@ fn keep(queue: &Queue, sync: &SyncLog, metrics: &Metrics) {
             && batches.iter().any(|batch| batch.has_changes)
             && let Err(error) = sync()
         {
-            tracing::error!(%error, "the disk refused to keep what was written; nothing is taken until a restart");
-            let why = format!("the disk refused to keep what was written: {error}");
-            queue.close(why.clone());
-            refused = Some(why);
+            refused = Some(refuse(queue, &error));
         }
         took = started.elapsed();
         jobs = batches.iter().map(Batch::jobs).sum();
@@ -187,7 +201,7 @@ mod tests {
     use crate::sqlite::job::Job;
 
     /// A writer over a table of one column, and a database of at most `pages` pages.
-    fn writer_on(sync: SyncLog, pages: i64) -> Writer {
+    fn writer_on(sync: SyncFile, pages: i64) -> Writer {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE rows (id TEXT NOT NULL PRIMARY KEY)").unwrap();
         connection.pragma_update(None, "max_page_count", pages).unwrap();
@@ -200,7 +214,7 @@ mod tests {
     }
 
     /// A disk that says when it is asked to sync, and does so when it is told how that ends.
-    fn slow_disk() -> (SyncLog, Receiver<()>, Sender<std::io::Result<()>>) {
+    fn slow_disk() -> (SyncFile, Receiver<()>, Sender<std::io::Result<()>>) {
         let (asked, asks) = channel();
         let (end, ends) = channel();
         let sync = move || {
