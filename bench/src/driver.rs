@@ -71,7 +71,6 @@ impl Driver {
         };
         let customers: Vec<i64> = (first..first + count).collect();
         let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
-        let places = vec![1_i32; customers.len()];
         let list = format!("{{{}}}", customers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
         let nonce = i64::try_from(number)?;
         let mut stride = 1 + i64::try_from(number % STRIDES)?;
@@ -88,15 +87,11 @@ impl Driver {
                         &vec![at],
                         &vec![actor.as_str()],
                         &vec![nonce],
-                        &places,
-                        &customers,
+                        &vec![list.as_str()],
+                        &(count + 1),
                         &stride,
                         &BY_HAND,
                         &kind,
-                        &vec![first],
-                        &vec![first + count - 1],
-                        &vec![list.as_str()],
-                        &(count + 1),
                     ],
                 )
                 .await;

@@ -23,16 +23,15 @@ const CUSTOMERS: usize = 10_000;
 
 /// One statement, and so one round trip and one transaction.
 ///
-/// - Additions are numbered, and every customer comes with the number of an addition ($7, $8).
+/// - Additions are numbered. Their lists come as texts, because distributed databases have no arrays of arrays.
 /// - An operation takes the id that its caller proposes, unless it is taken or lies a second behind the newest one: there
 ///   are 4,096 ids a millisecond. Callers who propose at the same time need not know of each other.
 /// - Whoever takes a customer or a group away counts that in the merchant's row before looking at memberships. The row is
 ///   locked here and must still say what it said when the statement began; so what was seen then is still there.
 /// - Whoever names many often names those who stand side by side, a page of a shop's customers or a whole import, and for
-///   the first time. So first each list is looked at as a whole ($12 to $15): if it holds all customers of the merchant
-///   from its first to its last one, they are known; and if the group has no member from the first to the last, none of
-///   them is one. Only for other lists, each customer is looked for. Lists come as texts, because distributed databases
-///   have no arrays of arrays and no slices.
+///   the first time. So first each list is looked at as a whole: if it holds all customers of the merchant from its first
+///   to its last one, they are known; and if the group has no member from the first to the last, none of them is one.
+///   Such a list is inserted as it is. Only of other lists, customers are looked for one by one (`wanted`).
 /// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. And how long the lists are
 ///   is hidden behind a SELECT: the server would otherwise make a plan for every length, which takes longer than adding.
 /// - Who is a member by rule is so by hand too afterwards. A statement of its own within this one, for a conflict clause
@@ -40,65 +39,70 @@ const CUSTOMERS: usize = 10_000;
 pub const ADD_MEMBERS: &str = "
     WITH newest AS (SELECT max(id) AS id FROM operations WHERE merchant_id = $1),
          guard AS (SELECT removals FROM merchants WHERE merchant_id = $1 FOR SHARE),
+         asked AS MATERIALIZED (
+             SELECT n, group_id, id, at, actor, nonce, ids::bigint[] AS ids
+             FROM unnest((SELECT $2::bigint[]), $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[])
+                      WITH ORDINALITY AS asked (group_id, id, at, actor, nonce, ids, n)),
          whole AS MATERIALIZED (
-             SELECT array_agg(EXISTS (SELECT 1 FROM memberships
-                                      WHERE merchant_id = $1 AND memberships.group_id = list.group_id
-                                        AND customer_id BETWEEN first AND last) ORDER BY n) AS crowded,
-                    array_agg(ids::bigint[] = ARRAY(SELECT id FROM customers
-                                                    WHERE merchant_id = $1 AND id BETWEEN first AND last
-                                                    ORDER BY id LIMIT (SELECT $15::bigint)) ORDER BY n) AS known
-             FROM unnest((SELECT $2::bigint[]), $12::bigint[], $13::bigint[], $14::text[]) WITH ORDINALITY
-                      AS list (group_id, first, last, ids, n)),
+             SELECT n, group_id, ids,
+                    EXISTS (SELECT 1 FROM memberships
+                            WHERE merchant_id = $1 AND memberships.group_id = asked.group_id
+                              AND customer_id BETWEEN ids[1] AND ids[cardinality(ids)]) AS crowded,
+                    ids = ARRAY(SELECT customers.id FROM customers
+                                WHERE merchant_id = $1 AND customers.id BETWEEN ids[1] AND ids[cardinality(ids)]
+                                ORDER BY customers.id LIMIT (SELECT $8::bigint)) AS known
+             FROM asked),
          wanted AS MATERIALIZED (
-             SELECT n, ($2::bigint[])[n] AS group_id, customer,
-                    CASE WHEN (SELECT known FROM whole)[n] THEN true
+             SELECT n, group_id, customer,
+                    CASE WHEN known THEN true
                          ELSE (SELECT true FROM customers WHERE merchant_id = $1 AND id = customer)
                     END AS known,
-                    CASE WHEN (SELECT crowded FROM whole)[n] THEN
+                    CASE WHEN crowded THEN
                         (SELECT source FROM memberships
-                         WHERE merchant_id = $1 AND group_id = ($2::bigint[])[n] AND customer_id = customer)
+                         WHERE merchant_id = $1 AND group_id = one.group_id AND customer_id = customer)
                     END AS source
-             FROM unnest((SELECT $7::int[]), (SELECT $8::bigint[])) AS wanted (n, customer)),
+             FROM (SELECT n, group_id, crowded, known, unnest(ids) AS customer FROM whole
+                   WHERE crowded OR NOT known) AS one),
          counted AS (
              SELECT n, count(*) FILTER (WHERE known IS NULL) AS unknown,
                     count(*) FILTER (WHERE source IS NULL OR source & $10::smallint = 0) AS added
              FROM wanted GROUP BY n),
-         asked AS MATERIALIZED (
-             SELECT asked.n, asked.group_id, at, actor, nonce,
-                    coalesce(unknown, 0) AS unknown, coalesce(added, 0) AS added,
+         judged AS MATERIALIZED (
+             SELECT asked.n, asked.group_id, at, actor, nonce, asked.ids, counted.n IS NULL AS as_it_is,
+                    coalesce(unknown, 0) AS unknown, coalesce(added, cardinality(asked.ids)) AS added,
                     (SELECT true FROM groups
                      WHERE merchant_id = $1 AND id = asked.group_id AND deleted_by IS NULL) AS there,
                     CASE WHEN newest.id IS NULL OR asked.id > newest.id
                            OR (asked.id + 4096000 > newest.id
                                AND (SELECT true FROM operations WHERE merchant_id = $1 AND id = asked.id) IS NULL)
                          THEN asked.id ELSE newest.id + $9::bigint + asked.n END AS id
-             FROM newest,
-                  unnest((SELECT $2::bigint[]), $3::bigint[], $4::bigint[], $5::text[], $6::bigint[])
-                      WITH ORDINALITY AS asked (group_id, id, at, actor, nonce, n)
-                  LEFT JOIN counted ON counted.n = asked.n),
+             FROM newest, asked LEFT JOIN counted ON counted.n = asked.n),
          done AS MATERIALIZED (
-             SELECT asked.* FROM asked, guard
+             SELECT judged.* FROM judged, guard
              WHERE there AND unknown = 0 AND added > 0
                AND guard.removals = (SELECT removals FROM merchants WHERE merchant_id = $1)),
          given AS MATERIALIZED (
-             SELECT array_agg(done.id ORDER BY asked.n) AS ids FROM asked LEFT JOIN done ON done.n = asked.n),
+             SELECT array_agg(done.id ORDER BY judged.n) AS ids FROM judged LEFT JOIN done ON done.n = judged.n),
          began AS (
              INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
-             SELECT $1, group_id, customer, ids[n], $10::smallint FROM given, wanted
-             WHERE ids[n] IS NOT NULL AND source IS NULL),
+             SELECT $1, group_id, customer, operation, $10::smallint
+             FROM ((SELECT group_id, unnest(ids) AS customer, id AS operation FROM done WHERE as_it_is ORDER BY n)
+                   UNION ALL
+                   (SELECT group_id, customer, ids[n] FROM given, wanted
+                    WHERE ids[n] IS NOT NULL AND source IS NULL ORDER BY group_id, customer)) AS new),
          joined AS (
              INSERT INTO memberships (merchant_id, group_id, customer_id, operation_id, source)
              SELECT $1, group_id, customer, ids[n], $10::smallint FROM given, wanted
-             WHERE ids[n] IS NOT NULL AND source & $10::smallint = 0
+             WHERE ids[n] IS NOT NULL AND source & $10::smallint = 0 ORDER BY group_id, customer
              ON CONFLICT (merchant_id, group_id, customer_id)
              DO UPDATE SET source = memberships.source | $10::smallint WHERE memberships.merchant_id = $1),
          recorded AS (
              INSERT INTO operations (merchant_id, id, at, actor, kind, group_id, changes, nonce)
              SELECT $1, id, at, actor, $11::text, group_id, added, nonce FROM done)
     SELECT there IS NOT NULL,
-           CASE WHEN unknown > 0 THEN ARRAY(SELECT customer FROM wanted WHERE wanted.n = asked.n AND known IS NULL) END,
-           added, asked.id, ids[asked.n] IS NOT NULL
-    FROM asked, given ORDER BY asked.n";
+           CASE WHEN unknown > 0 THEN ARRAY(SELECT customer FROM wanted WHERE wanted.n = judged.n AND known IS NULL) END,
+           added, judged.id, given.ids[judged.n] IS NOT NULL
+    FROM judged, given ORDER BY judged.n";
 
 /// Customers to be added to a group.
 pub(super) struct Addition {
@@ -106,6 +110,14 @@ pub(super) struct Addition {
     /// Ascending, once each.
     pub(super) customers: Vec<i64>,
     pub(super) operation: Operation,
+}
+
+impl Addition {
+    /// The first and the last membership that it wants, in the order of their index.
+    fn span(&self) -> ((GroupId, i64), (GroupId, i64)) {
+        let end = |customer: Option<&i64>| (self.group, customer.copied().unwrap_or(0)); // there is one at least
+        (end(self.customers.first()), end(self.customers.last()))
+    }
 }
 
 /// An addition that waits, and who waits for it.
@@ -116,58 +128,56 @@ pub(super) struct Waiting {
 }
 
 /// Additions of one statement.
+#[derive(Default)]
 pub(super) struct Batch {
+    /// In the order of the index that their customers go into, so that statements which want the same rows want them in
+    /// the same order.
     additions: Vec<Waiting>,
-    /// The customers, each with the group and the place of the addition in the list. In the order of the index that they go
-    /// into, so that statements which want the same rows want them in the same order.
-    rows: Vec<(i64, i64, i32)>,
 }
 
 impl Batch {
     /// Takes those who wait longest. None if nobody waits.
     pub(super) fn take(waiting: &mut VecDeque<Waiting>) -> Option<Self> {
-        let mut batch = Self { additions: Vec::new(), rows: Vec::new() };
+        let (mut batch, mut customers) = (Self::default(), 0);
         while let Some(next) = waiting.pop_front() {
             if next.reply.is_closed() {
                 continue; // nobody waits for the answer any more
             }
-            let is_full = batch.additions.len() == ADDITIONS
-                || batch.rows.len() + next.addition.customers.len() > CUSTOMERS;
+            customers += next.addition.customers.len();
+            let is_full = batch.additions.len() == ADDITIONS || customers > CUSTOMERS;
             if is_full && !batch.additions.is_empty() {
                 waiting.push_front(next);
                 break;
             }
-            batch.push(next);
+            batch.additions.push(next);
         }
         batch.put_off_repetitions(waiting);
+        batch.additions.sort_by_key(|waiting| waiting.addition.span().0);
         (!batch.additions.is_empty()).then_some(batch)
-    }
-
-    fn push(&mut self, next: Waiting) {
-        let (group, place) = (next.addition.group.get(), self.additions.len());
-        let place = i32::try_from(place).unwrap_or(i32::MAX); // there are not so many
-        self.rows.extend(next.addition.customers.iter().map(|&customer| (group, customer, place)));
-        self.additions.push(next);
     }
 
     /// A membership can begin once in a statement. Whoever wants one that an earlier addition wants too goes with the next.
     fn put_off_repetitions(&mut self, waiting: &mut VecDeque<Waiting>) {
-        self.rows.sort_unstable();
-        let same = |pair: &&[(i64, i64, i32)]| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1);
-        let mut later: Vec<i32> = self.rows.windows(2).filter(same).map(|pair| pair[1].2).collect();
-        if later.is_empty() {
-            return;
+        let mut spans: Vec<_> = self.additions.iter().map(|waiting| waiting.addition.span()).collect();
+        spans.sort_unstable();
+        if spans.is_sorted_by(|before, after| before.1 < after.0) {
+            return; // lists side by side have nobody in common
         }
+        let mut rows = Vec::new();
+        for (place, Waiting { addition, .. }) in self.additions.iter().enumerate() {
+            rows.extend(addition.customers.iter().map(|&customer| (addition.group, customer, place)));
+        }
+        rows.sort_unstable();
+        let same = |pair: &&[(GroupId, i64, usize)]| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1);
+        let mut later: Vec<usize> = rows.windows(2).filter(same).map(|pair| pair[1].2).collect();
         later.sort_unstable();
-        self.rows.clear();
-        for (place, addition) in (0..).zip(std::mem::take(&mut self.additions)) {
+        for (place, addition) in std::mem::take(&mut self.additions).into_iter().enumerate() {
             if later.binary_search(&place).is_ok() {
                 waiting.push_back(addition);
             } else {
-                self.push(addition);
+                self.additions.push(addition);
             }
         }
-        self.rows.sort_unstable();
     }
 
     /// Sends the statement.
@@ -182,13 +192,11 @@ impl Batch {
             }
         }
         let times = each(|waiting| waiting.addition.operation.at.as_microsecond());
-        let lists = Lists::of(&self.additions);
         let nonces = each(|waiting| waiting.mark.nonce);
-        let actors: Vec<String> =
-            self.additions.iter().map(|waiting| waiting.addition.operation.actor.to_string()).collect();
-        // Places count from 1 there.
-        let (places, customers): (Vec<i32>, Vec<i64>) =
-            self.rows.iter().map(|&(_, customer, place)| (place + 1, customer)).unzip();
+        let additions = || self.additions.iter().map(|waiting| &waiting.addition);
+        let actors: Vec<String> = additions().map(|addition| addition.operation.actor.to_string()).collect();
+        let lists: Vec<String> = additions().map(|addition| array_text(&addition.customers)).collect();
+        let longest = additions().map(|addition| addition.customers.len()).max().unwrap_or(0);
         let stride = self.additions.first().map_or(1, |waiting| waiting.mark.stride);
         let kind = OperationKind::AddMembers.as_str();
         let rows = client
@@ -201,15 +209,12 @@ impl Batch {
                     &times,
                     &actors,
                     &nonces,
-                    &places,
-                    &customers,
+                    &lists,
+                    // One more than a list can match.
+                    &i64::try_from(longest + 1).unwrap_or(i64::MAX),
                     &stride,
                     &BY_HAND,
                     &kind,
-                    &lists.firsts,
-                    &lists.lasts,
-                    &lists.ids,
-                    &lists.longer,
                 ],
             )
             .await?;
@@ -237,30 +242,6 @@ impl Batch {
             failure => End::Failed(failure),
         };
         self.additions.iter().map(end).collect()
-    }
-}
-
-/// The customers of additions, as lists.
-struct Lists {
-    firsts: Vec<i64>,
-    lasts: Vec<i64>,
-    /// Each as the text of an array.
-    ids: Vec<String>,
-    /// More than the longest of them has.
-    longer: i64,
-}
-
-impl Lists {
-    fn of(additions: &[Waiting]) -> Self {
-        let mut lists = Self { firsts: Vec::new(), lasts: Vec::new(), ids: Vec::new(), longer: 1 };
-        for Waiting { addition, .. } in additions {
-            let customers = &addition.customers; // they ascend, and there is one at least
-            lists.firsts.push(customers.first().copied().unwrap_or(0));
-            lists.lasts.push(customers.last().copied().unwrap_or(0));
-            lists.ids.push(array_text(customers));
-            lists.longer = lists.longer.max(1 + i64::try_from(customers.len()).unwrap_or(i64::MAX - 1));
-        }
-        lists
     }
 }
 
