@@ -37,6 +37,7 @@ impl Driver {
                 let (client, connection) = tokio_postgres::connect(address, NoTls).await?;
                 // It ends when the client is dropped, or with an error that the client sees too.
                 tokio::spawn(async move { drop(connection.await) });
+                client.batch_execute("SET enable_seqscan = off").await?; // as the storage does
                 let statement = client.prepare(sql).await?;
                 open.push((client, statement));
             }

@@ -32,7 +32,9 @@ const CUSTOMERS: usize = 10_000;
 ///   the first time. So first each list is looked at as a whole: if it holds all customers of the merchant from its first
 ///   to its last one, they are known; and if the group has no member from the first to the last, none of them is one.
 ///   Such a list is inserted as it is. Only of other lists, customers are looked for one by one (`wanted`).
-/// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. And how long the lists are
+/// - Each look-up is a subquery of its own: a join may read a whole group, or all customers. The one for a member between
+///   the first and the last asks for the next one in order, for only the primary key has that order: in an empty table
+///   every index looks as good, and the one by customer would read all groups of all these customers. How long the lists are
 ///   is hidden behind a SELECT: the server would otherwise make a plan for every length, which takes longer than adding.
 /// - Who is a member by rule is so by hand too afterwards. A statement of its own within this one, for a conflict clause
 ///   slows down every row that is new.
@@ -45,9 +47,10 @@ pub const ADD_MEMBERS: &str = "
                       WITH ORDINALITY AS asked (group_id, id, at, actor, nonce, ids, n)),
          whole AS MATERIALIZED (
              SELECT n, group_id, ids,
-                    EXISTS (SELECT 1 FROM memberships
-                            WHERE merchant_id = $1 AND memberships.group_id = asked.group_id
-                              AND customer_id BETWEEN ids[1] AND ids[cardinality(ids)]) AS crowded,
+                    coalesce((SELECT memberships.group_id = asked.group_id AND customer_id <= ids[cardinality(ids)]
+                              FROM memberships
+                              WHERE merchant_id = $1 AND (memberships.group_id, customer_id) >= (asked.group_id, ids[1])
+                              ORDER BY memberships.group_id, customer_id LIMIT 1), false) AS crowded,
                     ids = ARRAY(SELECT customers.id FROM customers
                                 WHERE merchant_id = $1 AND customers.id BETWEEN ids[1] AND ids[cardinality(ids)]
                                 ORDER BY customers.id LIMIT (SELECT $8::bigint)) AS known
