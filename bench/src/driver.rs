@@ -13,6 +13,7 @@ use zumra_core::{Actor, Clock, IdSource, OperationKind, SystemClock};
 
 use crate::database::Database;
 use crate::load::Run;
+use crate::requests;
 use crate::workloads::{Ask, Workload};
 
 /// The bit of `source` that says "by hand".
@@ -70,9 +71,8 @@ impl Driver {
         let Ask::Add { merchant, group, first, count, .. } = ask else {
             anyhow::bail!("the statement only adds")
         };
-        let customers: Vec<i64> = (first..first + count).collect();
         let (actor, kind) = (Actor::Operator.to_string(), OperationKind::AddMembers.as_str());
-        let list = format!("{{{}}}", customers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+        let list = format!("{{{}}}", requests::ids(first, count, false));
         let nonce = i64::try_from(number)?;
         let mut stride = 1 + i64::try_from(number % STRIDES)?;
         loop {

@@ -77,7 +77,8 @@ fn head(merchant: i64, method: &str, path: &str, to: &mut Vec<u8>) {
         write!(to, "{method} /admin/v2/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n");
 }
 
-fn ids(first: i64, count: i64, bad: bool) -> String {
+/// The customers of a request, with commas between them; a bad one at the end if wanted.
+pub(crate) fn ids(first: i64, count: i64, bad: bool) -> String {
     let mut ids: Vec<String> = (first..first + count).map(|id| id.to_string()).collect();
     if bad && let Some(last) = ids.last_mut() {
         *last = i64::MAX.to_string();

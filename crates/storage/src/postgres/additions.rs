@@ -21,6 +21,7 @@ use crate::{AddMembers, StorageError};
 /// Statements of one merchant that are on their way at once. A second one, so that the small ones need not wait for a
 /// large one.
 const STATEMENTS: usize = 2;
+
 /// The additions that wait, by merchant.
 pub(super) struct Additions {
     connections: Arc<Connections>,

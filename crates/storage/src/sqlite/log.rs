@@ -123,17 +123,17 @@ impl Drop for Checkpoints {
 
 fn run(connection: &Connection, sync: &SyncFile, woken: &Receiver<()>, progress: &Progress) {
     while woken.recv().is_ok() {
-        match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+        let refused = match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
             // SQLite syncs the file only when the whole log is in it, which is when the writer waits for it.
-            Ok(_) => {
-                if let Err(error) = sync() {
-                    let _ = progress.refused.set(error.to_string());
-                }
+            Ok(_) => sync().err().map(|error| error.to_string()),
+            Err(error) if is_refusal(&error) => Some(error.to_string()),
+            Err(error) => {
+                tracing::warn!(%error, "the log could not be moved into the file");
+                None
             }
-            Err(error) if is_refusal(&error) => {
-                let _ = progress.refused.set(error.to_string());
-            }
-            Err(error) => tracing::warn!(%error, "the log could not be moved into the file"),
+        };
+        if let Some(why) = refused {
+            let _ = progress.refused.set(why); // the first reason counts
         }
         progress.is_busy.store(false, Ordering::Release);
     }

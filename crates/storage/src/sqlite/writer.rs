@@ -134,13 +134,16 @@ fn run(connection: &Connection, queue: &Queue, mut checkpoints: Option<Checkpoin
         let mut batch = Batch::collect(connection, first, queue, metrics);
         batch.commit(connection);
         queue.hand_over(batch);
-        match checkpoints.as_mut().map_or(Ok(()), |checkpoints| checkpoints.look_after(connection)) {
-            Err(error) if log::is_refusal(&error) => {
-                checkpoints = None;
+        // After a refusal, the keeper's too, the log is left as it is.
+        if let Some(checkpoints) = &mut checkpoints
+            && !queue.is_refused()
+            && let Err(error) = checkpoints.look_after(connection)
+        {
+            if log::is_refusal(&error) {
                 refuse(queue, &error);
+            } else {
+                tracing::warn!(%error, "the log could not be moved into the file");
             }
-            Err(error) => tracing::warn!(%error, "the log could not be moved into the file"),
-            Ok(()) => {}
         }
     }
     if queue.is_refused() {
