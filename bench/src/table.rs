@@ -124,15 +124,15 @@ fn of_growth(growth: &Growth) -> String {
         "start ms",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    let empty = |of: &Point| {
-        let as_many = |point: &&Point| point.merchants == of.merchants && point.members == 0;
-        growth.points.iter().find(as_many).map(|point| point.ms_per_request)
-    };
-    rows.extend(growth.points.iter().map(|point| point_row(point, empty(point))));
+    rows.extend(growth.points.iter().map(point_row));
     let mut text = aligned(&rows);
     text.insert_str(
         0,
-        &format!("\nadd-100 by how many members there are, medians of {} runs\n", growth::RUNS),
+        &format!(
+            "\nadd-100 by how many members there are, medians of {} runs, with many merchants of {}\n",
+            growth::RUNS,
+            growth::MANY_RUNS
+        ),
     );
     let mut rows = vec![["customers", "list", "p50 ms", "p99 ms"].map(str::to_owned).to_vec()];
     for list in &growth.lists {
@@ -144,14 +144,14 @@ fn of_growth(growth: &Growth) -> String {
     text + &aligned(&rows)
 }
 
-fn point_row(point: &Point, empty: Option<f64>) -> Vec<String> {
+fn point_row(point: &Point) -> Vec<String> {
     vec![
         point.merchants.to_string(),
         point.members.to_string(),
         format!("{:.3}", point.ms_per_request),
         format!("{:.3}..{:.3}", point.fastest_ms, point.slowest_ms),
         format!("{:.0}", 100_000.0 / point.ms_per_request),
-        empty.map_or(String::new(), |empty| format!("{:.2}", point.ms_per_request / empty)),
+        format!("{:.2}", point.of_empty),
         point.memory_mib.map_or(String::new(), |memory| memory.to_string()),
         format!("{:.0}", point.start_ms),
     ]

@@ -39,6 +39,20 @@ pub(crate) struct DatabaseOption {
     database: Option<Database>,
 }
 
+impl DatabaseOption {
+    /// What a command that is suggested needs, to meet the same database; a password shows as `***`.
+    pub(crate) fn repeated(&self) -> String {
+        let Some(database) = &self.database else { return String::new() };
+        let text = database.to_string();
+        let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._:@-".contains(c));
+        if is_plain {
+            format!(" --database {text}")
+        } else {
+            format!(" --database '{}'", text.replace('\'', r"'\''"))
+        }
+    }
+}
+
 /// The databases of a service that stays.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct DatabaseOptions {
@@ -344,6 +358,17 @@ mod tests {
     use clap::Args;
 
     use super::*;
+
+    #[test]
+    fn a_suggested_command_names_the_same_database() {
+        let repeated = |database: Option<&str>| {
+            DatabaseOption { database: database.map(|text| text.parse().unwrap()) }.repeated()
+        };
+        assert_eq!(repeated(None), "");
+        assert_eq!(repeated(Some("data/zumra.db")), " --database data/zumra.db");
+        assert_eq!(repeated(Some("my shop's.db")), r" --database 'my shop'\''s.db'");
+        assert_eq!(repeated(Some("postgres://z:s3cret@db/z")), " --database 'postgres://z:***@db/z'");
+    }
 
     #[test]
     fn one_name_leads_to_flag_variable_and_key() {

@@ -43,6 +43,11 @@ pub(super) fn for_checkpoints(path: &Path) -> Result<Connection> {
 
 /// A connection that writes alone. Makes the file if it is not there and runs outstanding migrations.
 pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
+    // SQLite would say that it cannot open the file.
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        let problem = format!("there is no folder {}; make it, or name another file", folder.display());
+        return Err(StorageError::Unavailable(problem));
+    }
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     refuse_foreign(&connection)?;
     switch_to_wal(&connection)?;

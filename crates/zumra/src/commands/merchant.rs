@@ -78,6 +78,7 @@ impl Command {
 
 impl Create {
     fn run(self, given: &Given) -> anyhow::Result<()> {
+        let repeated = self.database.repeated();
         let database = config::database(given, self.database)?;
         let merchant = with_session(&database, IfMissing::Make, async |session| {
             let id = self.id.or_else(|| MerchantId::new(session.next_id()));
@@ -95,7 +96,9 @@ impl Create {
         }
         let Merchant { id, name, .. } = merchant;
         say_line(format_args!("Created merchant {id}, {name}."))?;
-        say_line(format_args!("Next: zumra token create --merchant {id} --scope customers.read_write"))
+        say_line(format_args!(
+            "Next: zumra token create --merchant {id} --scope customers.read_write{repeated}"
+        ))
     }
 }
 

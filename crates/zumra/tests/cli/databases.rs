@@ -50,8 +50,11 @@ fn a_slip_in_a_path_makes_no_database() {
         assert!(problem.contains("there is no file slip.db"), "{problem}");
         assert!(!zumra.path("slip.db").exists());
     }
-    let problem = zumra.fails("merchant create --name a --database no/folder.db", 4);
-    assert!(problem.starts_with("database no/folder.db: "), "{problem}");
+    for line in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
+        let problem = zumra.fails(&format!("{line} --database no/folder.db"), 4);
+        assert!(problem.starts_with("database no/folder.db: "), "{problem}");
+        assert!(problem.ends_with("there is no folder no; make it, or name another file"), "{problem}");
+    }
 }
 
 #[test]

@@ -12,6 +12,13 @@ fn a_merchant_is_created_once_and_listed() {
         created.starts_with("Created merchant 5, Shop.\nNext: zumra token create --merchant 5"),
         "{created}"
     );
+    let elsewhere = zumra.ok("merchant create --id 5 --name Shop --database other.db");
+    assert!(
+        elsewhere.ends_with(
+            "\nNext: zumra token create --merchant 5 --scope customers.read_write --database other.db\n"
+        ),
+        "{elsewhere}"
+    );
     assert_eq!(zumra.fails("merchant create --id 5 --name Other", 3), "there is already a merchant 5");
     let given = zumra.json("merchant create --name متجر");
     assert!(given["id"].as_i64().is_some_and(|id| id > 5 && id < 1 << 53), "{given}");
