@@ -201,19 +201,15 @@ fn point(
     memory_mib: Option<u64>,
     start_ms: f64,
 ) -> Point {
-    let mut ratios: Vec<f64> = runs
-        .iter()
-        .zip(of_empty)
-        .map(|(run, empty)| run.elapsed.as_secs_f64() / empty.elapsed.as_secs_f64())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
+    let ratios =
+        runs.iter().zip(of_empty).map(|(run, empty)| run.elapsed.as_secs_f64() / empty.elapsed.as_secs_f64());
     let summary = Summary::of(runs, None, memory_mib);
     Point {
         merchants,
         members,
         customers,
         ms_per_request: 1000.0 / summary.requests,
-        of_empty: ratios[ratios.len() / 2],
+        of_empty: median(ratios.collect()),
         fastest_ms: 1000.0 / summary.fastest,
         slowest_ms: 1000.0 / summary.slowest,
         p50_ms: summary.p50_ms,
@@ -232,8 +228,13 @@ fn start_ms(site: &Site, database: &Database) -> anyhow::Result<f64> {
         read(&service, 1, "customers/groups", 1)?;
         times.push(started.elapsed().as_secs_f64() * 1000.0);
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
+    Ok(median(times))
+}
+
+/// The one in the middle; of an even number, the higher of the two. At least one value.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Lists of shops of different sizes that share a database.

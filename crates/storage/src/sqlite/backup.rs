@@ -27,6 +27,5 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
     connection.execute("VACUUM INTO ?1", [text])?;
     File::open(partial).and_then(|file| file.sync_all()).map_err(problem)?;
     std::fs::rename(partial, to).map_err(problem)?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(problem)
+    File::open(open::folder_of(to)).and_then(|folder| folder.sync_all()).map_err(problem)
 }

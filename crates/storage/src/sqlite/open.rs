@@ -44,7 +44,8 @@ pub(super) fn for_checkpoints(path: &Path) -> Result<Connection> {
 /// A connection that writes alone. Makes the file if it is not there and runs outstanding migrations.
 pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
     // SQLite would say that it cannot open the file.
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+    let folder = folder_of(path);
+    if !folder.exists() {
         let problem = format!("there is no folder {}; make it, or name another file", folder.display());
         return Err(StorageError::Unavailable(problem));
     }
@@ -74,6 +75,11 @@ pub(super) fn for_reading_all(path: &Path) -> Result<Connection> {
         return Err(migrate::behind());
     }
     Ok(connection)
+}
+
+/// Where a file is or will be.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {

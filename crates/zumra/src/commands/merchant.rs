@@ -104,13 +104,16 @@ impl Create {
 
 impl List {
     fn run(self, given: &Given) -> anyhow::Result<()> {
+        let repeated = self.database.repeated();
         let database = config::database(given, self.database)?;
         let merchants = with_session(&database, IfMissing::Refuse, all)?;
         if self.json {
             return say_json(&merchants.iter().map(as_json).collect());
         }
         if merchants.is_empty() {
-            return say_line("There are no merchants. Create one: zumra merchant create --name 'My shop'");
+            return say_line(format_args!(
+                "There are no merchants. Create one: zumra merchant create --name 'My shop'{repeated}"
+            ));
         }
         let row = |merchant: &Merchant| {
             let (id, plan) = (merchant.id.to_string(), merchant.plan.as_str().to_owned());

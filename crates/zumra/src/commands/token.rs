@@ -147,6 +147,7 @@ impl Create {
 
 impl List {
     fn run(self, given: &Given) -> anyhow::Result<()> {
+        let repeated = self.database.repeated();
         let database = config::database(given, self.database)?;
         let tokens = with_session(&database, IfMissing::Refuse, async |session| {
             session.require_merchant(self.merchant).await?;
@@ -156,9 +157,10 @@ impl List {
             return say_json(&tokens.iter().map(as_json).collect());
         }
         if tokens.is_empty() {
+            let merchant = self.merchant;
             let next =
-                format!("zumra token create --merchant {} --scope customers.read_write", self.merchant);
-            return say_line(format_args!("Merchant {} has no tokens. Create one: {next}", self.merchant));
+                format!("zumra token create --merchant {merchant} --scope customers.read_write{repeated}");
+            return say_line(format_args!("Merchant {merchant} has no tokens. Create one: {next}"));
         }
         let row = |token: &Token| {
             let end = token.expires_at.map_or("never".to_owned(), minute);

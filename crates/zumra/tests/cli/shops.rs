@@ -19,6 +19,8 @@ fn a_merchant_is_created_once_and_listed() {
         ),
         "{elsewhere}"
     );
+    let next = zumra.ok("token list --merchant 5 --database other.db");
+    assert!(next.ends_with(" --database other.db\n"), "{next}");
     assert_eq!(zumra.fails("merchant create --id 5 --name Other", 3), "there is already a merchant 5");
     let given = zumra.json("merchant create --name متجر");
     assert!(given["id"].as_i64().is_some_and(|id| id > 5 && id < 1 << 53), "{given}");
