@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use zumra_core::{
     Actor, Clock, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, SystemClock,
 };
-use zumra_storage::{AddMembers, CustomerFilter, Storage};
+use zumra_storage::{AddMembersOutcome, CustomerFilter, Storage};
 
 use crate::database::Database;
 use crate::load::Run;
@@ -110,7 +110,7 @@ impl Engine {
                 let at = SystemClock.now();
                 let operation = Operation { id: self.ids.next_operation(at), at, actor: Actor::Operator };
                 let added = storage.add_members(id(merchant)?, group, customers, operation).await?;
-                anyhow::ensure!(matches!(added, AddMembers::Unknown(_)) == bad, "{added:?}");
+                anyhow::ensure!(matches!(added, AddMembersOutcome::MissingIds(_)) == bad, "{added:?}");
             }
             Ask::Customer { merchant, customer } => {
                 let customer = CustomerId::new(customer).context("a customer's id is positive")?;

@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportId, ImportLease,
-    ImportPiece, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
+    ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
     Page, PageRequest, RowProblem, SystemClock, SystemEntropy, Token, TokenHash, TokenId,
 };
 use zumra_server::telemetry::{self, LogFormat};
 use zumra_server::{App, AppOptions, Limits, Listeners};
 use zumra_storage::{
-    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, WhichGroup, Written,
+    AddMembersOutcome, Contacts, CustomerFilter, GroupSelector, Ids, Inspection, LoadOutcome, Result,
+    Storage, Written,
 };
 
 use crate::database;
@@ -58,8 +59,8 @@ macro_rules! constant {
                 _: GroupId,
                 customers: Vec<CustomerId>,
                 operation: Operation,
-            ) -> Result<AddMembers> {
-                Ok(AddMembers::Added { operation: operation.id, added: customers.len() as u64 })
+            ) -> Result<AddMembersOutcome> {
+                Ok(AddMembersOutcome::Added { operation: operation.id, added: customers.len() as u64 })
             }
 
             fn register_metrics(&self, registry: &mut Registry) {
@@ -85,23 +86,23 @@ constant! {
     fn revoke_token(merchant: MerchantId, token: TokenId, operation: Operation) -> Token;
     fn find_token(hash: TokenHash) -> Option<(Token, Merchant)>;
     fn list_groups(merchant: MerchantId, page: PageRequest) -> Page<Group>;
-    fn find_group(merchant: MerchantId, group: WhichGroup) -> Option<Group>;
+    fn find_group(merchant: MerchantId, group: GroupSelector) -> Option<Group>;
     fn create_group(merchant: MerchantId, group: Group, operation: Operation) -> Written<Group>;
-    fn update_group(merchant: MerchantId, group: WhichGroup, change: GroupChange, operation: Operation) -> Written<Group>;
+    fn update_group(merchant: MerchantId, group: GroupSelector, change: GroupChange, operation: Operation) -> Written<Group>;
     fn delete_group(merchant: MerchantId, group: GroupId, operation: Operation) -> OperationId;
-    fn sweep(limit: u32) -> bool;
+    fn archive_deleted_groups(limit: u32) -> bool;
     fn list_customers(merchant: MerchantId, filter: CustomerFilter, page: PageRequest) -> Page<Customer>;
     fn find_customer(merchant: MerchantId, customer: CustomerId) -> Option<Customer>;
     fn create_customer(merchant: MerchantId, customer: NewCustomer, groups: Vec<GroupId>, operation: Operation) -> Written<Customer>;
     fn update_customer(merchant: MerchantId, customer: CustomerId, change: CustomerChange, operation: Operation) -> Written<Customer>;
     fn delete_customer(merchant: MerchantId, customer: CustomerId, operation: Operation) -> OperationId;
     fn ban_customer(merchant: MerchantId, customer: CustomerId, reason: Option<String>, operation: Operation) -> Written<()>;
-    fn taken(merchant: MerchantId, contacts: Contacts, except: Option<CustomerId>) -> Contacts;
-    fn known_ids(merchant: MerchantId, ids: Ids) -> Ids;
-    fn load(fixture: MerchantFixture, operation: Operation) -> Loaded;
+    fn find_used_contacts(merchant: MerchantId, contacts: Contacts, except: Option<CustomerId>) -> Contacts;
+    fn find_existing_ids(merchant: MerchantId, ids: Ids) -> Ids;
+    fn load_fixture(fixture: MerchantFixture, operation: Operation) -> LoadOutcome;
     fn create_import(merchant: MerchantId, import: NewImport, operation: Operation) -> Import;
     fn lease_import(which: Option<(MerchantId, ImportId)>, now: Timestamp, until: Timestamp) -> Option<ImportLease>;
-    fn write_import_piece(lease: (MerchantId, ImportId, i64), until: Timestamp, piece: ImportPiece, operation: Operation) -> Import;
+    fn write_import_chunk(lease: (MerchantId, ImportId, i64), until: Timestamp, piece: ImportChunk, operation: Operation) -> Import;
     fn list_imports(merchant: MerchantId, limit: u32) -> Vec<Import>;
     fn find_import(merchant: MerchantId, import: ImportId) -> Option<(Import, Vec<RowProblem>)>;
     fn ping() -> ();

@@ -67,7 +67,7 @@ pub(crate) fn load(database: &Database, shops: impl Iterator<Item = Value>) -> a
                 let at = SystemClock.now();
                 let operation = Operation { id: ids.next_operation(at), at, actor: Actor::Operator };
                 let storage = std::sync::Arc::clone(&storage);
-                loading.spawn(async move { storage.load(shop, operation).await });
+                loading.spawn(async move { storage.load_fixture(shop, operation).await });
             }
             let Some(loaded) = loading.join_next().await else { break };
             loaded??;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{Actor, ImportId, Language, MerchantId, NewCustomer};
 
 /// Problems of an import that are kept; of the others only their number is.
-pub const PROBLEMS_MAX: u32 = 1000;
+pub const STORED_PROBLEMS_MAX: u32 = 1000;
 
 /// A file to be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct ImportLease {
 
 /// Some rows of an import, one operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportPiece {
+pub struct ImportChunk {
     /// The last row that this piece goes through.
     pub through: u32,
     /// Customers to make, each with its row. Whoever has a mobile number or an e-mail address that is in use already
@@ -78,9 +78,9 @@ pub struct ImportPiece {
     /// Rows that cannot become customers. Several problems may stand for one row.
     pub problems: Vec<RowProblem>,
     /// The sentence about a mobile number that is in use.
-    pub mobile_taken: String,
+    pub mobile_used_reason: String,
     /// The sentence about an e-mail address that is in use.
-    pub email_taken: String,
+    pub email_used_reason: String,
     /// Whether this is the last piece.
     pub is_last: bool,
     /// Why the rest of the file cannot be read, if it cannot.

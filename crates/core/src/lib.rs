@@ -3,10 +3,10 @@
 //! What belongs here: types that are valid once they exist, and nothing that does I/O. Time and chance come in
 //! as arguments ([`Clock`], [`Entropy`]).
 
-pub mod chance;
 pub mod clock;
 pub mod condition;
 pub mod customer;
+pub mod entropy;
 pub mod fixture;
 pub mod group;
 pub mod id;
@@ -20,13 +20,13 @@ pub mod scope;
 pub mod text;
 pub mod token;
 
-pub use chance::{Entropy, SystemEntropy};
 pub use clock::{Clock, SystemClock};
 pub use condition::Condition;
 pub use customer::{Country, Customer, CustomerChange, Email, Gender, Mobile, MobileCode, NewCustomer};
+pub use entropy::{Entropy, SystemEntropy};
 pub use group::{Features, Group, GroupChange, GroupName};
 pub use id::{CustomerId, GroupId, IdSource, ImportId, MerchantId, OperationId, TokenId};
-pub use import::{Import, ImportLease, ImportPiece, NewImport, RowProblem};
+pub use import::{Import, ImportChunk, ImportLease, NewImport, RowProblem};
 pub use keyword::Keyword;
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
 pub use message::{Code, Language};

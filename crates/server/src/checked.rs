@@ -72,13 +72,13 @@ impl Known {
                 groups: asked.groups.into_iter().filter_map(GroupId::new).collect(),
                 customers: asked.customers.into_iter().filter_map(CustomerId::new).collect(),
             };
-            known.ids = app.storage.known_ids(merchant, ids).await?;
+            known.ids = app.storage.find_existing_ids(merchant, ids).await?;
         }
         if !asked.emails.is_empty() || !asked.mobiles.is_empty() {
             // No engine holds a text with this character, so nobody has it.
             let kept = |texts: Vec<String>| texts.into_iter().filter(|text| !text.contains('\0')).collect();
             let contacts = Contacts { mobiles: kept(asked.mobiles), emails: kept(asked.emails) };
-            known.taken = app.storage.taken(merchant, contacts, about).await?;
+            known.taken = app.storage.find_used_contacts(merchant, contacts, about).await?;
         }
         Ok(known)
     }

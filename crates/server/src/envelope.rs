@@ -187,7 +187,7 @@ impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
             // A conflict that is left after the rules have looked twice is one of many writers at the same rows.
-            StorageError::Busy | StorageError::Unavailable(_) | StorageError::Conflict(_) => {
+            StorageError::QueueFull | StorageError::Unavailable(_) | StorageError::Conflict(_) => {
                 Self::Unavailable(error.to_string())
             }
             other => Self::Internal(other.to_string()),

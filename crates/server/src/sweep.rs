@@ -26,7 +26,7 @@ impl Broom {
 /// Sweeps whenever there is something to sweep, for ever.
 pub(crate) async fn run(app: App) {
     loop {
-        match app.storage.sweep(PIECE).await {
+        match app.storage.archive_deleted_groups(PIECE).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "deleted groups could not be swept; it is tried again"),

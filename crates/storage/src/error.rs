@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, StorageError>;
 pub enum StorageError {
     /// The queue to the writer is full. Trying again in a moment helps.
     #[error("the database has more waiting writes than its limit")]
-    Busy,
+    QueueFull,
     /// The database does not answer: away, full, read-only, closed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
@@ -24,7 +24,7 @@ pub enum StorageError {
     #[error(
         "the database has schema {found}, and this version of zumra knows up to {known}: use the newer version that wrote it"
     )]
-    Newer {
+    NewerSchema {
         /// Number of the newest migration in the database.
         found: u32,
         /// Number of the newest migration in this program.
@@ -32,13 +32,13 @@ pub enum StorageError {
     },
     /// What was opened is no database of Zumra's, or has been changed by hand.
     #[error("{0}")]
-    Foreign(String),
+    ForeignDatabase(String),
     /// The database holds something that should not be possible.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
     /// Somebody else has taken over the work that this was a part of.
     #[error("another process has taken over")]
-    TakenOver,
+    LeaseLost,
     /// A mistake in Zumra itself.
     #[error("internal error of the storage: {0}")]
     Internal(String),

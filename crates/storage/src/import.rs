@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use zumra_core::{Email, ImportPiece, Mobile, NewCustomer, RowProblem};
+use zumra_core::{Email, ImportChunk, Mobile, NewCustomer, RowProblem};
 
 use crate::Contacts;
 
 /// The mobile numbers and e-mail addresses that a piece would put into use.
-pub(crate) fn contacts(piece: &ImportPiece) -> Contacts {
+pub(crate) fn contacts(piece: &ImportChunk) -> Contacts {
     let customers = || piece.customers.iter().map(|(_, customer)| customer);
     Contacts {
         mobiles: customers().filter_map(mobile).map(str::to_owned).collect(),
@@ -16,7 +16,7 @@ pub(crate) fn contacts(piece: &ImportPiece) -> Contacts {
 }
 
 /// Which customers of a piece can be made, given what others have, and all that is wrong with its rows.
-pub(crate) fn sort_out(piece: &ImportPiece, taken: Contacts) -> (Vec<&NewCustomer>, Vec<RowProblem>) {
+pub(crate) fn sort_out(piece: &ImportChunk, taken: Contacts) -> (Vec<&NewCustomer>, Vec<RowProblem>) {
     let mut mobiles: HashSet<String> = taken.mobiles.into_iter().collect();
     let mut emails: HashSet<String> = taken.emails.into_iter().collect();
     let (mut made, mut problems) = (Vec::new(), piece.problems.clone());
@@ -28,10 +28,10 @@ pub(crate) fn sort_out(piece: &ImportPiece, taken: Contacts) -> (Vec<&NewCustome
         let mobile_is_taken = mobile(customer).is_some_and(|mobile| mobiles.contains(mobile));
         let email_is_taken = email.as_ref().is_some_and(|email| emails.contains(email));
         if mobile_is_taken {
-            refuse("mobile", &piece.mobile_taken);
+            refuse("mobile", &piece.mobile_used_reason);
         }
         if email_is_taken {
-            refuse("email", &piece.email_taken);
+            refuse("email", &piece.email_used_reason);
         }
         if !mobile_is_taken && !email_is_taken {
             mobiles.extend(mobile(customer).map(str::to_owned));

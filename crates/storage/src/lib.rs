@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportId, ImportLease,
-    ImportPiece, Keyword, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
+    ImportLease, Keyword, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
     OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
@@ -62,7 +62,7 @@ pub trait Storage: Send + Sync + 'static {
     async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>>;
 
     /// One group, if the merchant has it.
-    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>>;
+    async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>>;
 
     /// Keeps a new group. [`Conflict::Group`] if there is one with this id.
     async fn create_group(
@@ -76,13 +76,13 @@ pub trait Storage: Send + Sync + 'static {
     async fn update_group(
         &self,
         merchant: MerchantId,
-        group: WhichGroup,
+        group: GroupSelector,
         change: GroupChange,
         operation: Operation,
     ) -> Result<Written<Group>>;
 
     /// Deletes a group and ends all memberships in it, however many they are: from the moment of the answer on nobody
-    /// sees any of them. Their rows move afterwards, by [`Storage::sweep`]. [`StorageError::NotFound`] if the merchant
+    /// sees any of them. Their rows move afterwards, by [`Storage::archive_deleted_groups`]. [`StorageError::NotFound`] if the merchant
     /// has no such group; [`Conflict::DefaultGroup`] if it is the default group.
     async fn delete_group(
         &self,
@@ -93,7 +93,7 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Moves at most `limit` memberships of deleted groups of all merchants to where past memberships are kept. Whether
     /// there may be more. Any number of processes may do this at once.
-    async fn sweep(&self, limit: u32) -> Result<bool>;
+    async fn archive_deleted_groups(&self, limit: u32) -> Result<bool>;
 
     /// One page of the merchant's customers, newest first, of those that the filter lets through.
     async fn list_customers(
@@ -148,7 +148,7 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Which of a mobile number and an e-mail address (in the form of its [`key`](zumra_core::Email::key)) some
     /// customer has: another one than `except`. Validation asks this.
-    async fn taken(
+    async fn find_used_contacts(
         &self,
         merchant: MerchantId,
         contacts: Contacts,
@@ -156,7 +156,7 @@ pub trait Storage: Send + Sync + 'static {
     ) -> Result<Contacts>;
 
     /// Which of these ids the merchant has. Validation asks this before it explains a refusal.
-    async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids>;
+    async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids>;
 
     /// Puts customers into a group by hand: all of them, or none if one of the ids is unknown. Repeated ids and
     /// those who are members already are no mistake.
@@ -166,11 +166,11 @@ pub trait Storage: Send + Sync + 'static {
         group: GroupId,
         customers: Vec<CustomerId>,
         operation: Operation,
-    ) -> Result<AddMembers>;
+    ) -> Result<AddMembersOutcome>;
 
     /// Makes a shop be as a fixture says: what is missing is added, what differs is changed, what the fixture does
     /// not name stays. One operation, or none if nothing differs.
-    async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded>;
+    async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome>;
 
     /// Keeps a file to be imported.
     async fn create_import(
@@ -188,13 +188,13 @@ pub trait Storage: Send + Sync + 'static {
         until: jiff::Timestamp,
     ) -> Result<Option<ImportLease>>;
 
-    /// Writes a piece of an import, and keeps its lease `until` then. [`StorageError::TakenOver`] if somebody else has
+    /// Writes a piece of an import, and keeps its lease `until` then. [`StorageError::LeaseLost`] if somebody else has
     /// the lease now. A piece that was written already changes nothing. How the import stands.
-    async fn write_import_piece(
+    async fn write_import_chunk(
         &self,
         lease: (MerchantId, ImportId, i64),
         until: jiff::Timestamp,
-        piece: ImportPiece,
+        piece: ImportChunk,
         operation: Operation,
     ) -> Result<Import>;
 
@@ -232,7 +232,7 @@ pub struct Ids {
 
 /// A group, by its id or by what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhichGroup {
+pub enum GroupSelector {
     /// The one with this id.
     Id(GroupId),
     /// The one that every new customer joins.
@@ -270,7 +270,7 @@ pub struct Written<T> {
 
 /// What came of [`Storage::add_members`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AddMembers {
+pub enum AddMembersOutcome {
     /// Some were not members before.
     Added {
         /// The operation that made them members.
@@ -281,12 +281,12 @@ pub enum AddMembers {
     /// All were members before: nothing was written, not even an operation.
     Unchanged,
     /// These ids the merchant does not have; nothing was written.
-    Unknown(Ids),
+    MissingIds(Ids),
 }
 
-/// What came of [`Storage::load`].
+/// What came of [`Storage::load_fixture`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadOutcome {
     /// The operation, if anything was written.
     pub operation: Option<OperationId>,
     /// Rows that were added or changed.

@@ -34,16 +34,16 @@ pub const POSTGRES: &[Migration] =
 
 /// Those of `all` that come after what a database has `applied` (number and hash, ascending).
 ///
-/// [`StorageError::Newer`] if the database has steps that we do not know; [`StorageError::Foreign`] if it has run
+/// [`StorageError::NewerSchema`] if the database has steps that we do not know; [`StorageError::ForeignDatabase`] if it has run
 /// another text under a number of ours.
 pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Result<&'a [Migration]> {
     let known = all.last().map_or(0, |m| m.number);
     if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {
-        return Err(StorageError::Newer { found: *found, known });
+        return Err(StorageError::NewerSchema { found: *found, known });
     }
     for (migration, (number, hash)) in all.iter().zip(applied) {
         if migration.number != *number || migration.hash() != *hash {
-            return Err(StorageError::Foreign(format!(
+            return Err(StorageError::ForeignDatabase(format!(
                 "migration {number} in the database is not migration {} of this program: the database was made by a different build of zumra",
                 migration.number
             )));
@@ -54,7 +54,7 @@ pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Resul
 
 /// The failure of reading whole tables from a database whose schema is older than this program.
 pub(crate) fn behind() -> StorageError {
-    StorageError::Foreign(
+    StorageError::ForeignDatabase(
         "its schema is not up to date: start `zumra serve` on it once with this version".to_owned(),
     )
 }
@@ -77,8 +77,11 @@ mod tests {
     #[test]
     fn newer_and_changed_databases_are_refused() {
         let newer = [(1, ALL[0].hash()), (2, ALL[1].hash()), (3, String::new())];
-        assert!(matches!(outstanding(ALL, &newer), Err(StorageError::Newer { found: 3, known: 2 })));
-        assert!(matches!(outstanding(ALL, &[(1, "other".to_owned())]), Err(StorageError::Foreign(_))));
+        assert!(matches!(outstanding(ALL, &newer), Err(StorageError::NewerSchema { found: 3, known: 2 })));
+        assert!(matches!(
+            outstanding(ALL, &[(1, "other".to_owned())]),
+            Err(StorageError::ForeignDatabase(_))
+        ));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zumra_core::{Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, SystemEntropy, fixture};
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{AddMembers, Result, Storage, StorageError};
+use zumra_storage::{AddMembersOutcome, Result, Storage, StorageError};
 use zumra_testkit::TestDatabase;
 
 fn now() -> Timestamp {
@@ -33,7 +33,7 @@ async fn shop(database: &TestDatabase, connections: usize) -> PostgresStorage {
         r#"{{"merchants":[{{"id":1,"name":"s","groups":[{{"id":10,"name":"g"}}],"customers":[{}]}}]}}"#,
         customers.join(",")
     );
-    storage.load(fixture::parse(shop.as_bytes()).unwrap().remove(0), operation(0)).await.unwrap();
+    storage.load_fixture(fixture::parse(shop.as_bytes()).unwrap().remove(0), operation(0)).await.unwrap();
     storage
 }
 
@@ -41,7 +41,7 @@ fn operation(seed: u16) -> Operation {
     Operation { id: IdSource::new(seed).next_operation(now()), at: now(), actor: Actor::Operator }
 }
 
-async fn add(storage: &dyn Storage, customer: i64) -> Result<AddMembers> {
+async fn add(storage: &dyn Storage, customer: i64) -> Result<AddMembersOutcome> {
     let (merchant, group) = (MerchantId::new(1).unwrap(), GroupId::new(10).unwrap());
     storage.add_members(merchant, group, vec![CustomerId::new(customer).unwrap()], operation(7)).await
 }
@@ -152,11 +152,14 @@ async fn newer_and_foreign_databases_are_refused() {
     let client = database.connect().await;
     client.batch_execute("INSERT INTO schema_migrations VALUES (99, 'later', 'x', 0)").await.unwrap();
     let error = open(&database).await.err().unwrap();
-    assert!(matches!(error, StorageError::Newer { found: 99, .. }), "{error}");
+    assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
     let database = TestDatabase::new().await;
-    assert!(matches!(PostgresStorage::inspect(&options(&database)).await, Err(StorageError::Foreign(_))));
+    assert!(matches!(
+        PostgresStorage::inspect(&options(&database)).await,
+        Err(StorageError::ForeignDatabase(_))
+    ));
     database.connect().await.batch_execute("CREATE TABLE customers (id int)").await.unwrap();
-    assert!(matches!(open(&database).await.err().unwrap(), StorageError::Foreign(_)));
+    assert!(matches!(open(&database).await.err().unwrap(), StorageError::ForeignDatabase(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +169,7 @@ async fn after_a_cut_the_first_request_is_answered() {
     let other = database.connect().await;
     for customer in 1..=20 {
         other.batch_execute(CUT).await.unwrap();
-        assert!(matches!(add(&storage, customer).await.unwrap(), AddMembers::Added { added: 1, .. }));
+        assert!(matches!(add(&storage, customer).await.unwrap(), AddMembersOutcome::Added { added: 1, .. }));
         other.batch_execute(CUT).await.unwrap();
         storage.ping().await.unwrap();
     }
@@ -191,7 +194,7 @@ async fn what_a_cut_leaves_in_doubt_is_answered_truthfully() {
     let (mut added, mut operations) = (0, std::collections::BTreeSet::new());
     for task in adding {
         match task.await.unwrap() {
-            Ok(AddMembers::Added { operation, added: 1 }) => {
+            Ok(AddMembersOutcome::Added { operation, added: 1 }) => {
                 added += 1;
                 operations.insert(operation);
             }
@@ -216,8 +219,8 @@ async fn two_services_share_a_merchant() {
     let mut added = 0;
     for task in adding {
         match task.await.unwrap().unwrap() {
-            AddMembers::Added { added: 1, .. } => added += 1,
-            AddMembers::Unchanged => {}
+            AddMembersOutcome::Added { added: 1, .. } => added += 1,
+            AddMembersOutcome::Unchanged => {}
             other => panic!("{other:?}"),
         }
     }
@@ -252,7 +255,10 @@ async fn an_addition_finds_out_that_a_customer_was_taken_away_meanwhile() {
     until_somebody_waits(&other).await;
     deletion.batch_execute("COMMIT").await.unwrap();
     let unknown = adding.await.unwrap().unwrap();
-    assert!(matches!(&unknown, AddMembers::Unknown(ids) if ids.customers.len() == 1), "{unknown:?}");
+    assert!(
+        matches!(&unknown, AddMembersOutcome::MissingIds(ids) if ids.customers.len() == 1),
+        "{unknown:?}"
+    );
     assert_eq!(storage.inspect().await.unwrap().memberships, 0);
 }
 
@@ -304,9 +310,9 @@ async fn additions_that_go_together_end_each_for_itself() {
     let mut ends = Vec::new();
     for one in adding {
         ends.push(match one.await.unwrap() {
-            AddMembers::Added { added, .. } => i64::try_from(added).unwrap(),
-            AddMembers::Unchanged => 0,
-            AddMembers::Unknown(ids) => -ids.customers[0].get(),
+            AddMembersOutcome::Added { added, .. } => i64::try_from(added).unwrap(),
+            AddMembersOutcome::Unchanged => 0,
+            AddMembersOutcome::MissingIds(ids) => -ids.customers[0].get(),
         });
     }
     // Of two who want the same customer only one adds her, whichever comes first.
@@ -331,7 +337,7 @@ async fn a_database_that_only_reads_or_is_slow_or_full_is_unavailable() {
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     other.batch_execute(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();
     // Well again by itself: the connection that could only read is not used again.
-    assert!(matches!(add(&storage, 1).await, Ok(AddMembers::Added { .. })));
+    assert!(matches!(add(&storage, 1).await, Ok(AddMembersOutcome::Added { .. })));
     // Somebody holds the table for longer than a statement may take.
     let mut options = options(&database);
     options.statement_time = std::time::Duration::from_millis(50);
@@ -340,7 +346,7 @@ async fn a_database_that_only_reads_or_is_slow_or_full_is_unavailable() {
     let refused = add(&hasty, 2).await;
     assert!(matches!(refused, Err(StorageError::Unavailable(_))), "{refused:?}");
     other.batch_execute("COMMIT").await.unwrap();
-    assert!(matches!(add(&hasty, 2).await, Ok(AddMembers::Added { .. })));
+    assert!(matches!(add(&hasty, 2).await, Ok(AddMembersOutcome::Added { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

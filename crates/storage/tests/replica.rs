@@ -11,7 +11,7 @@ use zumra_core::{
     Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, SystemEntropy, fixture,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{AddMembers, CustomerFilter, Storage};
+use zumra_storage::{AddMembersOutcome, CustomerFilter, Storage};
 use zumra_testkit::{TestDatabase, TestPair};
 
 fn now() -> Timestamp {
@@ -36,7 +36,7 @@ impl Shop {
             customers.join(",")
         );
         let fixture = fixture::parse(json.as_bytes()).unwrap().remove(0);
-        shop.storage.load(fixture, shop.operation()).await.unwrap();
+        shop.storage.load_fixture(fixture, shop.operation()).await.unwrap();
         shop
     }
 
@@ -48,7 +48,7 @@ impl Shop {
         let (merchant, group) = (MerchantId::new(1).unwrap(), GroupId::new(10).unwrap());
         let customers = vec![CustomerId::new(customer).unwrap()];
         let added = self.storage.add_members(merchant, group, customers, self.operation()).await;
-        assert!(matches!(added.unwrap(), AddMembers::Added { added: 1, .. }));
+        assert!(matches!(added.unwrap(), AddMembersOutcome::Added { added: 1, .. }));
     }
 
     /// Who is in the group, as the list of customers says; the list of groups is asked too.

@@ -49,7 +49,7 @@ fn a_newer_database_is_refused() {
     let file = Connection::open(&path).unwrap();
     file.execute("INSERT INTO schema_migrations VALUES (99, 'later', 'x', 0)", []).unwrap();
     let error = refusal(&path);
-    assert!(matches!(error, StorageError::Newer { found: 99, .. }), "{error}");
+    assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn the_file_of_another_program_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
     let before = std::fs::read(&path).unwrap();
-    assert!(matches!(refusal(&path), StorageError::Foreign(_)));
+    assert!(matches!(refusal(&path), StorageError::ForeignDatabase(_)));
     assert_eq!(std::fs::read(&path).unwrap(), before);
     std::fs::write(&path, "not a database at all, but long enough to look like a header of one".repeat(20))
         .unwrap();
-    assert!(matches!(refusal(&path), StorageError::Foreign(_)));
+    assert!(matches!(refusal(&path), StorageError::ForeignDatabase(_)));
 }
 
 #[test]
@@ -107,7 +107,7 @@ async fn a_full_queue_is_busy_and_what_was_taken_is_done() {
     for task in tasks {
         match task.await.unwrap() {
             (id, Ok(())) => taken.push(id),
-            (_, Err(error)) => assert!(matches!(error, StorageError::Busy), "{error}"),
+            (_, Err(error)) => assert!(matches!(error, StorageError::QueueFull), "{error}"),
         }
     }
     assert!((1..=2).contains(&taken.len()), "{taken:?}");

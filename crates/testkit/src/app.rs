@@ -69,7 +69,7 @@ impl TestApp {
     /// Loads a fixture file.
     pub async fn load(&self, json: &str) {
         for shop in fixture::parse(json.as_bytes()).expect("the fixture is right") {
-            self.storage.load(shop, self.operation()).await.expect("the fixture loads");
+            self.storage.load_fixture(shop, self.operation()).await.expect("the fixture loads");
         }
     }
 

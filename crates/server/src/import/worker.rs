@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 use zumra_core::message::{attribute, sentence};
 use zumra_core::{
-    Clock, Code, CustomerId, IdSource, Import, ImportId, ImportLease, ImportPiece, Language, MerchantId,
+    Clock, Code, CustomerId, IdSource, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
     Operation,
 };
 use zumra_spreadsheet::{Limits, Row, each_row};
@@ -64,7 +64,7 @@ pub(crate) async fn run(app: App) {
             Ok(None) => {
                 let _ = tokio::time::timeout(PATROL, app.bell.0.notified()).await; // late is as good as called
             }
-            Err(StorageError::TakenOver) => tracing::info!("another process goes on with an import"),
+            Err(StorageError::LeaseLost) => tracing::info!("another process goes on with an import"),
             Err(error) => {
                 tracing::warn!(%error, "an import stopped; it goes on when its lease is over");
                 tokio::time::sleep(PAUSE).await;
@@ -93,7 +93,7 @@ pub async fn work(
             customer.id = CustomerId::new(of.ids.next(at)).unwrap_or(customer.id);
         }
         let operation = Operation { id: of.ids.next_operation(at), at, actor };
-        let import = of.storage.write_import_piece(key, at + LEASE, piece, operation).await?;
+        let import = of.storage.write_import_chunk(key, at + LEASE, piece, operation).await?;
         progress(&import);
         last = Some(import);
     }
@@ -104,14 +104,14 @@ pub async fn work(
 /// A file on its way into pieces, on a thread of its own.
 struct Reading {
     lease: ImportLease,
-    pieces: mpsc::Sender<ImportPiece>,
+    pieces: mpsc::Sender<ImportChunk>,
     rows: Option<Rows>,
-    piece: ImportPiece,
+    piece: ImportChunk,
     read: usize,
 }
 
 impl Reading {
-    fn new(lease: ImportLease, pieces: mpsc::Sender<ImportPiece>) -> Self {
+    fn new(lease: ImportLease, pieces: mpsc::Sender<ImportChunk>) -> Self {
         let piece = empty(lease.language, lease.rows);
         Self { lease, pieces, rows: None, piece, read: 0 }
     }
@@ -164,15 +164,15 @@ impl Reading {
 }
 
 /// A piece with nothing in it yet.
-fn empty(language: Language, through: u32) -> ImportPiece {
+fn empty(language: Language, through: u32) -> ImportChunk {
     let taken = |field| {
         let label = attribute(language, field).unwrap_or(field);
         sentence(language, Code::Unique, &[("attribute", label)])
     };
-    ImportPiece {
+    ImportChunk {
         through,
-        mobile_taken: taken("mobile"),
-        email_taken: taken("email"),
-        ..ImportPiece::default()
+        mobile_used_reason: taken("mobile"),
+        email_used_reason: taken("email"),
+        ..ImportChunk::default()
     }
 }

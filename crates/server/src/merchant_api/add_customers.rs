@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use utoipa::ToSchema;
-use zumra_storage::{AddMembers, Ids};
+use zumra_storage::{AddMembersOutcome, Ids};
 use zumra_validation::{AddCustomers, Column, Facts, Table};
 
 use crate::App;
@@ -56,9 +56,11 @@ pub(crate) async fn add_customers(
     };
     let operation = app.operation(caller.token);
     match app.storage.add_members(merchant, request.group, request.customers, operation).await? {
-        AddMembers::Added { operation, .. } => Ok(Success::ok([ADDED]).made_by(Some(operation))),
-        AddMembers::Unchanged => Ok(Success::ok([ADDED]).made_by(None)),
-        AddMembers::Unknown(unknown) => Err(explain(&app, &submitted, limit, &Unknown(unknown)).await),
+        AddMembersOutcome::Added { operation, .. } => Ok(Success::ok([ADDED]).made_by(Some(operation))),
+        AddMembersOutcome::Unchanged => Ok(Success::ok([ADDED]).made_by(None)),
+        AddMembersOutcome::MissingIds(unknown) => {
+            Err(explain(&app, &submitted, limit, &Unknown(unknown)).await)
+        }
     }
 }
 

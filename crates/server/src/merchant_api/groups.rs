@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::text::Name;
 use zumra_core::{Code, Group, GroupChange, GroupId};
-use zumra_storage::{Conflict, StorageError, WhichGroup};
+use zumra_storage::{Conflict, GroupSelector, StorageError};
 use zumra_validation::requests::groups as rules;
 
 use crate::App;
@@ -154,7 +154,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     submitted: Submitted,
 ) -> Result<Response, Problem> {
-    let (merchant, which) = (caller.merchant.id, WhichGroup::Id(id));
+    let (merchant, which) = (caller.merchant.id, GroupSelector::Id(id));
     let not_found = || Problem::NotFound(language_of_not_found(&headers));
     // An id in the path is looked for before anything is said about the body.
     app.storage.find_group(merchant, which).await?.ok_or_else(not_found)?;
@@ -191,7 +191,7 @@ pub(crate) async fn update_default(
     let fields = submitted.checked(&app, merchant, &rules::update_default(), None).await?;
     let change = GroupChange { features: fields.json("features")?, ..GroupChange::default() };
     let operation = app.operation(caller.token);
-    let changed = app.storage.update_group(merchant, WhichGroup::Default, change, operation).await?;
+    let changed = app.storage.update_group(merchant, GroupSelector::Default, change, operation).await?;
     let answer = Success::message(StatusCode::CREATED, "The default group has been updated successfully");
     Ok(answer.made_by(changed.operation))
 }

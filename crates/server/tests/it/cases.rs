@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use zumra_core::{GroupId, MerchantId};
-use zumra_storage::WhichGroup;
+use zumra_storage::GroupSelector;
 use zumra_testkit::{Answer, Call, TestApp};
 
 /// Every case of one endpoint.
@@ -151,7 +151,7 @@ async fn a_changed_group_gets_every_observed_verdict() {
 /// Whether a group has the conditions and features that a request gave it.
 async fn is_kept(app: &TestApp, number: usize, id: i64, normalized: &Value) -> bool {
     let merchant = MerchantId::new(i64::try_from(number).unwrap() + 1).unwrap();
-    let which = WhichGroup::Id(GroupId::new(id).unwrap());
+    let which = GroupSelector::Id(GroupId::new(id).unwrap());
     let group = app.storage.find_group(merchant, which).await.unwrap().unwrap();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let conditions = serde_json::to_value(&group.conditions).unwrap();

@@ -1,7 +1,7 @@
 //! Importing customers over HTTP. Who works on imports in a service, a test does here itself.
 
 use serde_json::{Value, json};
-use zumra_core::{Clock, IdSource, ImportPiece};
+use zumra_core::{Clock, IdSource, ImportChunk};
 use zumra_server::import::{Work, work};
 use zumra_storage::StorageError;
 use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
@@ -139,9 +139,9 @@ async fn whoever_takes_over_goes_on_and_the_paused_one_ends_nothing() {
         (&json!("completed"), &json!(1200), &json!(1201))
     );
     let lease = (paused.merchant, paused.import, paused.fence);
-    let late = ImportPiece { through: 9, is_last: true, ..ImportPiece::default() };
-    let refused = app.storage.write_import_piece(lease, until, late, app.operation()).await;
-    assert!(matches!(refused, Err(StorageError::TakenOver)), "{refused:?}");
+    let late = ImportChunk { through: 9, is_last: true, ..ImportChunk::default() };
+    let refused = app.storage.write_import_chunk(lease, until, late, app.operation()).await;
+    assert!(matches!(refused, Err(StorageError::LeaseLost)), "{refused:?}");
     assert_eq!(status(&app, &answer).await, done);
     assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 1202);
 }

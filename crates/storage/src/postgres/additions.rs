@@ -16,7 +16,7 @@ use super::batch::{Addition, Batch, Waiting};
 use super::connections::{Attempt, Connections, End, Seat, Work};
 use super::errors::{Failure, Try};
 use super::operations::Mark;
-use crate::{AddMembers, StorageError};
+use crate::{AddMembersOutcome, StorageError};
 
 /// Statements of one merchant that are on their way at once. A second one, so that the small ones need not wait for a
 /// large one.
@@ -45,7 +45,7 @@ impl Additions {
         self: &Arc<Self>,
         merchant: MerchantId,
         addition: Addition,
-    ) -> impl Attempt<AddMembers> {
+    ) -> impl Attempt<AddMembersOutcome> {
         One { additions: Arc::clone(self), merchant, addition: Arc::new(addition) }
     }
 
@@ -86,7 +86,12 @@ impl Additions {
     }
 
     /// Sends one statement.
-    async fn send(&self, merchant: MerchantId, batch: &Batch, seat: &mut Seat) -> Try<Vec<End<AddMembers>>> {
+    async fn send(
+        &self,
+        merchant: MerchantId,
+        batch: &Batch,
+        seat: &mut Seat,
+    ) -> Try<Vec<End<AddMembersOutcome>>> {
         let started = Instant::now();
         let adding = tokio::time::timeout(self.connections.patience(), batch.run(&mut seat.client, merchant));
         let ends = adding.await.unwrap_or_else(|_| Err(Failure::silent()))?;
@@ -123,8 +128,8 @@ struct One {
     addition: Arc<Addition>,
 }
 
-impl Attempt<AddMembers> for One {
-    fn once(&self, mark: Mark) -> Work<'_, End<AddMembers>> {
+impl Attempt<AddMembersOutcome> for One {
+    fn once(&self, mark: Mark) -> Work<'_, End<AddMembersOutcome>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let waiting = Waiting { addition: Arc::clone(&self.addition), mark, reply };

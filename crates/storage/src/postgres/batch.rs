@@ -14,7 +14,7 @@ use super::corrupt;
 use super::errors::{Failure, Try};
 use super::memberships::{BY_HAND, customer_ids};
 use super::operations::Mark;
-use crate::{AddMembers, Ids, StorageError};
+use crate::{AddMembersOutcome, Ids, StorageError};
 
 /// Additions in one statement at most.
 const ADDITIONS: usize = 128;
@@ -127,7 +127,7 @@ impl Addition {
 pub(super) struct Waiting {
     pub(super) addition: Arc<Addition>,
     pub(super) mark: Mark,
-    pub(super) reply: oneshot::Sender<End<AddMembers>>,
+    pub(super) reply: oneshot::Sender<End<AddMembersOutcome>>,
 }
 
 /// Additions of one statement.
@@ -184,7 +184,11 @@ impl Batch {
     }
 
     /// Sends the statement.
-    pub(super) async fn run(&self, client: &mut Client, merchant: MerchantId) -> Try<Vec<End<AddMembers>>> {
+    pub(super) async fn run(
+        &self,
+        client: &mut Client,
+        merchant: MerchantId,
+    ) -> Try<Vec<End<AddMembersOutcome>>> {
         let statement = client.prepare_cached(ADD_MEMBERS).await?;
         let each = |what: fn(&Waiting) -> i64| self.additions.iter().map(what).collect::<Vec<i64>>();
         let groups = each(|waiting| waiting.addition.group.get());
@@ -228,18 +232,18 @@ impl Batch {
     }
 
     /// Answers everybody who waits.
-    pub(super) fn answer(self, ends: Vec<End<AddMembers>>) {
+    pub(super) fn answer(self, ends: Vec<End<AddMembersOutcome>>) {
         for (waiting, end) in self.additions.into_iter().zip(ends) {
             let _ = waiting.reply.send(end); // nobody may be waiting any more
         }
     }
 
     /// How its additions ended if the statement failed.
-    pub(super) fn failed(&self, failure: &Failure) -> Vec<End<AddMembers>> {
+    pub(super) fn failed(&self, failure: &Failure) -> Vec<End<AddMembersOutcome>> {
         let end = |_| match failure.again() {
             // The statement is its own commit, so nobody knows whether it was done.
             Failure::Lost(error) => {
-                let answer = |operation, added| AddMembers::Added { operation, added };
+                let answer = |operation, added| AddMembersOutcome::Added { operation, added };
                 End::InDoubt(Box::new(answer), error)
             }
             failure => End::Failed(failure),
@@ -261,7 +265,7 @@ fn array_text(ids: &[i64]) -> String {
 }
 
 /// How an addition to `group` ended, by its row of the answer.
-fn end(group: GroupId, row: &Row) -> Try<End<AddMembers>> {
+fn end(group: GroupId, row: &Row) -> Try<End<AddMembersOutcome>> {
     let is_there: bool = row.try_get(0)?;
     let unknown: Option<Vec<i64>> = row.try_get(1)?;
     let unknown = Ids {
@@ -269,16 +273,16 @@ fn end(group: GroupId, row: &Row) -> Try<End<AddMembers>> {
         customers: customer_ids(unknown.unwrap_or_default())?,
     };
     if unknown != Ids::default() {
-        return Ok(End::Unchanged(AddMembers::Unknown(unknown)));
+        return Ok(End::Unchanged(AddMembersOutcome::MissingIds(unknown)));
     }
     let (added, id, is_done): (i64, i64, bool) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
     if added == 0 {
-        return Ok(End::Unchanged(AddMembers::Unchanged));
+        return Ok(End::Unchanged(AddMembersOutcome::Unchanged));
     }
     if !is_done {
         let why = "customers or groups were taken away at the same moment".to_owned();
         return Ok(End::Failed(Failure::InTheWay(StorageError::Unavailable(why))));
     }
     let operation = OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?;
-    Ok(End::Written(AddMembers::Added { operation, added: added.unsigned_abs() }))
+    Ok(End::Written(AddMembersOutcome::Added { operation, added: added.unsigned_abs() }))
 }

@@ -163,7 +163,7 @@ impl Connections {
         let nonce = self.marks.nonce();
         let look = || self.settle(merchant, operation, nonce);
         let mut doubt: Option<Answer<T>> = None;
-        let mut error = StorageError::Busy;
+        let mut error = StorageError::QueueFull;
         for _ in 0..TRIES {
             let mark = Mark { nonce, stride: self.marks.stride() };
             match attempt.once(mark).await {

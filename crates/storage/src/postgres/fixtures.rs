@@ -9,7 +9,7 @@ use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subjec
 use super::errors::Try;
 use super::operations::{self, Mark};
 use super::{customers, groups, memberships, merchants, tokens};
-use crate::{Conflict, Loaded, WhichGroup};
+use crate::{Conflict, GroupSelector, LoadOutcome};
 
 /// Memberships that one statement adds.
 const MEMBERS: usize = 10_000;
@@ -19,7 +19,7 @@ pub(super) async fn load<C: GenericClient>(
     fixture: &MerchantFixture,
     operation: &Operation,
     mark: Mark,
-) -> Try<Loaded> {
+) -> Try<LoadOutcome> {
     let merchant = fixture.merchant.id;
     merchants::lock(tx, merchant).await?;
     let id = operations::next_id(tx, merchant, operation, mark).await?;
@@ -42,11 +42,11 @@ pub(super) async fn load<C: GenericClient>(
         }
     }
     if changes == 0 {
-        return Ok(Loaded { operation: None, changes });
+        return Ok(LoadOutcome { operation: None, changes });
     }
     operations::record(tx, merchant, id, operation, OperationKind::Load, (Subject::Other, changes), mark)
         .await?;
-    Ok(Loaded { operation: Some(id), changes })
+    Ok(LoadOutcome { operation: Some(id), changes })
 }
 
 /// Adds groups and changes those that are there; a merchant who then has no default group gets one. How many rows came
@@ -66,7 +66,7 @@ async fn put_groups<C: GenericClient>(
     for group in &fixture.groups {
         rows += groups::put(tx, merchant, group, operation.at).await?;
     }
-    if groups::find(tx, merchant, WhichGroup::Default).await?.is_none() {
+    if groups::find(tx, merchant, GroupSelector::Default).await?.is_none() {
         rows += groups::insert_default(tx, merchant, operation).await?;
     }
     Ok(rows)

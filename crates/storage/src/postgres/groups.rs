@@ -12,7 +12,7 @@ use zumra_core::{
 use super::errors::Try;
 use super::operations::{self, Mark};
 use super::{corrupt, merchants};
-use crate::{Conflict, Result, StorageError, WhichGroup, Written};
+use crate::{Conflict, GroupSelector, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";
@@ -45,7 +45,7 @@ pub(super) async fn list<C: GenericClient>(
 pub(super) async fn find<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
-    group: WhichGroup,
+    group: GroupSelector,
 ) -> Try<Option<Group>> {
     find_as(db, merchant, group, "").await
 }
@@ -54,7 +54,7 @@ pub(super) async fn find<C: GenericClient>(
 async fn find_to_change<C: GenericClient>(
     tx: &C,
     merchant: MerchantId,
-    group: WhichGroup,
+    group: GroupSelector,
 ) -> Try<Option<Group>> {
     find_as(tx, merchant, group, "FOR NO KEY UPDATE").await
 }
@@ -62,12 +62,12 @@ async fn find_to_change<C: GenericClient>(
 async fn find_as<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
-    group: WhichGroup,
+    group: GroupSelector,
     lock: &str,
 ) -> Try<Option<Group>> {
     let (which, id) = match group {
-        WhichGroup::Id(id) => ("id = $2::bigint", Some(id.get())),
-        WhichGroup::Default => ("is_default AND $2::bigint IS NULL", None),
+        GroupSelector::Id(id) => ("id = $2::bigint", Some(id.get())),
+        GroupSelector::Default => ("is_default AND $2::bigint IS NULL", None),
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM groups WHERE merchant_id = $1 AND {which} AND deleted_by IS NULL {lock}"
@@ -95,7 +95,7 @@ pub(super) async fn create<C: GenericClient>(
 pub(super) async fn update<C: GenericClient>(
     tx: &C,
     merchant: MerchantId,
-    which: WhichGroup,
+    which: GroupSelector,
     change: &GroupChange,
     operation: &Operation,
     mark: Mark,
@@ -119,7 +119,7 @@ pub(super) async fn delete<C: GenericClient>(
     operation: &Operation,
     mark: Mark,
 ) -> Try<OperationId> {
-    let found = find_to_change(tx, merchant, WhichGroup::Id(id)).await?;
+    let found = find_to_change(tx, merchant, GroupSelector::Id(id)).await?;
     if found.ok_or(StorageError::NotFound("group"))?.is_default {
         return Err(Conflict::DefaultGroup(id).into());
     }
@@ -188,7 +188,7 @@ pub(super) async fn put<C: GenericClient>(
     new: &Group,
     now: Timestamp,
 ) -> Try<u64> {
-    let Some(old) = find_to_change(tx, merchant, WhichGroup::Id(new.id)).await? else {
+    let Some(old) = find_to_change(tx, merchant, GroupSelector::Id(new.id)).await? else {
         return insert(tx, merchant, new, now).await;
     };
     // A file that does not say which group is the default one leaves that as it is.

@@ -3,9 +3,9 @@
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::Row;
-use zumra_core::import::PROBLEMS_MAX;
+use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    Import, ImportId, ImportLease, ImportPiece, Language, MerchantId, NewCustomer, NewImport, Operation,
+    Import, ImportChunk, ImportId, ImportLease, Language, MerchantId, NewCustomer, NewImport, Operation,
     OperationKind, RowProblem, Subject,
 };
 
@@ -76,7 +76,7 @@ pub(super) async fn write_piece<C: GenericClient>(
     tx: &C,
     (merchant, id, fence): Lease,
     until: Timestamp,
-    piece: &ImportPiece,
+    piece: &ImportChunk,
     operation: &Operation,
     mark: Mark,
 ) -> Try<(Import, bool)> {
@@ -88,11 +88,11 @@ pub(super) async fn write_piece<C: GenericClient>(
     };
     let (current, done, is_finished): (i64, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if current != fence {
-        return Err(StorageError::TakenOver.into());
+        return Err(StorageError::LeaseLost.into());
     }
     let mut is_written = false;
     if !is_finished && (i64::from(piece.through) > done || piece.is_last) {
-        let taken = memberships::taken(tx, merchant, &import::contacts(piece), None).await?;
+        let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None).await?;
         let (made, problems) = import::sort_out(piece, taken);
         if !made.is_empty() {
             make(tx, merchant, &made, operation, mark).await?;
@@ -162,7 +162,7 @@ async fn keep_problems<C: GenericClient>(
     let rows: Vec<i64> = problems.iter().map(|problem| i64::from(problem.row)).collect();
     let columns: Vec<&str> = problems.iter().map(|problem| problem.column.as_str()).collect();
     let reasons: Vec<&str> = problems.iter().map(|problem| problem.reason.as_str()).collect();
-    let (merchant, id, most) = (merchant.get(), id.get(), i64::from(PROBLEMS_MAX));
+    let (merchant, id, most) = (merchant.get(), id.get(), i64::from(STORED_PROBLEMS_MAX));
     tx.execute(&statement, &[&merchant, &id, &rows, &columns, &reasons, &most]).await?;
     Ok(())
 }

@@ -134,7 +134,7 @@ pub(super) async fn end_all<C: GenericClient>(
 }
 
 /// Which of these another customer than `except` has.
-pub(super) async fn taken<C: GenericClient>(
+pub(super) async fn find_used_contacts<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
     contacts: &Contacts,
@@ -151,7 +151,7 @@ pub(super) async fn taken<C: GenericClient>(
     Ok(Contacts { mobiles: row.try_get(0)?, emails: row.try_get(1)? })
 }
 
-pub(super) async fn known_ids<C: GenericClient>(db: &C, merchant: MerchantId, ids: &Ids) -> Try<Ids> {
+pub(super) async fn find_existing_ids<C: GenericClient>(db: &C, merchant: MerchantId, ids: &Ids) -> Try<Ids> {
     let sql = "SELECT ARRAY(SELECT id FROM unnest($2::bigint[]) AS asked (id)
                             WHERE EXISTS (SELECT 1 FROM groups
                                           WHERE merchant_id = $1 AND groups.id = asked.id AND deleted_by IS NULL)

@@ -33,8 +33,8 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Import, ImportId,
-    ImportLease, ImportPiece, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Import, ImportChunk,
+    ImportId, ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
     OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
@@ -44,8 +44,8 @@ pub use batch::ADD_MEMBERS;
 use crate::copy::Rows;
 use crate::metrics::Metrics;
 use crate::{
-    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
-    Written,
+    AddMembersOutcome, Contacts, CustomerFilter, GroupSelector, Ids, Inspection, LoadOutcome, Result,
+    Storage, StorageError, Written,
 };
 use additions::Additions;
 use batch::Addition;
@@ -168,7 +168,7 @@ impl Storage for PostgresStorage {
         self.list(|db| Box::pin(groups::list(db, merchant, page))).await
     }
 
-    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+    async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
         self.connections.read(|db| Box::pin(groups::find(db, merchant, group))).await
     }
 
@@ -187,7 +187,7 @@ impl Storage for PostgresStorage {
     async fn update_group(
         &self,
         merchant: MerchantId,
-        group: WhichGroup,
+        group: GroupSelector,
         change: GroupChange,
         operation: Operation,
     ) -> Result<Written<Group>> {
@@ -209,7 +209,7 @@ impl Storage for PostgresStorage {
         self.connections.change(merchant, operation, group, delete).await
     }
 
-    async fn sweep(&self, limit: u32) -> Result<bool> {
+    async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
         // Each statement is its own transaction, and doing one of them twice is doing it once.
         self.connections.read(|db| Box::pin(groups::sweep(db, limit))).await
     }
@@ -282,7 +282,7 @@ impl Storage for PostgresStorage {
         self.connections.change(merchant, operation, reason, ban).await
     }
 
-    async fn taken(
+    async fn find_used_contacts(
         &self,
         merchant: MerchantId,
         contacts: Contacts,
@@ -292,17 +292,19 @@ impl Storage for PostgresStorage {
         self.connections
             .read(|db| {
                 let contacts = Arc::clone(&contacts);
-                Box::pin(async move { memberships::taken(db, merchant, &contacts, except).await })
+                Box::pin(
+                    async move { memberships::find_used_contacts(db, merchant, &contacts, except).await },
+                )
             })
             .await
     }
 
-    async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+    async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
         let ids = Arc::new(ids);
         self.connections
             .read(|db| {
                 let ids = Arc::clone(&ids);
-                Box::pin(async move { memberships::known_ids(db, merchant, &ids).await })
+                Box::pin(async move { memberships::find_existing_ids(db, merchant, &ids).await })
             })
             .await
     }
@@ -313,13 +315,13 @@ impl Storage for PostgresStorage {
         group: GroupId,
         customers: Vec<CustomerId>,
         operation: Operation,
-    ) -> Result<AddMembers> {
+    ) -> Result<AddMembersOutcome> {
         let customers = memberships::set(customers.iter().map(|id| id.get()));
         let addition = Addition { group, customers, operation };
         self.connections.write(merchant, &operation, &self.additions.attempt(merchant, addition)).await
     }
 
-    async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {
+    async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
         let (merchant, fixture) = (fixture.merchant.id, Arc::new(fixture));
         // No limit but the server's for each statement: whole shops take their time.
         self.connections
@@ -327,7 +329,7 @@ impl Storage for PostgresStorage {
                 merchant,
                 &operation,
                 None,
-                |loaded: &Loaded| loaded.operation.is_some(),
+                |loaded: &LoadOutcome| loaded.operation.is_some(),
                 move |tx, mark| {
                     let fixture = Arc::clone(&fixture);
                     Box::pin(async move { fixtures::load(tx, &fixture, &operation, mark).await })
@@ -362,11 +364,11 @@ impl Storage for PostgresStorage {
         self.connections.read(|db| Box::pin(imports::lease(db, which, now, until))).await
     }
 
-    async fn write_import_piece(
+    async fn write_import_chunk(
         &self,
         lease: (MerchantId, ImportId, i64),
         until: Timestamp,
-        piece: ImportPiece,
+        piece: ImportChunk,
         operation: Operation,
     ) -> Result<Import> {
         let write = for_tx(move |tx, piece, operation, mark| {

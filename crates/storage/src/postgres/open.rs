@@ -177,7 +177,7 @@ async fn run(client: &mut Client, migration: &Migration, now: Timestamp) -> Try<
         return Ok(());
     }
     tx.batch_execute(migration.sql).await.map_err(|error| match error.code() {
-        Some(&SqlState::DUPLICATE_TABLE) => StorageError::Foreign(
+        Some(&SqlState::DUPLICATE_TABLE) => StorageError::ForeignDatabase(
             "it has tables of another program; give it a database of its own".to_owned(),
         )
         .into(),
@@ -204,7 +204,9 @@ async fn outstanding(client: &Client) -> Try<&'static [Migration]> {
         Err(error) => match error.code() {
             Some(&SqlState::UNDEFINED_TABLE) => return Ok(migrate::POSTGRES),
             Some(&SqlState::UNDEFINED_COLUMN) => {
-                return Err(StorageError::Foreign("it is a database of another program".to_owned()).into());
+                return Err(
+                    StorageError::ForeignDatabase("it is a database of another program".to_owned()).into()
+                );
             }
             _ => return Err(error.into()),
         },
@@ -235,7 +237,7 @@ pub(super) async fn client(options: &PostgresOptions) -> Result<Client> {
 pub(super) async fn require_schema(client: &Client) -> Result<()> {
     let outstanding = outstanding(client).await.map_err(Failure::into_error)?;
     if outstanding.len() == migrate::POSTGRES.len() {
-        return Err(StorageError::Foreign("there are no tables of zumra in it".to_owned()));
+        return Err(StorageError::ForeignDatabase("there are no tables of zumra in it".to_owned()));
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use zumra_core::fixture::MerchantFixture;
 use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
 
 use super::{customers, groups, memberships, merchants, operations, tokens};
-use crate::{Conflict, Loaded, Result, WhichGroup};
+use crate::{Conflict, GroupSelector, LoadOutcome, Result};
 
-pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operation) -> Result<Loaded> {
+pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
     let merchant = fixture.merchant.id;
     let id = operations::next_id(tx, merchant, &operation)?;
     let mut rows = merchants::put(tx, &fixture.merchant, operation.at)?;
@@ -29,10 +29,10 @@ pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operat
         changes += memberships::insert(tx, merchant, group, memberships::set(ids.into_iter()), id)?;
     }
     if changes == 0 {
-        return Ok(Loaded { operation: None, changes });
+        return Ok(LoadOutcome { operation: None, changes });
     }
     operations::record(tx, merchant, id, &operation, OperationKind::Load, Subject::Other, changes)?;
-    Ok(Loaded { operation: Some(id), changes })
+    Ok(LoadOutcome { operation: Some(id), changes })
 }
 
 /// Adds groups and changes those that are there; a merchant who then has no default group gets one. How many rows came
@@ -52,7 +52,7 @@ fn put_groups(
     for group in &fixture.groups {
         rows += groups::put(tx, merchant, group, operation.at)?;
     }
-    if groups::find(tx, merchant, WhichGroup::Default)?.is_none() {
+    if groups::find(tx, merchant, GroupSelector::Default)?.is_none() {
         rows += usize::from(groups::insert_default(tx, merchant, operation)?);
     }
     Ok(rows)

@@ -9,7 +9,7 @@ use zumra_core::{
 };
 
 use super::{corrupt, operations};
-use crate::{Conflict, Result, StorageError, WhichGroup, Written};
+use crate::{Conflict, GroupSelector, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";
@@ -28,10 +28,10 @@ pub(super) fn list(db: &Connection, merchant: MerchantId, page: PageRequest) -> 
     Ok(Page { items, total })
 }
 
-pub(super) fn find(db: &Connection, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+pub(super) fn find(db: &Connection, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
     let (which, id) = match group {
-        WhichGroup::Id(id) => ("id = ?2", Some(id.get())),
-        WhichGroup::Default => ("is_default = 1 AND ?2 IS NULL", None),
+        GroupSelector::Id(id) => ("id = ?2", Some(id.get())),
+        GroupSelector::Default => ("is_default = 1 AND ?2 IS NULL", None),
     };
     let sql =
         format!("SELECT {COLUMNS} FROM groups WHERE merchant_id = ?1 AND {which} AND deleted_by IS NULL");
@@ -56,7 +56,7 @@ pub(super) fn create(
 pub(super) fn update(
     tx: &Connection,
     merchant: MerchantId,
-    which: WhichGroup,
+    which: GroupSelector,
     change: GroupChange,
     operation: &Operation,
 ) -> Result<Written<Group>> {
@@ -77,7 +77,7 @@ pub(super) fn delete(
     id: GroupId,
     operation: &Operation,
 ) -> Result<OperationId> {
-    let group = find(tx, merchant, WhichGroup::Id(id))?.ok_or(StorageError::NotFound("group"))?;
+    let group = find(tx, merchant, GroupSelector::Id(id))?.ok_or(StorageError::NotFound("group"))?;
     if group.is_default {
         return Err(Conflict::DefaultGroup(id).into());
     }
@@ -138,7 +138,7 @@ fn sweep_one(tx: &Connection, [merchant, group, operation]: [i64; 3], limit: i64
 
 /// Adds a group, or makes the one that is there like it. How many rows came to differ: one or none.
 pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &Group, now: Timestamp) -> Result<usize> {
-    let Some(old) = find(tx, merchant, WhichGroup::Id(new.id))? else {
+    let Some(old) = find(tx, merchant, GroupSelector::Id(new.id))? else {
         insert(tx, merchant, new, now)?;
         return Ok(1);
     };

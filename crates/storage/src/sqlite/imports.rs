@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
-use zumra_core::import::PROBLEMS_MAX;
+use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    GroupId, Import, ImportId, ImportLease, ImportPiece, Language, MerchantId, NewImport, Operation,
+    GroupId, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId, NewImport, Operation,
     OperationKind, RowProblem, Subject,
 };
 
@@ -72,7 +72,7 @@ pub(super) fn write_piece(
     tx: &Connection,
     (merchant, id, fence): (MerchantId, ImportId, i64),
     until: Timestamp,
-    piece: &ImportPiece,
+    piece: &ImportChunk,
     operation: &Operation,
 ) -> Result<Import> {
     let key = (merchant.get(), id.get());
@@ -83,10 +83,10 @@ pub(super) fn write_piece(
         return Err(StorageError::NotFound("import"));
     };
     if current != fence {
-        return Err(StorageError::TakenOver);
+        return Err(StorageError::LeaseLost);
     }
     if !is_finished && (piece.through > done || piece.is_last) {
-        let taken = memberships::taken(tx, merchant, &import::contacts(piece), None)?;
+        let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None)?;
         let (made, problems) = import::sort_out(piece, taken);
         if !made.is_empty() {
             let changes = made.len() as u64;
@@ -135,7 +135,7 @@ fn keep_problems(tx: &Connection, (merchant, id): (i64, i64), problems: &[RowPro
         "INSERT INTO import_problems (merchant_id, import_id, number, row_number, column_name, reason)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for (number, problem) in (kept + 1..=PROBLEMS_MAX).zip(problems) {
+    for (number, problem) in (kept + 1..=STORED_PROBLEMS_MAX).zip(problems) {
         statement.execute((merchant, id, number, problem.row, &problem.column, &problem.reason))?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use zumra_core::{Customer, CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
 use super::{corrupt, groups, operations};
-use crate::{AddMembers, Conflict, Contacts, Ids, Result, WhichGroup};
+use crate::{AddMembersOutcome, Conflict, Contacts, GroupSelector, Ids, Result};
 
 /// The bit of `source` that says "by hand".
 const BY_HAND: i64 = 1;
@@ -18,23 +18,23 @@ pub(super) fn add(
     group: GroupId,
     customers: &[CustomerId],
     operation: Operation,
-) -> Result<AddMembers> {
+) -> Result<AddMembersOutcome> {
     let customers = ascending(customers.iter().map(|id| id.get()));
     let unknown = Ids {
         groups: if group_exists(tx, merchant, group)? { Vec::new() } else { vec![group] },
         customers: unknown_customers(tx, merchant, &customers)?,
     };
     if unknown != Ids::default() {
-        return Ok(AddMembers::Unknown(unknown));
+        return Ok(AddMembersOutcome::MissingIds(unknown));
     }
     let id = operations::next_id(tx, merchant, &operation)?;
     let added = insert(tx, merchant, group, values(customers), id)?;
     if added == 0 {
-        return Ok(AddMembers::Unchanged);
+        return Ok(AddMembersOutcome::Unchanged);
     }
     let subject = Subject::Group(group);
     operations::record(tx, merchant, id, &operation, OperationKind::AddMembers, subject, added)?;
-    Ok(AddMembers::Added { operation: id, added })
+    Ok(AddMembersOutcome::Added { operation: id, added })
 }
 
 /// Adds those who are not members yet, all of them known. How many they were. An error half way leaves what was added,
@@ -80,7 +80,7 @@ pub(super) fn live_groups(tx: &Connection, merchant: MerchantId, ids: &[GroupId]
 
 /// The group that every new customer joins.
 pub(super) fn default_group(tx: &Connection, merchant: MerchantId) -> Result<Option<GroupId>> {
-    Ok(groups::find(tx, merchant, WhichGroup::Default)?.map(|group| group.id))
+    Ok(groups::find(tx, merchant, GroupSelector::Default)?.map(|group| group.id))
 }
 
 /// Makes `groups` the groups of a customer, who stays in the default group. Whether that changed anything.
@@ -148,7 +148,7 @@ pub(super) fn end_all(
 }
 
 /// Which of these another customer than `except` has.
-pub(super) fn taken(
+pub(super) fn find_used_contacts(
     db: &Connection,
     merchant: MerchantId,
     contacts: &Contacts,
@@ -168,7 +168,7 @@ pub(super) fn taken(
     Ok(Contacts { mobiles: ask("mobile", &contacts.mobiles)?, emails: ask("email_key", &contacts.emails)? })
 }
 
-pub(super) fn known_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result<Ids> {
+pub(super) fn find_existing_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result<Ids> {
     let mut known = Ids::default();
     for &group in &ids.groups {
         if group_exists(db, merchant, group)? {

@@ -31,16 +31,16 @@ use prometheus_client::registry::Registry;
 use rusqlite::ErrorCode;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportId, ImportLease,
-    ImportPiece, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
+    Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
+    ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
     Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 use crate::copy::Rows;
 use crate::metrics::Metrics;
 use crate::{
-    AddMembers, Contacts, CustomerFilter, Ids, Inspection, Loaded, Result, Storage, StorageError, WhichGroup,
-    Written,
+    AddMembersOutcome, Contacts, CustomerFilter, GroupSelector, Ids, Inspection, LoadOutcome, Result,
+    Storage, StorageError, Written,
 };
 use log::Checkpoints;
 use readers::Readers;
@@ -51,7 +51,7 @@ use writer::Writer;
 pub struct SqliteOptions {
     /// The file. Made, with its folder's permission, if it is not there.
     pub path: PathBuf,
-    /// Writes that may wait at once; the next one is refused with [`StorageError::Busy`].
+    /// Writes that may wait at once; the next one is refused with [`StorageError::QueueFull`].
     pub queue: usize,
     /// Reads that may run at once; the next one waits.
     pub readers: u32,
@@ -147,7 +147,7 @@ impl Storage for SqliteStorage {
         self.readers.read(move |db| groups::list(db, merchant, page)).await
     }
 
-    async fn find_group(&self, merchant: MerchantId, group: WhichGroup) -> Result<Option<Group>> {
+    async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
         self.readers.read(move |db| groups::find(db, merchant, group)).await
     }
 
@@ -163,7 +163,7 @@ impl Storage for SqliteStorage {
     async fn update_group(
         &self,
         merchant: MerchantId,
-        group: WhichGroup,
+        group: GroupSelector,
         change: GroupChange,
         operation: Operation,
     ) -> Result<Written<Group>> {
@@ -179,7 +179,7 @@ impl Storage for SqliteStorage {
         self.writer.write(move |tx| groups::delete(tx, merchant, group, &operation)).await
     }
 
-    async fn sweep(&self, limit: u32) -> Result<bool> {
+    async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
         // The writer is not troubled when there is nothing to do, which is nearly always.
         if !self.readers.read(groups::is_any_deleted).await? {
             return Ok(false);
@@ -240,17 +240,17 @@ impl Storage for SqliteStorage {
         self.writer.write(ban).await
     }
 
-    async fn taken(
+    async fn find_used_contacts(
         &self,
         merchant: MerchantId,
         contacts: Contacts,
         except: Option<CustomerId>,
     ) -> Result<Contacts> {
-        self.readers.read(move |db| memberships::taken(db, merchant, &contacts, except)).await
+        self.readers.read(move |db| memberships::find_used_contacts(db, merchant, &contacts, except)).await
     }
 
-    async fn known_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
-        self.readers.read(move |db| memberships::known_ids(db, merchant, &ids)).await
+    async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+        self.readers.read(move |db| memberships::find_existing_ids(db, merchant, &ids)).await
     }
 
     async fn add_members(
@@ -259,13 +259,13 @@ impl Storage for SqliteStorage {
         group: GroupId,
         customers: Vec<CustomerId>,
         operation: Operation,
-    ) -> Result<AddMembers> {
+    ) -> Result<AddMembersOutcome> {
         self.writer
             .write_checked(move |tx| memberships::add(tx, merchant, group, &customers, operation))
             .await
     }
 
-    async fn load(&self, fixture: MerchantFixture, operation: Operation) -> Result<Loaded> {
+    async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
         self.writer.write(move |tx| fixtures::load(tx, &fixture, operation)).await
     }
 
@@ -291,11 +291,11 @@ impl Storage for SqliteStorage {
         self.writer.write(move |tx| imports::lease(tx, which, now, until)).await
     }
 
-    async fn write_import_piece(
+    async fn write_import_chunk(
         &self,
         lease: (MerchantId, ImportId, i64),
         until: Timestamp,
-        piece: ImportPiece,
+        piece: ImportChunk,
         operation: Operation,
     ) -> Result<Import> {
         self.writer.write(move |tx| imports::write_piece(tx, lease, until, &piece, &operation)).await
@@ -355,7 +355,7 @@ impl From<rusqlite::Error> for StorageError {
                 | ErrorCode::SystemIoFailure
                 | ErrorCode::OutOfMemory,
             ) => Self::Unavailable(error.to_string()),
-            Some(ErrorCode::NotADatabase) => Self::Foreign("it is not a database".to_owned()),
+            Some(ErrorCode::NotADatabase) => Self::ForeignDatabase("it is not a database".to_owned()),
             Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
             _ => Self::Internal(error.to_string()),
         }

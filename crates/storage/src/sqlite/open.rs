@@ -115,7 +115,7 @@ fn refuse_foreign(connection: &Connection) -> Result<()> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != APPLICATION_ID && tables > 0 {
-        return Err(StorageError::Foreign("it is a database of another program".to_owned()));
+        return Err(StorageError::ForeignDatabase("it is a database of another program".to_owned()));
     }
     Ok(())
 }

@@ -49,14 +49,14 @@ impl Queue {
         Self { state: Mutex::default(), for_writer: Condvar::new(), for_keeper: Condvar::new(), limit }
     }
 
-    /// Lets a job wait. [`StorageError::Busy`] if there are too many.
+    /// Lets a job wait. [`StorageError::QueueFull`] if there are too many.
     pub(super) fn push(&self, job: Box<dyn Job>) -> Result<()> {
         let mut state = self.lock();
         if let Some(why) = &state.closed {
             return Err(StorageError::Unavailable(why.clone()));
         }
         if state.under_way >= self.limit {
-            return Err(StorageError::Busy);
+            return Err(StorageError::QueueFull);
         }
         state.under_way += 1;
         state.jobs.push_back(job);

@@ -105,7 +105,7 @@ async fn customers_are_found_by_the_day_of_their_creation(scene: Scene) {
     let days = |days: i64| Scene::now() + SignedDuration::from_hours(24 * days);
     for id in 1..=4 {
         let file = format!(r#"{{"id":1,"name":"shop","customers":[{{"id":{id},"first_name":"Ali {id}"}}]}}"#);
-        let loaded = scene.storage.load(super::shop(&file), scene.operation_at(days(id))).await;
+        let loaded = scene.storage.load_fixture(super::shop(&file), scene.operation_at(days(id))).await;
         assert!(loaded.expect("loaded").operation.is_some());
     }
     let found = async |from: Option<Timestamp>, before: Option<Timestamp>, keyword: &str| {

@@ -165,7 +165,7 @@ async fn what_is_taken_is_known_beforehand(scene: Scene) {
     };
     let taken = async |except: Option<i64>| {
         let except = except.map(customer_id);
-        scene.storage.taken(merchant_id(1), contacts.clone(), except).await.expect("answered")
+        scene.storage.find_used_contacts(merchant_id(1), contacts.clone(), except).await.expect("answered")
     };
     let both =
         Contacts { mobiles: vec!["512345678".to_owned()], emails: vec!["noura@example.com".to_owned()] };

@@ -18,7 +18,7 @@ async fn loading_again_changes_nothing(scene: Scene) {
     scene.load(SHOP).await;
     let before = scene.storage.inspect().await.expect("inspected");
     let later = scene.operation_at(Scene::now() + SignedDuration::from_hours(1));
-    let again = scene.storage.load(shop(SHOP), later).await.expect("loaded");
+    let again = scene.storage.load_fixture(shop(SHOP), later).await.expect("loaded");
     assert_eq!((again.operation, again.changes), (None, 0));
     assert_eq!(scene.storage.inspect().await.expect("inspected"), before);
 }
@@ -28,7 +28,7 @@ async fn loading_changes_what_differs_and_keeps_the_rest(scene: Scene) {
     let changed =
         r#"{"id":1,"name":"shop","customers":[{"id":3,"first_name":"new"},{"id":4,"first_name":"d"}]}"#;
     let later = Scene::now() + SignedDuration::from_hours(1);
-    let loaded = scene.storage.load(shop(changed), scene.operation_at(later)).await.expect("loaded");
+    let loaded = scene.storage.load_fixture(shop(changed), scene.operation_at(later)).await.expect("loaded");
     assert_eq!(loaded.changes, 1);
     let read = async |id| {
         let id = CustomerId::new(id).expect("positive");
@@ -57,7 +57,7 @@ async fn a_conflict_changes_nothing(scene: Scene) {
     for (customer, expected) in cases {
         let bad =
             format!(r#"{{"id":1,"name":"renamed","customers":[{{"id":7,"first_name":"y"}},{customer}]}}"#);
-        let refused = scene.storage.load(shop(&bad), scene.operation()).await;
+        let refused = scene.storage.load_fixture(shop(&bad), scene.operation()).await;
         assert!(
             matches!(&refused, Err(StorageError::Conflict(conflict)) if *conflict == expected),
             "{refused:?}"
@@ -74,7 +74,7 @@ fn with_token(merchant: i64) -> String {
 
 async fn a_token_of_another_merchant_is_refused(scene: Scene) {
     scene.load(&with_token(1)).await;
-    let refused = scene.storage.load(shop(&with_token(2)), scene.operation()).await;
+    let refused = scene.storage.load_fixture(shop(&with_token(2)), scene.operation()).await;
     assert!(matches!(refused, Err(StorageError::Conflict(Conflict::Token))), "{refused:?}");
     assert_eq!(scene.storage.list_merchants(None, 9).await.expect("listed").len(), 1);
 }

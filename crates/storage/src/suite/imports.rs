@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use zumra_core::text::Name;
 use zumra_core::{
-    CustomerId, Import, ImportId, ImportLease, ImportPiece, Language, NewCustomer, NewImport, RowProblem,
+    CustomerId, Import, ImportChunk, ImportId, ImportLease, Language, NewCustomer, NewImport, RowProblem,
 };
 
 use super::{SHOP, Scene, case_list, customer_id, merchant_id};
@@ -42,19 +42,19 @@ fn customer(id: i64, mobile: &str) -> NewCustomer {
     }
 }
 
-fn piece(through: u32, customers: Vec<(u32, NewCustomer)>) -> ImportPiece {
-    let (mobile_taken, email_taken) = ("taken".to_owned(), "taken too".to_owned());
-    ImportPiece { through, customers, mobile_taken, email_taken, ..ImportPiece::default() }
+fn piece(through: u32, customers: Vec<(u32, NewCustomer)>) -> ImportChunk {
+    let (mobile_used_reason, email_used_reason) = ("taken".to_owned(), "taken too".to_owned());
+    ImportChunk { through, customers, mobile_used_reason, email_used_reason, ..ImportChunk::default() }
 }
 
 fn problem(row: u32, column: &str, reason: &str) -> RowProblem {
     RowProblem { row, column: column.to_owned(), reason: reason.to_owned() }
 }
 
-async fn write(scene: &Scene, fence: i64, piece: ImportPiece) -> Result<Import> {
+async fn write(scene: &Scene, fence: i64, piece: ImportChunk) -> Result<Import> {
     let (until, operation) = (Scene::now() + LEASE, scene.operation());
     let lease = (merchant_id(1), import_id(5), fence);
-    scene.storage.write_import_piece(lease, until, piece, operation).await
+    scene.storage.write_import_chunk(lease, until, piece, operation).await
 }
 
 async fn an_import_is_leased_to_one_at_a_time(scene: Scene) {
@@ -84,13 +84,13 @@ async fn whoever_was_overtaken_writes_nothing(scene: Scene) {
     let next = lease_at(&scene, Scene::now() + LEASE).await.expect("a lease");
     let before = scene.storage.inspect().await.expect("inspected");
     let late = write(&scene, paused.fence, piece(2, vec![(2, customer(70, "70"))])).await;
-    assert!(matches!(late, Err(StorageError::TakenOver)), "{late:?}");
+    assert!(matches!(late, Err(StorageError::LeaseLost)), "{late:?}");
     assert_eq!(scene.storage.inspect().await.expect("inspected"), before);
     let done = write(&scene, next.fence, piece(2, vec![(2, customer(71, "70"))])).await.expect("written");
     assert_eq!((done.rows, done.customers, done.refused), (2, 1, 0));
-    let finish = ImportPiece { is_last: true, ..piece(2, vec![]) };
+    let finish = ImportChunk { is_last: true, ..piece(2, vec![]) };
     let late = write(&scene, paused.fence, finish).await;
-    assert!(matches!(late, Err(StorageError::TakenOver)), "{late:?}");
+    assert!(matches!(late, Err(StorageError::LeaseLost)), "{late:?}");
 }
 
 async fn a_piece_makes_customers_and_keeps_problems(scene: Scene) {
@@ -136,7 +136,7 @@ async fn the_last_piece_ends_it_and_lets_the_file_go(scene: Scene) {
     create(&scene, 5).await;
     let lease = lease_at(&scene, Scene::now()).await.expect("a lease");
     let failure = Some("damaged".to_owned());
-    let last = ImportPiece { is_last: true, failure: failure.clone(), ..piece(9, vec![]) };
+    let last = ImportChunk { is_last: true, failure: failure.clone(), ..piece(9, vec![]) };
     let import = write(&scene, lease.fence, last.clone()).await.expect("written");
     assert_eq!((import.finished_at, &import.failure, import.rows), (Some(Scene::now()), &failure, 9));
     assert_eq!(lease_at(&scene, Scene::now() + LEASE + LEASE).await, None);

@@ -3,7 +3,7 @@
 use zumra_core::{CustomerId, GroupId};
 
 use super::{SHOP, Scene, case_list, merchant_id};
-use crate::{AddMembers, Ids};
+use crate::{AddMembersOutcome, Ids};
 
 case_list![
     adding_shows_at_once,
@@ -20,16 +20,16 @@ case_list![
     known_ids_are_the_ones_that_are_there,
 ];
 
-fn added(outcome: &AddMembers) -> u64 {
+fn added(outcome: &AddMembersOutcome) -> u64 {
     match outcome {
-        AddMembers::Added { added, .. } => *added,
-        AddMembers::Unchanged => 0,
-        AddMembers::Unknown(ids) => panic!("unknown: {ids:?}"),
+        AddMembersOutcome::Added { added, .. } => *added,
+        AddMembersOutcome::Unchanged => 0,
+        AddMembersOutcome::MissingIds(ids) => panic!("unknown: {ids:?}"),
     }
 }
 
-fn unknown(outcome: AddMembers) -> (Vec<i64>, Vec<i64>) {
-    let AddMembers::Unknown(ids) = outcome else { panic!("{outcome:?}") };
+fn unknown(outcome: AddMembersOutcome) -> (Vec<i64>, Vec<i64>) {
+    let AddMembersOutcome::MissingIds(ids) = outcome else { panic!("{outcome:?}") };
     (
         ids.groups.into_iter().map(GroupId::get).collect(),
         ids.customers.into_iter().map(CustomerId::get).collect(),
@@ -57,7 +57,7 @@ async fn adding_again_changes_nothing(scene: Scene) {
     scene.load(SHOP).await;
     scene.add(1, 10, &[2, 3]).await;
     let before = scene.storage.inspect().await.expect("inspected");
-    assert_eq!(scene.add(1, 10, &[3, 2]).await, AddMembers::Unchanged);
+    assert_eq!(scene.add(1, 10, &[3, 2]).await, AddMembersOutcome::Unchanged);
     assert_eq!(scene.storage.inspect().await.expect("inspected"), before);
 }
 
@@ -90,7 +90,7 @@ async fn unknown_ones_are_found_wherever_they_stand(scene: Scene) {
         let wanted: Vec<i64> = (0..8).filter(|bit| subset & (1 << bit) != 0).map(|bit| 2 + bit).collect();
         let missing: Vec<i64> = wanted.iter().copied().filter(|id| !there.contains(id)).collect();
         match scene.add(1, 10, &wanted).await {
-            AddMembers::Unknown(ids) => {
+            AddMembersOutcome::MissingIds(ids) => {
                 let named: Vec<i64> = ids.customers.into_iter().map(CustomerId::get).collect();
                 assert_eq!((ids.groups, named), (Vec::new(), missing), "{wanted:?}");
             }
@@ -144,7 +144,7 @@ async fn many_at_the_same_time_are_all_kept(scene: Scene) {
     let mut operations = std::collections::BTreeSet::new();
     for task in tasks {
         match task.await.expect("no panic").expect("the storage answers") {
-            AddMembers::Added { operation, added: 1 } => assert!(operations.insert(operation)),
+            AddMembersOutcome::Added { operation, added: 1 } => assert!(operations.insert(operation)),
             other => panic!("{other:?}"),
         }
     }
@@ -157,6 +157,6 @@ async fn known_ids_are_the_ones_that_are_there(scene: Scene) {
         groups: groups.iter().filter_map(|id| GroupId::new(*id)).collect(),
         customers: customers.iter().filter_map(|id| CustomerId::new(*id)).collect(),
     };
-    let known = scene.storage.known_ids(merchant_id(1), ids(&[99, 20, 10, 20], &[9, 3, 1, 3])).await;
+    let known = scene.storage.find_existing_ids(merchant_id(1), ids(&[99, 20, 10, 20], &[9, 3, 1, 3])).await;
     assert_eq!(known.expect("answered"), ids(&[10, 20], &[1, 3]));
 }

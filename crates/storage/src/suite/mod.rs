@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use zumra_core::fixture::{self, MerchantFixture};
 use zumra_core::{Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, TokenId};
 
-use crate::{AddMembers, Storage};
+use crate::{AddMembersOutcome, Storage};
 
 /// One behaviour.
 pub struct Case {
@@ -85,11 +85,12 @@ impl Scene {
 
     /// Loads a shop given as the JSON of one merchant.
     async fn load(&self, merchant: &str) {
-        let loaded = self.storage.load(shop(merchant), self.operation()).await.expect("the shop loads");
+        let loaded =
+            self.storage.load_fixture(shop(merchant), self.operation()).await.expect("the shop loads");
         assert!(loaded.operation.is_some());
     }
 
-    async fn add(&self, merchant: i64, group: i64, customers: &[i64]) -> AddMembers {
+    async fn add(&self, merchant: i64, group: i64, customers: &[i64]) -> AddMembersOutcome {
         let customers = customers.iter().map(|id| CustomerId::new(*id).expect("positive")).collect();
         let group = GroupId::new(group).expect("positive");
         let added = self.storage.add_members(merchant_id(merchant), group, customers, self.operation()).await;

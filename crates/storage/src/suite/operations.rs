@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use zumra_core::{CustomerId, GroupId};
 
 use super::{SHOP, Scene, case_list, merchant_id};
-use crate::{AddMembers, StorageError};
+use crate::{AddMembersOutcome, StorageError};
 
 case_list![
     operation_ids_ascend_though_the_clock_goes_back,
@@ -23,7 +23,7 @@ async fn operation_ids_ascend_though_the_clock_goes_back(scene: Scene) {
         let group = GroupId::new(10).expect("positive");
         match scene.storage.add_members(merchant_id(1), group, customers, operation).await.expect("answered")
         {
-            AddMembers::Added { operation, .. } => ids.push(operation),
+            AddMembersOutcome::Added { operation, .. } => ids.push(operation),
             other => panic!("{other:?}"),
         }
     }
@@ -43,6 +43,6 @@ async fn a_closed_storage_is_unavailable(scene: Scene) {
     scene.storage.ping().await.expect("open");
     scene.storage.close().await;
     assert!(matches!(scene.storage.ping().await, Err(StorageError::Unavailable(_))));
-    let written = scene.storage.load(super::shop(SHOP), scene.operation()).await;
+    let written = scene.storage.load_fixture(super::shop(SHOP), scene.operation()).await;
     assert!(matches!(written, Err(StorageError::Unavailable(_))), "{written:?}");
 }

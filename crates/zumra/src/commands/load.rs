@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use zumra_core::MerchantId;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_storage::{Loaded, StorageError};
+use zumra_storage::{LoadOutcome, StorageError};
 
 use crate::config::{self, DatabaseOption, Given};
 use crate::database::{IfMissing, Session, with_session};
@@ -84,7 +84,7 @@ impl Command {
             }
         };
         say_line(format_args!(
-            "Loaded {name}: {}, {}, {}; {changes}.",
+            "LoadOutcome {name}: {}, {}, {}; {changes}.",
             count(merchants, "merchant"),
             count(groups, "group"),
             count(customers, "customer"),
@@ -122,7 +122,7 @@ pub(super) struct Total {
 }
 
 impl Total {
-    fn add(&mut self, loaded: Loaded) {
+    fn add(&mut self, loaded: LoadOutcome) {
         self.changes += loaded.changes;
         self.changed_merchants += usize::from(loaded.changes > 0);
         self.merchants += 1;
@@ -149,7 +149,7 @@ pub(super) async fn load(
             let (storage, operation) = (Arc::clone(&session.storage), session.operation());
             running.spawn(async move {
                 let merchant = fixture.merchant.id;
-                (i, merchant, storage.load(fixture, operation).await)
+                (i, merchant, storage.load_fixture(fixture, operation).await)
             });
         }
         let Some(done) = running.join_next().await else { break };
