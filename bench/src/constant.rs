@@ -35,7 +35,7 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> anyhow::Result<()> {
         let storage = Arc::new(Constant(database::open(database).await?));
         let options = AppOptions {
             public_url: format!("http://{address}"),
-            token_life: TOKEN_LIFE,
+            token_cache_ttl: TOKEN_LIFE,
             limits: Limits::default(),
         };
         let app = App::new(storage, Arc::new(SystemClock), &SystemEntropy, options);

@@ -23,11 +23,11 @@ pub struct Limits {
     /// Ids in one request to add customers; more is answered with 422.
     pub customers_per_request: usize,
     /// Time a client may take to send a request's headers; then the connection is closed.
-    pub header_time: Duration,
+    pub header_timeout: Duration,
     /// Time a client may take to send a request's body; then it is answered with 408.
-    pub body_time: Duration,
+    pub body_timeout: Duration,
     /// Time a request may take in all; then it is answered with 503.
-    pub request_time: Duration,
+    pub request_timeout: Duration,
     /// Connections at once; the next one waits in the system's queue.
     pub connections: usize,
 }
@@ -38,9 +38,9 @@ impl Default for Limits {
             body_bytes: 16 << 20,
             bodies_bytes: 256 << 20,
             customers_per_request: 10_000,
-            header_time: Duration::from_secs(10),
-            body_time: Duration::from_secs(20),
-            request_time: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
+            request_timeout: Duration::from_secs(30),
             connections: 4096,
         }
     }
@@ -53,7 +53,7 @@ pub struct AppOptions {
     pub public_url: String,
     /// How long a token is believed without asking the storage again: a revoked one is refused after this at the
     /// latest.
-    pub token_life: Duration,
+    pub token_cache_ttl: Duration,
     /// How much of everything it takes.
     pub limits: Limits,
 }
@@ -87,7 +87,7 @@ impl App {
         entropy.fill(&mut seed);
         Self(Arc::new(Shared {
             ids: IdSource::new(u16::from_le_bytes(seed)),
-            tokens: TokenCache::new(options.token_life),
+            tokens: TokenCache::new(options.token_cache_ttl),
             bodies: BodyRoom::new(options.limits.bodies_bytes),
             broom: Broom::default(),
             bell: Bell::default(),

@@ -95,7 +95,8 @@ impl FromRequest<App> for Submitted {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let limits = &app.options.limits;
-        let (body, room) = read_body(body, &parts.headers, app, limits.body_bytes, limits.body_time).await?;
+        let (body, room) =
+            read_body(body, &parts.headers, app, limits.body_bytes, limits.body_timeout).await?;
         Ok(Self {
             method: if parts.method == axum::http::Method::PUT { Method::Put } else { Method::Post },
             uri: parts.uri,

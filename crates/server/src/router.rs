@@ -93,7 +93,7 @@ pub(crate) fn admin_router(app: App) -> Router {
 
 /// What happens around every request: its log line, its time, and a 500 instead of a lost connection.
 async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = app.options.limits.request_time;
+    let limit = app.options.limits.request_timeout;
     let answer = async |request: Request| {
         if request.uri().path().starts_with(BASE) && !accepts_json(request.headers()) {
             return Problem::NotAcceptable.into_response();
@@ -170,8 +170,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(folder.path().join("zumra.db"));
         let storage = SqliteStorage::open(&options, jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let limits = Limits { request_time: Duration::from_millis(20), ..Limits::default() };
-        let options = AppOptions { public_url: String::new(), token_life: Duration::ZERO, limits };
+        let limits = Limits { request_timeout: Duration::from_millis(20), ..Limits::default() };
+        let options = AppOptions { public_url: String::new(), token_cache_ttl: Duration::ZERO, limits };
         let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
         let broken = async || -> &'static str { panic!("a mistake in a handler") };
         let routes = Router::new()

@@ -90,7 +90,7 @@ impl Door {
             }
         }
         drop(self.listener);
-        let limit = self.app.options.limits.request_time;
+        let limit = self.app.options.limits.request_timeout;
         if tokio::time::timeout(limit, guests.shutdown()).await.is_err() {
             tracing::warn!("some requests were still running when their time was over");
         }
@@ -109,7 +109,7 @@ impl Door {
         let service = TowerToHyperService::new(self.router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.app.options.limits.header_time)
+            .header_read_timeout(self.app.options.limits.header_timeout)
             .serve_connection(TokioIo::new(stream), service);
         let connection = guests.watch(connection);
         let open = self.app.telemetry.connections.clone();

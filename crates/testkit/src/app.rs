@@ -59,7 +59,7 @@ impl TestApp {
         let (storage, database) = open(&clock).await;
         let options = AppOptions {
             public_url: "https://zumra.example".to_owned(),
-            token_life: Duration::from_secs(2),
+            token_cache_ttl: Duration::from_secs(2),
             limits,
         };
         let app = App::new(Arc::clone(&storage), clock.clone(), &SeededEntropy::default(), options);

@@ -209,7 +209,7 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     pub(crate) log_style: LogStyle,
     pub(crate) log_level: String,
-    pub(crate) token_life: Duration,
+    pub(crate) token_cache_ttl: Duration,
     pub(crate) limits: Limits,
     pub(crate) engines: EngineLimits,
     /// All of them, each with where it comes from, in the order in which a file would have them.
@@ -224,7 +224,7 @@ impl Settings {
         let public_url = self.public_url.clone().unwrap_or_else(|| PublicUrl::of(listen));
         AppOptions {
             public_url: public_url.to_string(),
-            token_life: self.token_life,
+            token_cache_ttl: self.token_cache_ttl,
             limits: self.limits.clone(),
         }
     }
@@ -297,7 +297,7 @@ pub(crate) fn settings(
         admin_listen: admin.map(|address| address.0),
         log_style,
         log_level,
-        token_life: Duration::from_secs(seconds),
+        token_cache_ttl: Duration::from_secs(seconds),
         limits,
         engines,
         effective: chooser.effective,
@@ -327,9 +327,17 @@ fn limits(
         body_bytes: number!(body_bytes, default.body_bytes, 1024..=1 << 30),
         bodies_bytes: number!(bodies_bytes, default.bodies_bytes, 1024..=1 << 40),
         customers_per_request: number!(customers_per_request, default.customers_per_request, 1..=MILLION),
-        header_time: Duration::from_secs(number!(header_seconds, default.header_time.as_secs(), 1..=3600)),
-        body_time: Duration::from_secs(number!(body_seconds, default.body_time.as_secs(), 1..=3600)),
-        request_time: Duration::from_secs(number!(request_seconds, default.request_time.as_secs(), 1..=3600)),
+        header_timeout: Duration::from_secs(number!(
+            header_seconds,
+            default.header_timeout.as_secs(),
+            1..=3600
+        )),
+        body_timeout: Duration::from_secs(number!(body_seconds, default.body_timeout.as_secs(), 1..=3600)),
+        request_timeout: Duration::from_secs(number!(
+            request_seconds,
+            default.request_timeout.as_secs(),
+            1..=3600
+        )),
         connections: number!(connections, default.connections, 1..=MILLION),
     };
     if limits.bodies_bytes <= limits.body_bytes {

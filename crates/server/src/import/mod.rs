@@ -17,7 +17,7 @@ use columns::Columns;
 
 pub use columns::TEMPLATE;
 pub(crate) use worker::{Bell, run};
-pub use worker::{Work, work};
+pub use worker::{ImportContext, process_import};
 
 /// Why a file cannot be imported at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ impl ImportError {
 }
 
 /// Goes through a whole file without keeping any of it. How many rows it has below its header. Blocks.
-pub fn check(file: &[u8]) -> Result<u32, ImportError> {
+pub fn check_file(file: &[u8]) -> Result<u32, ImportError> {
     let (mut rows, mut is_known) = (0_u32, None);
     each_row(file, &Limits::default(), &mut |row| {
         if is_known.is_some() {

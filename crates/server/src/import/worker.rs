@@ -40,7 +40,7 @@ impl Bell {
 
 /// What work on an import needs.
 #[derive(Clone, Copy)]
-pub struct Work<'a> {
+pub struct ImportContext<'a> {
     /// Where it is kept.
     pub storage: &'a dyn Storage,
     /// The time.
@@ -52,8 +52,8 @@ pub struct Work<'a> {
 /// Goes through imports whenever there is one, for ever.
 pub(crate) async fn run(app: App) {
     loop {
-        let of = Work { storage: &*app.storage, clock: &*app.clock, ids: &app.ids };
-        match work(of, None, &mut |_| {}).await {
+        let of = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &app.ids };
+        match process_import(of, None, &mut |_| {}).await {
             Ok(Some(import)) => tracing::info!(
                 import = import.id.get(),
                 customers = import.customers,
@@ -75,8 +75,8 @@ pub(crate) async fn run(app: App) {
 
 /// Takes an import that nobody works on, `which` or any, and goes through it to its end. How it ended; nothing if there
 /// is none. `progress` hears how it stands after each piece.
-pub async fn work(
-    of: Work<'_>,
+pub async fn process_import(
+    of: ImportContext<'_>,
     which: Option<(MerchantId, ImportId)>,
     progress: &mut (dyn FnMut(&Import) + Send),
 ) -> Result<Option<Import>, StorageError> {

@@ -127,7 +127,7 @@ fn read_file(submitted: &Submitted) -> Option<Vec<u8>> {
 async fn looked_through(app: &App, file: Vec<u8>) -> Result<Result<Vec<u8>, ImportError>, Problem> {
     let failed = |error: &dyn ToString| Problem::Internal(error.to_string());
     let _turn = app.bodies.long().await?;
-    let looking = tokio::task::spawn_blocking(move || import::check(&file).map(|_| file));
+    let looking = tokio::task::spawn_blocking(move || import::check_file(&file).map(|_| file));
     looking.await.map_err(|error| failed(&error))
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use zumra_core::{Clock, IdSource, ImportChunk};
-use zumra_server::import::{Work, work};
+use zumra_server::import::{ImportContext, process_import};
 use zumra_storage::StorageError;
 use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
 
@@ -25,8 +25,8 @@ fn link(answer: &Answer) -> String {
 /// Goes through every import that waits.
 async fn go_through(app: &TestApp) {
     let ids = IdSource::new(9);
-    let of = Work { storage: &*app.storage, clock: &*app.clock, ids: &ids };
-    while work(of, None, &mut |_| {}).await.unwrap().is_some() {}
+    let of = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &ids };
+    while process_import(of, None, &mut |_| {}).await.unwrap().is_some() {}
 }
 
 async fn status(app: &TestApp, answer: &Answer) -> Value {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use zumra_core::{Import, ImportId, Language, MerchantId, NewImport, RowProblem, SystemClock};
-use zumra_server::import::{TEMPLATE, Work, check, work};
+use zumra_server::import::{ImportContext, TEMPLATE, check_file, process_import};
 
 use crate::config::{self, DatabaseOption, Given};
 use crate::database::{Database, IfMissing, Session, with_session};
@@ -93,7 +93,7 @@ fn import(path: &Path, merchant: MerchantId, database: &Database, as_json: bool)
     let name = path.display().to_string();
     let wrong = |problem: &dyn std::fmt::Display| Failure::usage(format!("{name}: {problem}"));
     let file = std::fs::read(path).map_err(|error| wrong(&error))?;
-    let rows = check(&file).map_err(|error| wrong(&error))?;
+    let rows = check_file(&file).map_err(|error| wrong(&error))?;
     let (import, problems) = with_session(database, IfMissing::Refuse, async |session| {
         session.require_merchant(merchant).await?;
         go_through(session, merchant, file, rows).await
@@ -121,8 +121,10 @@ async fn go_through(
     {
         bar.set_style(style);
     }
-    let of = Work { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
-    let worked = work(of, Some((merchant, id)), &mut |import| bar.set_position(u64::from(import.rows))).await;
+    let of = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
+    let worked =
+        process_import(of, Some((merchant, id)), &mut |import| bar.set_position(u64::from(import.rows)))
+            .await;
     bar.finish_and_clear();
     worked?;
     find(session, merchant, id).await
