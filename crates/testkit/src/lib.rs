@@ -5,9 +5,11 @@ pub mod clock;
 pub mod http;
 pub mod postgres;
 pub mod process;
+pub mod wait;
 
 pub use app::{SHOP, TestApp, WRITE_TOKEN};
 pub use clock::{FakeClock, SeededEntropy};
 pub use http::{Answer, Call};
 pub use postgres::{TestDatabase, TestPair};
 pub use process::{Kill, Server};
+pub use wait::{DEADLINE, eventually, eventually_async};
