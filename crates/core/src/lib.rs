@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod fixture;
 pub mod group;
 pub mod id;
+pub mod id_set;
 pub mod import;
 pub mod keyword;
 pub mod merchant;
@@ -26,6 +27,7 @@ pub use customer::{Country, Customer, CustomerChange, Email, Gender, Mobile, Mob
 pub use entropy::{Entropy, SystemEntropy};
 pub use group::{Features, Group, GroupChange, GroupName};
 pub use id::{CustomerId, GroupId, IdSource, ImportId, MerchantId, OperationId, TokenId};
+pub use id_set::IdSet;
 pub use import::{Import, ImportChunk, ImportLease, NewImport, RowProblem};
 pub use keyword::Keyword;
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
