@@ -187,9 +187,10 @@ impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
             // A conflict that is left after the rules have looked twice is one of many writers at the same rows.
-            StorageError::QueueFull | StorageError::Unavailable(_) | StorageError::Conflict(_) => {
-                Self::Unavailable(error.to_string())
-            }
+            StorageError::QueueFull
+            | StorageError::Unavailable(_)
+            | StorageError::Conflict(_)
+            | StorageError::MissingGroup(_) => Self::Unavailable(error.to_string()),
             other => Self::Internal(other.to_string()),
         }
     }

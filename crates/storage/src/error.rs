@@ -1,28 +1,40 @@
-//! How storage fails.
+//! Errors of the storage.
+//!
+//! One enum for both engines. Every variant but [`StorageError::OutcomeUnknown`] means that the call changed nothing.
+//! Texts are for logs and operators: they carry no secret, no SQL parameter and no row content.
+
+use std::fmt;
 
 use zumra_core::{CustomerId, GroupId, MerchantId};
 
 /// The result of a storage method.
 pub type Result<T> = std::result::Result<T, StorageError>;
 
-/// Why a method failed. Whatever it is, nothing was changed.
+/// Why a storage method failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The queue to the writer is full. Trying again in a moment helps.
-    #[error("the database has more waiting writes than its limit")]
+    /// The write queue has reached its limit. Nothing was changed; retrying after a short delay may succeed.
+    #[error("the write queue is full")]
     QueueFull,
-    /// The database does not answer: away, full, read-only, closed.
+    /// The database does not answer: unreachable, full, read-only or closed. Nothing was changed.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// A row that the caller named is not there.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// What is there does not go together with what was asked for.
+    /// The write may or may not be durable: an fsync failed, or the connection was lost during a commit that could
+    /// not be resolved. Read the data back before repeating a write that is not idempotent.
+    #[error("the outcome of the write is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// The row that the call names does not exist. Nothing was changed.
+    #[error("{0} not found")]
+    NotFound(Resource),
+    /// A write refers to a group that does not exist. Nothing was changed.
+    #[error("there is no group {0}")]
+    MissingGroup(GroupId),
+    /// The write contradicts existing rows. Nothing was changed.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// The database was written by a newer Zumra.
+    /// A newer version of Zumra has migrated the database.
     #[error(
-        "the database has schema {found}, and this version of zumra knows up to {known}: use the newer version that wrote it"
+        "the database has schema {found}, and this version of zumra supports up to {known}: use the newer version that wrote it"
     )]
     NewerSchema {
         /// Number of the newest migration in the database.
@@ -30,45 +42,79 @@ pub enum StorageError {
         /// Number of the newest migration in this program.
         known: u32,
     },
-    /// What was opened is no database of Zumra's, or has been changed by hand.
+    /// The database belongs to another program, or its schema was changed by hand.
     #[error("{0}")]
     ForeignDatabase(String),
-    /// The database holds something that should not be possible.
-    #[error("the database is damaged: {0}")]
+    /// A stored value violates an invariant of the schema.
+    #[error("the database is corrupt: {0}")]
     Corrupt(String),
-    /// Somebody else has taken over the work that this was a part of.
-    #[error("another process has taken over")]
+    /// Another process holds the lease now. Nothing was changed.
+    #[error("lease lost: another process holds it")]
     LeaseLost,
-    /// A mistake in Zumra itself.
-    #[error("internal error of the storage: {0}")]
+    /// A defect in Zumra. Nothing was changed.
+    #[error("internal storage error: {0}")]
     Internal(String),
 }
 
-/// What is in the way: something that is there already, or that must stay.
+impl StorageError {
+    /// Returns the error for a stored value that no version of Zumra writes.
+    pub(crate) fn corrupt(table: &str, column: &str, problem: impl fmt::Display) -> Self {
+        Self::Corrupt(format!("{table}.{column}: {problem}"))
+    }
+}
+
+/// The kind of a row that a call names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A merchant (tenant).
+    Merchant,
+    /// A bearer token.
+    Token,
+    /// A customer group.
+    Group,
+    /// A customer.
+    Customer,
+    /// The ban of a customer.
+    Ban,
+    /// An import.
+    Import,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Merchant => "merchant",
+            Self::Token => "token",
+            Self::Group => "group",
+            Self::Customer => "customer",
+            Self::Ban => "ban",
+            Self::Import => "import",
+        })
+    }
+}
+
+/// An existing row that a write contradicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// A merchant with this id.
+    /// A merchant with this id exists.
     #[error("there is already a merchant {0}")]
     Merchant(MerchantId),
-    /// A group of the merchant with this id.
+    /// A group with this id exists.
     #[error("there is already a group {0}")]
     Group(GroupId),
-    /// The group that every new customer joins, which cannot be deleted.
+    /// The group is the default group, which cannot be deleted.
     #[error("group {0} is the default group, which cannot be deleted")]
     DefaultGroup(GroupId),
-    /// No group of the merchant has this id.
-    #[error("there is no group {0}")]
-    NoGroup(GroupId),
-    /// A customer of the merchant with this id.
+    /// A customer with this id exists.
     #[error("there is already a customer {0}")]
     Customer(CustomerId),
-    /// A token with the same secret.
+    /// A token with this secret exists.
     #[error("there is already a token with the same secret")]
     Token,
-    /// Another customer of the merchant with this one's mobile number.
+    /// Another customer already uses the mobile number of this customer.
     #[error("another customer already has the mobile number of customer {0}")]
     Mobile(CustomerId),
-    /// Another customer of the merchant with this one's e-mail address.
+    /// Another customer already uses the e-mail address of this customer.
     #[error("another customer already has the e-mail address of customer {0}")]
     Email(CustomerId),
 }

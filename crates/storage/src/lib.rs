@@ -23,7 +23,7 @@ use zumra_core::{
     OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
-pub use error::{Conflict, Result, StorageError};
+pub use error::{Conflict, Resource, Result, StorageError};
 
 /// An engine, opened on a database whose schema is up to date.
 ///
@@ -108,7 +108,7 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Keeps a new customer, who joins the default group and `groups`. [`Conflict::Customer`], [`Conflict::Mobile`],
     /// [`Conflict::Email`] if another customer has the id, the mobile number or the e-mail address;
-    /// [`Conflict::NoGroup`] if one of the groups is not there.
+    /// [`StorageError::MissingGroup`] if one of the groups is not there.
     async fn create_customer(
         &self,
         merchant: MerchantId,

@@ -51,7 +51,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         return failure.exit;
     }
     match error.downcast_ref::<StorageError>() {
-        Some(StorageError::NotFound(_) | StorageError::Conflict(_)) => Exit::Named,
+        Some(StorageError::NotFound(_) | StorageError::MissingGroup(_) | StorageError::Conflict(_)) => {
+            Exit::Named
+        }
         Some(StorageError::Internal(_)) | None => Exit::Failed,
         Some(_) => Exit::Database,
     }
@@ -67,15 +69,16 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use zumra_storage::Resource;
 
     use super::*;
 
     #[test]
     fn context_does_not_hide_the_exit_code() {
-        let error = Err::<(), _>(StorageError::NotFound("token")).context("merchant 5").unwrap_err();
+        let error = Err::<(), _>(StorageError::NotFound(Resource::Token)).context("merchant 5").unwrap_err();
         assert_eq!(
             (exit_of(&error), format!("{error:#}")),
-            (Exit::Named, "merchant 5: there is no such token".to_owned())
+            (Exit::Named, "merchant 5: token not found".to_owned())
         );
         let error = anyhow::Error::from(Failure::usage("settings")).context("outer");
         assert_eq!(exit_of(&error), Exit::Usage);

@@ -125,7 +125,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let made = match try_create(&app, &caller, &submitted).await? {
         // Somebody was faster, with the same number or with one of the groups: now the rules see it.
-        Err(StorageError::Conflict(_)) => try_create(&app, &caller, &submitted).await?,
+        Err(StorageError::Conflict(_) | StorageError::MissingGroup(_)) => {
+            try_create(&app, &caller, &submitted).await?
+        }
         made => made,
     }?;
     let view = CustomerView::new(made.value, &caller.merchant, &app.options.public_url, &Extras::default());
@@ -208,7 +210,9 @@ pub(crate) async fn update(
     app.storage.find_customer(merchant.id, id).await?.ok_or_else(not_found)?;
     let changed = match try_update(&app, &caller, id, &submitted).await? {
         // Somebody was faster, with the same number or with one of the groups: now the rules see it.
-        Err(StorageError::Conflict(_)) => try_update(&app, &caller, id, &submitted).await?,
+        Err(StorageError::Conflict(_) | StorageError::MissingGroup(_)) => {
+            try_update(&app, &caller, id, &submitted).await?
+        }
         changed => changed,
     };
     let changed = changed.map_err(|error| match error {

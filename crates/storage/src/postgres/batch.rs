@@ -10,7 +10,6 @@ use tokio_postgres::Row;
 use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
 
 use super::connections::End;
-use super::corrupt;
 use super::errors::{Failure, Try};
 use super::memberships::{BY_HAND, customer_ids};
 use super::operations::Mark;
@@ -283,6 +282,6 @@ fn end(group: GroupId, row: &Row) -> Try<End<AddMembersOutcome>> {
         let why = "customers or groups were taken away at the same moment".to_owned();
         return Ok(End::Failed(Failure::InTheWay(StorageError::Unavailable(why))));
     }
-    let operation = OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?;
+    let operation = OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
     Ok(End::Written(AddMembersOutcome::Added { operation, added: added.unsigned_abs() }))
 }

@@ -14,8 +14,8 @@ use zumra_core::{
 
 use super::errors::{Failure, Try, violated};
 use super::operations::{self, Mark};
-use super::{corrupt, memberships, merchants, words};
-use crate::{Conflict, Result, StorageError, Written};
+use super::{memberships, merchants, words};
+use crate::{Conflict, Resource, Result, StorageError, Written};
 
 /// Statements that are on their way at once when many customers are put.
 const PIPELINE: usize = 1024;
@@ -141,7 +141,7 @@ pub(super) async fn ban<C: GenericClient>(
 ) -> Try<Written<()>> {
     let customer = find_to_change(tx, merchant, id).await?;
     if reason.is_none() && customer.ban_reason.is_none() {
-        return Err(StorageError::NotFound("ban").into());
+        return Err(StorageError::NotFound(Resource::Ban).into());
     }
     if reason == customer.ban_reason.as_deref() {
         return Ok(Written { operation: None, value: () });
@@ -160,7 +160,7 @@ async fn find_to_change<C: GenericClient>(tx: &C, merchant: MerchantId, id: Cust
     let sql = "SELECT 1 FROM customers WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     let statement = tx.prepare_cached(sql).await?;
     tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await?;
-    Ok(find(tx, merchant, id).await?.ok_or(StorageError::NotFound("customer"))?)
+    Ok(find(tx, merchant, id).await?.ok_or(StorageError::NotFound(Resource::Customer))?)
 }
 
 /// Adds customers, or makes those that are there like them. How many rows came to differ.
@@ -274,9 +274,9 @@ pub(super) fn read(row: &Row) -> Result<Customer> {
     let id: i64 = get(row, 0, "id")?;
     Ok(Customer {
         details: NewCustomer {
-            id: CustomerId::new(id).ok_or_else(|| corrupt("customers", "id", id))?,
+            id: CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))?,
             first_name: Name::parse(&get::<String>(row, 1, "first_name")?)
-                .map_err(|e| corrupt("customers", "first_name", e))?,
+                .map_err(|e| StorageError::corrupt("customers", "first_name", e))?,
             last_name: parsed(row, 2, "last_name", Name::parse)?,
             mobile: parsed(row, 3, "mobile", FromStr::from_str)?,
             mobile_code: parsed(row, 4, "mobile_code", FromStr::from_str)?,
@@ -294,7 +294,7 @@ pub(super) fn read(row: &Row) -> Result<Customer> {
 }
 
 fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, index: usize, column: &str) -> Result<T> {
-    row.try_get(index).map_err(|e| corrupt("customers", column, e))
+    row.try_get(index).map_err(|e| StorageError::corrupt("customers", column, e))
 }
 
 fn parsed<T, E: std::fmt::Display>(
@@ -304,9 +304,10 @@ fn parsed<T, E: std::fmt::Display>(
     parse: impl FnOnce(&str) -> std::result::Result<T, E>,
 ) -> Result<Option<T>> {
     let text: Option<&str> = get(row, index, column)?;
-    text.map(parse).transpose().map_err(|e| corrupt("customers", column, e))
+    text.map(parse).transpose().map_err(|e| StorageError::corrupt("customers", column, e))
 }
 
 fn time(row: &Row, index: usize, column: &str) -> Result<Timestamp> {
-    Timestamp::from_microsecond(get(row, index, column)?).map_err(|e| corrupt("customers", column, e))
+    Timestamp::from_microsecond(get(row, index, column)?)
+        .map_err(|e| StorageError::corrupt("customers", column, e))
 }

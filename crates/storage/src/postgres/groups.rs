@@ -10,9 +10,9 @@ use zumra_core::{
 };
 
 use super::errors::Try;
+use super::merchants;
 use super::operations::{self, Mark};
-use super::{corrupt, merchants};
-use crate::{Conflict, GroupSelector, Result, StorageError, Written};
+use crate::{Conflict, GroupSelector, Resource, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";
@@ -101,7 +101,7 @@ pub(super) async fn update<C: GenericClient>(
     mark: Mark,
 ) -> Try<Written<Group>> {
     let found = find_to_change(tx, merchant, which).await?;
-    let old = found.ok_or(StorageError::NotFound("group"))?;
+    let old = found.ok_or(StorageError::NotFound(Resource::Group))?;
     let new = old.clone().with(change.clone());
     if new == old {
         return Ok(Written { operation: None, value: new });
@@ -120,7 +120,7 @@ pub(super) async fn delete<C: GenericClient>(
     mark: Mark,
 ) -> Try<OperationId> {
     let found = find_to_change(tx, merchant, GroupSelector::Id(id)).await?;
-    if found.ok_or(StorageError::NotFound("group"))?.is_default {
+    if found.ok_or(StorageError::NotFound(Resource::Group))?.is_default {
         return Err(Conflict::DefaultGroup(id).into());
     }
     let what = (OperationKind::DeleteGroup, Subject::Group(id));
@@ -214,7 +214,8 @@ pub(super) async fn insert_default<C: GenericClient>(
     merchant: MerchantId,
     operation: &Operation,
 ) -> Try<u64> {
-    let id = GroupId::new(operation.id.get()).ok_or_else(|| corrupt("operations", "id", operation.id))?;
+    let id = GroupId::new(operation.id.get())
+        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.id))?;
     insert(tx, merchant, &Group::default_with(id), operation.at).await
 }
 
@@ -246,7 +247,7 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 
 /// Reads [`COLUMNS`].
 fn read(row: &Row) -> Result<Group> {
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("groups", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("groups", column, problem);
     let text = |i, column| row.try_get::<_, &str>(i).map_err(|e| wrong(column, &e));
     let id: i64 = row.try_get(0).map_err(|e| wrong("id", &e))?;
     Ok(Group {

@@ -11,8 +11,8 @@ use zumra_core::{
 
 use super::errors::{Failure, Try};
 use super::operations::{self, Mark};
-use super::{corrupt, customers, memberships};
-use crate::{Conflict, Result, StorageError, import};
+use super::{customers, memberships};
+use crate::{Conflict, Resource, Result, StorageError, import};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
@@ -34,7 +34,7 @@ pub(super) async fn create<C: GenericClient>(
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
     let (merchant_id, id, language) = (merchant.get(), new.id.get(), new.language.as_str());
     db.execute(&statement, &[&merchant_id, &id, &at, &actor, &language, &new.file]).await?;
-    Ok(find(db, merchant, new.id).await?.ok_or(StorageError::NotFound("import"))?.0)
+    Ok(find(db, merchant, new.id).await?.ok_or(StorageError::NotFound(Resource::Import))?.0)
 }
 
 pub(super) async fn lease<C: GenericClient>(
@@ -61,12 +61,14 @@ pub(super) async fn lease<C: GenericClient>(
     let Some(row) = db.query_opt(&statement, &parameters).await? else { return Ok(None) };
     let (actor, language): (String, String) = (row.try_get(2)?, row.try_get(3)?);
     Ok(Some(ImportLease {
-        merchant: MerchantId::new(merchant).ok_or_else(|| corrupt("imports", "merchant_id", merchant))?,
-        import: ImportId::new(id).ok_or_else(|| corrupt("imports", "id", id))?,
+        merchant: MerchantId::new(merchant)
+            .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
+        import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         fence: row.try_get(0)?,
         rows: rows(row.try_get(1)?)?,
-        actor: actor.parse().map_err(|e| corrupt("imports", "actor", e))?,
-        language: Language::from_code(&language).ok_or_else(|| corrupt("imports", "language", &language))?,
+        actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
+        language: Language::from_code(&language)
+            .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
         file: row.try_get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default(),
     }))
 }
@@ -84,7 +86,7 @@ pub(super) async fn write_piece<C: GenericClient>(
                WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     let statement = tx.prepare_cached(sql).await?;
     let Some(row) = tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await? else {
-        return Err(StorageError::NotFound("import").into());
+        return Err(StorageError::NotFound(Resource::Import).into());
     };
     let (current, done, is_finished): (i64, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if current != fence {
@@ -115,7 +117,7 @@ pub(super) async fn write_piece<C: GenericClient>(
         tx.execute(&statement, &parameters).await?;
     }
     let found = find(tx, merchant, id).await?;
-    Ok((found.ok_or(StorageError::NotFound("import"))?.0, is_written))
+    Ok((found.ok_or(StorageError::NotFound(Resource::Import))?.0, is_written))
 }
 
 async fn make<C: GenericClient>(
@@ -195,15 +197,16 @@ pub(super) async fn find<C: GenericClient>(
 }
 
 fn rows(count: i64) -> Result<u32> {
-    u32::try_from(count).map_err(|e| corrupt("imports", "row_count", e))
+    u32::try_from(count).map_err(|e| StorageError::corrupt("imports", "row_count", e))
 }
 
 /// Reads [`COLUMNS`].
 fn read(row: &Row) -> Try<Import> {
     let id: i64 = row.try_get(0)?;
-    let time = |at: i64| Timestamp::from_microsecond(at).map_err(|e| corrupt("imports", "at", e));
+    let time =
+        |at: i64| Timestamp::from_microsecond(at).map_err(|e| StorageError::corrupt("imports", "at", e));
     Ok(Import {
-        id: ImportId::new(id).ok_or_else(|| corrupt("imports", "id", id))?,
+        id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         at: time(row.try_get(1)?)?,
         finished_at: row.try_get::<_, Option<i64>>(2)?.map(time).transpose()?,
         rows: rows(row.try_get(3)?)?,

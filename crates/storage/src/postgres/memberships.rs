@@ -4,9 +4,8 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 use zumra_core::{Customer, CustomerId, GroupId, MerchantId, OperationId};
 
-use super::corrupt;
 use super::errors::Try;
-use crate::{Conflict, Contacts, Ids, Result};
+use crate::{Contacts, Ids, Result, StorageError};
 
 /// The bit of `source` that says "by hand".
 pub(super) const BY_HAND: i16 = 1;
@@ -44,9 +43,9 @@ pub(super) async fn live_groups<C: GenericClient>(
     let rows = tx.query(&statement, &[&merchant.get(), &wanted, &default]).await?;
     let there: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<std::result::Result<_, _>>()?;
     if let Some(id) = ids.iter().find(|id| !there.contains(&id.get())) {
-        return Err(Conflict::NoGroup(*id).into());
+        return Err(StorageError::MissingGroup(*id).into());
     }
-    let id = |id| GroupId::new(id).ok_or_else(|| corrupt("groups", "id", id));
+    let id = |id| GroupId::new(id).ok_or_else(|| StorageError::corrupt("groups", "id", id));
     Ok(there.into_iter().map(id).collect::<Result<_>>()?)
 }
 
@@ -168,12 +167,16 @@ pub(super) async fn find_existing_ids<C: GenericClient>(db: &C, merchant: Mercha
 
 /// The groups in an array of a row.
 pub(super) fn group_ids(row: &Row, index: usize) -> Result<Vec<GroupId>> {
-    let ids: Vec<i64> = row.try_get(index).map_err(|e| corrupt("groups", "id", e))?;
-    ids.into_iter().map(|id| GroupId::new(id).ok_or_else(|| corrupt("groups", "id", id))).collect()
+    let ids: Vec<i64> = row.try_get(index).map_err(|e| StorageError::corrupt("groups", "id", e))?;
+    ids.into_iter()
+        .map(|id| GroupId::new(id).ok_or_else(|| StorageError::corrupt("groups", "id", id)))
+        .collect()
 }
 
 pub(super) fn customer_ids(ids: Vec<i64>) -> Result<Vec<CustomerId>> {
-    ids.into_iter().map(|id| CustomerId::new(id).ok_or_else(|| corrupt("customers", "id", id))).collect()
+    ids.into_iter()
+        .map(|id| CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id)))
+        .collect()
 }
 
 /// The ids in ascending order, once each: writers that want the same rows then lock them in the same order.

@@ -8,9 +8,9 @@ use zumra_core::text::Name;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
 use super::errors::Try;
+use super::groups;
 use super::operations::{self, Mark};
-use super::{corrupt, groups};
-use crate::{Conflict, Result};
+use crate::{Conflict, Result, StorageError};
 
 /// The columns that [`read`] reads.
 pub(super) const COLUMNS: &str = "merchants.merchant_id, merchants.name, merchants.plan, merchants.time_zone, merchants.domain, merchants.created_at";
@@ -92,7 +92,7 @@ pub(super) async fn list<C: GenericClient>(
 
 /// Reads [`COLUMNS`] from a row, from its column `first` on.
 pub(super) fn read(row: &Row, first: usize) -> Result<Merchant> {
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("merchants", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("merchants", column, problem);
     let text = |i, column| row.try_get::<_, String>(first + i).map_err(|e| wrong(column, &e));
     let id: i64 = row.try_get(first).map_err(|e| wrong("merchant_id", &e))?;
     let domain: Option<String> = row.try_get(first + 4).map_err(|e| wrong("domain", &e))?;

@@ -45,7 +45,7 @@ use crate::copy::Rows;
 use crate::metrics::Metrics;
 use crate::{
     AddMembersOutcome, Contacts, CustomerFilter, GroupSelector, Ids, Inspection, LoadOutcome, Result,
-    Storage, StorageError, Written,
+    Storage, Written,
 };
 use additions::Additions;
 use batch::Addition;
@@ -407,9 +407,4 @@ impl Storage for PostgresStorage {
             replica.close();
         }
     }
-}
-
-/// A value in the database that no version of Zumra writes there.
-fn corrupt(table: &str, column: &str, problem: impl std::fmt::Display) -> StorageError {
-    StorageError::Corrupt(format!("{table}.{column}: {problem}"))
 }

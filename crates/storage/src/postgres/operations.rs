@@ -4,9 +4,8 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use zumra_core::{CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
-use super::corrupt;
 use super::errors::Try;
-use crate::{Inspection, Result};
+use crate::{Inspection, Result, StorageError};
 
 /// What tells one try of an operation from others.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +29,7 @@ pub(super) async fn next_id<C: GenericClient>(
     let statement = tx.prepare_cached(sql).await?;
     let newest: Option<i64> = tx.query_one(&statement, &[&merchant.get()]).await?.try_get(0)?;
     let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + mark.stride));
-    Ok(OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?)
+    Ok(OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?)
 }
 
 /// Writes the row of an operation that changed something.
@@ -82,7 +81,7 @@ pub(super) async fn find<C: GenericClient>(
         return Ok(None);
     };
     let (id, changes): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let id = OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))?;
+    let id = OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
     Ok(Some((id, changes.unsigned_abs())))
 }
 
@@ -117,9 +116,9 @@ pub(super) async fn inspect<C: GenericClient>(db: &C) -> Try<Inspection> {
 
 fn schema(number: Option<i32>) -> Result<u32> {
     let number = number.unwrap_or_default();
-    u32::try_from(number).map_err(|e| corrupt("schema_migrations", "number", e))
+    u32::try_from(number).map_err(|e| StorageError::corrupt("schema_migrations", "number", e))
 }
 
 fn newest(at: Option<i64>) -> Result<Option<Timestamp>> {
-    at.map(Timestamp::from_microsecond).transpose().map_err(|e| corrupt("operations", "at", e))
+    at.map(Timestamp::from_microsecond).transpose().map_err(|e| StorageError::corrupt("operations", "at", e))
 }

@@ -8,9 +8,9 @@ use zumra_core::{
 };
 
 use super::errors::Try;
+use super::merchants;
 use super::operations::{self, Mark};
-use super::{corrupt, merchants};
-use crate::{Conflict, Result, StorageError};
+use crate::{Conflict, Resource, Result, StorageError};
 
 const COLUMNS: &str =
     "tokens.merchant_id, tokens.id, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.revoked_at";
@@ -23,7 +23,7 @@ pub(super) async fn create<C: GenericClient>(
     mark: Mark,
 ) -> Try<Token> {
     if !merchants::lock(tx, merchant).await? {
-        return Err(StorageError::NotFound("merchant").into());
+        return Err(StorageError::NotFound(Resource::Merchant).into());
     }
     if find(tx, new.hash).await?.is_some() {
         return Err(Conflict::Token.into());
@@ -52,7 +52,7 @@ pub(super) async fn next_id<C: GenericClient>(
     let statement = tx.prepare_cached("SELECT max(id) FROM tokens WHERE merchant_id = $1").await?;
     let newest: Option<i64> = tx.query_one(&statement, &[&merchant.get()]).await?.try_get(0)?;
     let id = newest.map_or(from.get(), |newest| from.get().max(newest + 1));
-    Ok(TokenId::new(id).ok_or_else(|| corrupt("tokens", "id", id))?)
+    Ok(TokenId::new(id).ok_or_else(|| StorageError::corrupt("tokens", "id", id))?)
 }
 
 /// Adds a row; the caller has made sure that the secret is new.
@@ -115,7 +115,7 @@ pub(super) async fn revoke<C: GenericClient>(
     let sql = format!("SELECT {COLUMNS} FROM tokens WHERE merchant_id = $1 AND id = $2");
     let statement = tx.prepare_cached(&sql).await?;
     let row = tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await?;
-    Ok(read(&row.ok_or(StorageError::NotFound("token"))?)?)
+    Ok(read(&row.ok_or(StorageError::NotFound(Resource::Token))?)?)
 }
 
 pub(super) async fn find<C: GenericClient>(db: &C, hash: TokenHash) -> Try<Option<(Token, Merchant)>> {
@@ -131,7 +131,7 @@ pub(super) async fn find<C: GenericClient>(db: &C, hash: TokenHash) -> Try<Optio
 }
 
 fn read(row: &Row) -> Result<Token> {
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("tokens", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("tokens", column, problem);
     let number = |i, column| row.try_get::<_, i64>(i).map_err(|e| wrong(column, &e));
     let time = |i, column| {
         let micros: Option<i64> = row.try_get(i).map_err(|e| wrong(column, &e))?;

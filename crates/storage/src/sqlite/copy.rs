@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
-use super::{corrupt, words};
+use super::words;
 use crate::copy::{Batch, Part, Row, Rows, TABLES, Table, Value};
 use crate::{Result, StorageError};
 
@@ -111,7 +111,8 @@ impl Rows for FileRows {
 }
 
 fn value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {
-    let wrong = |what: &dyn std::fmt::Display| -> StorageError { corrupt(table.name, column, what) };
+    let wrong =
+        |what: &dyn std::fmt::Display| -> StorageError { StorageError::corrupt(table.name, column, what) };
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),

@@ -12,8 +12,8 @@ use zumra_core::{
 };
 
 use super::memberships::set;
-use super::{corrupt, memberships, operations, words};
-use crate::{Conflict, Result, StorageError, Written};
+use super::{memberships, operations, words};
+use crate::{Conflict, Resource, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, first_name, last_name, mobile, mobile_code, email, gender, birthday, city, location, ban_reason, created_at, updated_at";
@@ -75,7 +75,7 @@ pub(super) fn update(
     change: CustomerChange,
     operation: &Operation,
 ) -> Result<Written<Customer>> {
-    let mut customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    let mut customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Customer))?;
     let groups = change.groups.clone();
     let details = customer.details.clone().with(change);
     let is_changed = details != customer.details;
@@ -103,7 +103,7 @@ pub(super) fn delete(
     id: CustomerId,
     operation: &Operation,
 ) -> Result<OperationId> {
-    find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Customer))?;
     let subject = Subject::Customer(id);
     let operation = operations::record_one(tx, merchant, operation, OperationKind::DeleteCustomer, subject)?;
     memberships::end_all(tx, merchant, id, operation)?;
@@ -121,9 +121,9 @@ pub(super) fn ban(
     reason: Option<&str>,
     operation: &Operation,
 ) -> Result<Written<()>> {
-    let customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound("customer"))?;
+    let customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Customer))?;
     if reason.is_none() && customer.ban_reason.is_none() {
-        return Err(StorageError::NotFound("ban"));
+        return Err(StorageError::NotFound(Resource::Ban));
     }
     if reason == customer.ban_reason.as_deref() {
         return Ok(Written { operation: None, value: () });
@@ -233,7 +233,8 @@ fn fill_groups(db: &Connection, merchant: MerchantId, customers: &mut [Customer]
     let mut groups: HashMap<i64, Vec<GroupId>> = HashMap::new();
     while let Some(row) = rows.next()? {
         let group: i64 = row.get(1)?;
-        let group = GroupId::new(group).ok_or_else(|| corrupt("memberships", "group_id", group))?;
+        let group =
+            GroupId::new(group).ok_or_else(|| StorageError::corrupt("memberships", "group_id", group))?;
         groups.entry(row.get(0)?).or_default().push(group);
     }
     for customer in customers {
@@ -247,9 +248,9 @@ fn read(row: &Row<'_>) -> Result<Customer> {
     let id: i64 = row.get(0)?;
     Ok(Customer {
         details: NewCustomer {
-            id: CustomerId::new(id).ok_or_else(|| corrupt("customers", "id", id))?,
+            id: CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))?,
             first_name: Name::parse(&row.get::<_, String>(1)?)
-                .map_err(|e| corrupt("customers", "first_name", e))?,
+                .map_err(|e| StorageError::corrupt("customers", "first_name", e))?,
             last_name: parsed(row, 2, "last_name", Name::parse)?,
             mobile: parsed(row, 3, "mobile", FromStr::from_str)?,
             mobile_code: parsed(row, 4, "mobile_code", FromStr::from_str)?,
@@ -272,9 +273,9 @@ fn parsed<T, E: std::fmt::Display>(
     parse: impl FnOnce(&str) -> std::result::Result<T, E>,
 ) -> Result<Option<T>> {
     let text: Option<String> = row.get(index)?;
-    text.as_deref().map(parse).transpose().map_err(|e| corrupt("customers", column, e))
+    text.as_deref().map(parse).transpose().map_err(|e| StorageError::corrupt("customers", column, e))
 }
 
 fn time(row: &Row<'_>, index: usize, column: &str) -> Result<Timestamp> {
-    Timestamp::from_microsecond(row.get(index)?).map_err(|e| corrupt("customers", column, e))
+    Timestamp::from_microsecond(row.get(index)?).map_err(|e| StorageError::corrupt("customers", column, e))
 }

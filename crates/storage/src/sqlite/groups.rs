@@ -8,8 +8,8 @@ use zumra_core::{
     Subject,
 };
 
-use super::{corrupt, operations};
-use crate::{Conflict, GroupSelector, Result, StorageError, Written};
+use super::operations;
+use crate::{Conflict, GroupSelector, Resource, Result, StorageError, Written};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";
@@ -60,7 +60,7 @@ pub(super) fn update(
     change: GroupChange,
     operation: &Operation,
 ) -> Result<Written<Group>> {
-    let old = find(tx, merchant, which)?.ok_or(StorageError::NotFound("group"))?;
+    let old = find(tx, merchant, which)?.ok_or(StorageError::NotFound(Resource::Group))?;
     let new = old.clone().with(change);
     if new == old {
         return Ok(Written { operation: None, value: new });
@@ -77,7 +77,7 @@ pub(super) fn delete(
     id: GroupId,
     operation: &Operation,
 ) -> Result<OperationId> {
-    let group = find(tx, merchant, GroupSelector::Id(id))?.ok_or(StorageError::NotFound("group"))?;
+    let group = find(tx, merchant, GroupSelector::Id(id))?.ok_or(StorageError::NotFound(Resource::Group))?;
     if group.is_default {
         return Err(Conflict::DefaultGroup(id).into());
     }
@@ -160,7 +160,8 @@ pub(super) fn resign_default(tx: &Connection, merchant: MerchantId, next: GroupI
 
 /// Adds a default group to a merchant who has none. Its id is one that no other group can have been given.
 pub(super) fn insert_default(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<bool> {
-    let id = GroupId::new(operation.id.get()).ok_or_else(|| corrupt("operations", "id", operation.id))?;
+    let id = GroupId::new(operation.id.get())
+        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.id))?;
     insert(tx, merchant, &Group::default_with(id), operation.at)
 }
 
@@ -201,7 +202,7 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 fn read(row: &Row<'_>) -> Result<Group> {
     let id: i64 = row.get(0)?;
     let text = |i| row.get::<_, String>(i);
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("groups", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("groups", column, problem);
     Ok(Group {
         id: GroupId::new(id).ok_or_else(|| wrong("id", &id))?,
         name: Name::parse(&text(1)?).map_err(|e| wrong("name", &e))?,

@@ -9,8 +9,8 @@ use zumra_core::{
 };
 
 use super::memberships::{self, set};
-use super::{corrupt, customers, operations};
-use crate::{Result, StorageError, import};
+use super::{customers, operations};
+use crate::{Resource, Result, StorageError, import};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
@@ -26,7 +26,7 @@ pub(super) fn create(
     )?;
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
     statement.execute((merchant.get(), new.id.get(), at, actor, new.language.as_str(), &new.file))?;
-    Ok(find(tx, merchant, new.id)?.ok_or(StorageError::NotFound("import"))?.0)
+    Ok(find(tx, merchant, new.id)?.ok_or(StorageError::NotFound(Resource::Import))?.0)
 }
 
 /// Whether there is an import that is not finished and that nobody holds.
@@ -58,12 +58,14 @@ pub(super) fn lease(
     })?;
     let (fence, rows, actor, language, file): (i64, u32, String, String, Option<Vec<u8>>) = lease;
     Ok(Some(ImportLease {
-        merchant: MerchantId::new(merchant).ok_or_else(|| corrupt("imports", "merchant_id", merchant))?,
-        import: ImportId::new(id).ok_or_else(|| corrupt("imports", "id", id))?,
+        merchant: MerchantId::new(merchant)
+            .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
+        import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         fence,
         rows,
-        actor: actor.parse().map_err(|e| corrupt("imports", "actor", e))?,
-        language: Language::from_code(&language).ok_or_else(|| corrupt("imports", "language", &language))?,
+        actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
+        language: Language::from_code(&language)
+            .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
         file: file.unwrap_or_default(),
     }))
 }
@@ -80,7 +82,7 @@ pub(super) fn write_piece(
         "SELECT fence, row_count, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
     let row = tx.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let Some((current, done, is_finished)): Option<(i64, u32, bool)> = row.optional()? else {
-        return Err(StorageError::NotFound("import"));
+        return Err(StorageError::NotFound(Resource::Import));
     };
     if current != fence {
         return Err(StorageError::LeaseLost);
@@ -124,7 +126,7 @@ pub(super) fn write_piece(
             &piece.failure,
         ))?;
     }
-    Ok(find(tx, merchant, id)?.ok_or(StorageError::NotFound("import"))?.0)
+    Ok(find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Import))?.0)
 }
 
 fn keep_problems(tx: &Connection, (merchant, id): (i64, i64), problems: &[RowProblem]) -> Result<()> {
@@ -175,9 +177,10 @@ pub(super) fn find(
 
 fn read(row: &Row<'_>) -> Result<Import> {
     let id: i64 = row.get(0)?;
-    let time = |at: i64| Timestamp::from_microsecond(at).map_err(|e| corrupt("imports", "at", e));
+    let time =
+        |at: i64| Timestamp::from_microsecond(at).map_err(|e| StorageError::corrupt("imports", "at", e));
     Ok(Import {
-        id: ImportId::new(id).ok_or_else(|| corrupt("imports", "id", id))?,
+        id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         at: time(row.get(1)?)?,
         finished_at: row.get::<_, Option<i64>>(2)?.map(time).transpose()?,
         rows: row.get(3)?,

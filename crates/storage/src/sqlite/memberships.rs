@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use zumra_core::{Customer, CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
-use super::{corrupt, groups, operations};
-use crate::{AddMembersOutcome, Conflict, Contacts, GroupSelector, Ids, Result};
+use super::{groups, operations};
+use crate::{AddMembersOutcome, Contacts, GroupSelector, Ids, Result, StorageError};
 
 /// The bit of `source` that says "by hand".
 const BY_HAND: i64 = 1;
@@ -72,7 +72,7 @@ pub(super) fn insert(
 pub(super) fn live_groups(tx: &Connection, merchant: MerchantId, ids: &[GroupId]) -> Result<Vec<GroupId>> {
     for &id in ids {
         if !group_exists(tx, merchant, id)? {
-            return Err(Conflict::NoGroup(id).into());
+            return Err(StorageError::MissingGroup(id).into());
         }
     }
     Ok(ids.to_vec())
@@ -227,7 +227,7 @@ fn unknown_customers(db: &Connection, merchant: MerchantId, wanted: &[i64]) -> R
 fn customer_ids(rows: impl Iterator<Item = rusqlite::Result<i64>>) -> Result<Vec<CustomerId>> {
     rows.map(|id| {
         let id = id?;
-        CustomerId::new(id).ok_or_else(|| corrupt("customers", "id", id))
+        CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))
     })
     .collect()
 }

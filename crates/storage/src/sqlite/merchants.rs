@@ -6,8 +6,8 @@ use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
-use super::{corrupt, groups, operations};
-use crate::{Conflict, Result};
+use super::{groups, operations};
+use crate::{Conflict, Result, StorageError};
 
 /// The columns that [`read`] reads.
 pub(super) const COLUMNS: &str = "merchants.merchant_id, merchants.name, merchants.plan, merchants.time_zone, merchants.domain, merchants.created_at";
@@ -65,7 +65,7 @@ pub(super) fn list(db: &Connection, after: Option<MerchantId>, limit: u32) -> Re
 /// Reads [`COLUMNS`] from a row, from its column `first` on.
 pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Merchant> {
     let text = |i| row.get::<_, String>(first + i);
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("merchants", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("merchants", column, problem);
     let id: i64 = row.get(first)?;
     let domain: Option<String> = row.get(first + 4)?;
     Ok(Merchant {

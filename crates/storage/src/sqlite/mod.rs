@@ -361,8 +361,3 @@ impl From<rusqlite::Error> for StorageError {
         }
     }
 }
-
-/// A value in the database that no version of Zumra writes there.
-fn corrupt(table: &str, column: &str, problem: impl std::fmt::Display) -> StorageError {
-    StorageError::Corrupt(format!("{table}.{column}: {problem}"))
-}

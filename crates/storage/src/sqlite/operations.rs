@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::{CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
 
-use super::corrupt;
-use crate::{Inspection, Result};
+use crate::{Inspection, Result, StorageError};
 
 /// The id that an operation gets: the one that it would like, or the next one if operations have come past it.
 /// Ids therefore ascend in the order of commits, whatever the clocks say.
@@ -13,7 +12,7 @@ pub(super) fn next_id(tx: &Connection, merchant: MerchantId, operation: &Operati
     let mut statement = tx.prepare_cached("SELECT max(id) FROM operations WHERE merchant_id = ?1")?;
     let newest: Option<i64> = statement.query_row([merchant.get()], |row| row.get(0))?;
     let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + 1));
-    OperationId::new(id).ok_or_else(|| corrupt("operations", "id", id))
+    OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))
 }
 
 /// Writes the row of an operation that changed something.
@@ -71,12 +70,12 @@ pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
     problems.extend(crate::miscounted(customers, count("SELECT coalesce(sum(customers), 0) FROM tallies")?));
     Ok(Inspection {
         engine: format!("SQLite {}", rusqlite::version()),
-        schema: u32::try_from(schema).map_err(|e| corrupt("schema_migrations", "number", e))?,
+        schema: u32::try_from(schema).map_err(|e| StorageError::corrupt("schema_migrations", "number", e))?,
         problems,
         merchants: count("SELECT count(*) FROM merchants")?,
         customers,
         memberships: count("SELECT count(*) FROM memberships")?,
         past_memberships: count("SELECT count(*) FROM past_memberships")?,
-        newest_operation: newest.map_err(|e| corrupt("operations", "at", e))?,
+        newest_operation: newest.map_err(|e| StorageError::corrupt("operations", "at", e))?,
     })
 }

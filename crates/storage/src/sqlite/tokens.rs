@@ -6,8 +6,8 @@ use zumra_core::{
     Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
-use super::{corrupt, merchants, operations};
-use crate::{Conflict, Result, StorageError};
+use super::{merchants, operations};
+use crate::{Conflict, Resource, Result, StorageError};
 
 const COLUMNS: &str =
     "tokens.merchant_id, tokens.id, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.revoked_at";
@@ -19,7 +19,7 @@ pub(super) fn create(
     operation: Operation,
 ) -> Result<Token> {
     if !merchants::exists(tx, merchant)? {
-        return Err(StorageError::NotFound("merchant"));
+        return Err(StorageError::NotFound(Resource::Merchant));
     }
     if find(tx, new.hash)?.is_some() {
         return Err(Conflict::Token.into());
@@ -43,7 +43,7 @@ pub(super) fn next_id(tx: &Connection, merchant: MerchantId, from: OperationId) 
     let mut statement = tx.prepare_cached("SELECT max(id) FROM tokens WHERE merchant_id = ?1")?;
     let newest: Option<i64> = statement.query_row([merchant.get()], |row| row.get(0))?;
     let id = newest.map_or(from.get(), |newest| from.get().max(newest + 1));
-    TokenId::new(id).ok_or_else(|| corrupt("tokens", "id", id))
+    TokenId::new(id).ok_or_else(|| StorageError::corrupt("tokens", "id", id))
 }
 
 /// Adds a row; the caller has made sure that the secret is new.
@@ -108,7 +108,7 @@ pub(super) fn revoke(
     let sql = format!("SELECT {COLUMNS} FROM tokens WHERE merchant_id = ?1 AND id = ?2");
     let mut statement = tx.prepare_cached(&sql)?;
     let token = statement.query_row((merchant.get(), id.get()), |row| Ok(read(row))).optional()?;
-    token.ok_or(StorageError::NotFound("token"))?
+    token.ok_or(StorageError::NotFound(Resource::Token))?
 }
 
 pub(super) fn find(db: &Connection, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
@@ -122,7 +122,7 @@ pub(super) fn find(db: &Connection, hash: TokenHash) -> Result<Option<(Token, Me
 }
 
 fn read(row: &Row<'_>) -> Result<Token> {
-    let wrong = |column, problem: &dyn std::fmt::Display| corrupt("tokens", column, problem);
+    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("tokens", column, problem);
     let time = |i| {
         let micros: Option<i64> = row.get(i)?;
         micros.map(Timestamp::from_microsecond).transpose().map_err(|e| wrong("at", &e))

@@ -3,9 +3,8 @@
 use rusqlite::Connection;
 use zumra_core::{CustomerId, MerchantId};
 
-use super::corrupt;
-use crate::Result;
 use crate::copy::{Batch, Table};
+use crate::{Result, StorageError};
 
 /// All customers are counted in one slot: there is one writer.
 const SLOT: i64 = 1;
@@ -24,7 +23,7 @@ pub(super) fn remove(tx: &Connection, merchant: MerchantId, customer: CustomerId
 
 /// The same for rows of `customers` that a copy has written.
 pub(super) fn add_copied(tx: &Connection, merchant: i64, table: &Table, rows: &Batch) -> Result<()> {
-    let wrong = |id: i64| corrupt("customers", "id", id);
+    let wrong = |id: i64| StorageError::corrupt("customers", "id", id);
     let merchant = MerchantId::new(merchant).ok_or_else(|| wrong(merchant))?;
     let mut customers = 0;
     for (id, words) in rows.words(table) {

@@ -201,6 +201,7 @@ mod tests {
     use std::task::Poll;
 
     use super::*;
+    use crate::Resource;
     use crate::sqlite::job::Job;
 
     /// A writer over a table of one column, and a database of at most `pages` pages.
@@ -245,7 +246,7 @@ mod tests {
         let (good, bad) = tokio::join!(insert(&writer, "a".into()), async {
             let half_done = |tx: &Connection| -> Result<()> {
                 tx.execute("INSERT INTO rows VALUES ('half')", [])?;
-                Err(StorageError::NotFound("thing"))
+                Err(StorageError::NotFound(Resource::Token))
             };
             writer.write(half_done).await
         });
@@ -296,11 +297,11 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn checked_work_that_fails_half_way_takes_its_batch_with_it() {
         let writer = writer(1000);
-        let nothing_done = |_: &Connection| -> Result<()> { Err(StorageError::NotFound("thing")) };
+        let nothing_done = |_: &Connection| -> Result<()> { Err(StorageError::NotFound(Resource::Token)) };
         assert!(matches!(writer.write_checked(nothing_done).await, Err(StorageError::NotFound(_))));
         let half_done = |tx: &Connection| -> Result<()> {
             tx.execute("INSERT INTO rows VALUES ('half')", [])?;
-            Err(StorageError::NotFound("thing"))
+            Err(StorageError::NotFound(Resource::Token))
         };
         assert!(writer.write_checked(half_done).await.is_err());
         assert_eq!(rows(&writer).await, 0);

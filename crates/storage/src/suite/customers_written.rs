@@ -5,7 +5,7 @@ use zumra_core::text::Name;
 use zumra_core::{Customer, CustomerChange, GroupId, Keyword, NewCustomer};
 
 use super::{SHOP, Scene, case_list, customer_id, group_id, merchant_id, page};
-use crate::{Conflict, Contacts, CustomerFilter, Result, StorageError, Written};
+use crate::{Conflict, Contacts, CustomerFilter, Resource, Result, StorageError, Written};
 
 case_list![
     a_new_customer_is_kept_and_joins_the_default_group,
@@ -84,10 +84,7 @@ async fn a_group_that_is_not_there_lets_nobody_in(scene: Scene) {
             .await,
     ] {
         let missing = group_id(99);
-        assert!(
-            matches!(&refused, Err(StorageError::Conflict(Conflict::NoGroup(id))) if *id == missing),
-            "{refused:?}"
-        );
+        assert!(matches!(&refused, Err(StorageError::MissingGroup(id)) if *id == missing), "{refused:?}");
     }
     assert_eq!(scene.storage.inspect().await.expect("inspected"), before);
     assert_eq!(find(&scene, 50).await, None);
@@ -154,7 +151,7 @@ async fn a_change_that_changes_nothing_is_no_operation(scene: Scene) {
     assert_eq!(update(&scene, 50, CustomerChange::default()).await.expect("answered").operation, None);
     assert_eq!(scene.storage.inspect().await.expect("inspected"), before);
     let nobody = update(&scene, 99, CustomerChange::default()).await;
-    assert!(matches!(nobody, Err(StorageError::NotFound("customer"))), "{nobody:?}");
+    assert!(matches!(nobody, Err(StorageError::NotFound(Resource::Customer))), "{nobody:?}");
 }
 
 async fn what_is_taken_is_known_beforehand(scene: Scene) {
@@ -181,7 +178,7 @@ async fn a_deleted_customer_leaves_nothing_behind_but_history(scene: Scene) {
         async || scene.storage.delete_customer(merchant_id(1), customer_id(50), scene.operation()).await;
     delete().await.expect("deleted");
     assert_eq!(find(&scene, 50).await, None);
-    assert!(matches!(delete().await, Err(StorageError::NotFound("customer"))));
+    assert!(matches!(delete().await, Err(StorageError::NotFound(Resource::Customer))));
     let inspection = scene.storage.inspect().await.expect("inspected");
     assert_eq!((inspection.customers, inspection.memberships, inspection.past_memberships), (5, 1, 3));
     create(&scene, new(51, "555", "s@example.com"), &[]).await.expect("number and address are free again");
@@ -194,7 +191,7 @@ async fn a_ban_has_a_reason_and_can_be_lifted(scene: Scene) {
         scene.storage.ban_customer(merchant_id(1), customer_id(id), reason, scene.operation()).await
     };
     let reason = async || find(&scene, 1).await.expect("there").ban_reason;
-    assert!(matches!(ban(1, None).await, Err(StorageError::NotFound("ban"))));
+    assert!(matches!(ban(1, None).await, Err(StorageError::NotFound(Resource::Ban))));
     assert!(ban(1, Some("سبب")).await.expect("banned").operation.is_some());
     assert_eq!(reason().await.as_deref(), Some("سبب"));
     assert!(ban(1, Some("سبب")).await.expect("banned").operation.is_none(), "nothing new");
@@ -203,7 +200,7 @@ async fn a_ban_has_a_reason_and_can_be_lifted(scene: Scene) {
     assert!(ban(1, None).await.expect("lifted").operation.is_some());
     assert_eq!(reason().await, None);
     for reason in [None, Some("x")] {
-        assert!(matches!(ban(99, reason).await, Err(StorageError::NotFound("customer"))));
+        assert!(matches!(ban(99, reason).await, Err(StorageError::NotFound(Resource::Customer))));
     }
 }
 
@@ -245,12 +242,12 @@ async fn customers_of_another_merchant_cannot_be_touched(scene: Scene) {
         scene.storage.ban_customer(other, id, Some("x".to_owned()), scene.operation()).await.map(drop),
     ];
     assert!(
-        refused.iter().all(|refused| matches!(refused, Err(StorageError::NotFound("customer")))),
+        refused.iter().all(|refused| matches!(refused, Err(StorageError::NotFound(Resource::Customer)))),
         "{refused:?}"
     );
     let operation = scene.operation();
     let into = scene.storage.create_customer(other, new(9, "512345678", ""), groups(&[10]), operation).await;
-    assert!(matches!(into, Err(StorageError::Conflict(Conflict::NoGroup(_)))), "{into:?}");
+    assert!(matches!(into, Err(StorageError::MissingGroup(_))), "{into:?}");
     let operation = scene.operation();
     let same_number = scene.storage.create_customer(other, new(9, "512345678", ""), vec![], operation).await;
     assert!(same_number.is_ok(), "what is unique is so within a merchant");

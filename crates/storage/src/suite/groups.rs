@@ -5,7 +5,7 @@ use zumra_core::text::Name;
 use zumra_core::{Features, Group, GroupChange, MerchantId, NewMerchant, Plan};
 
 use super::{SHOP, Scene, case_list, customer_id, group_id, merchant_id, page, shop};
-use crate::{AddMembersOutcome, Conflict, CustomerFilter, GroupSelector, StorageError};
+use crate::{AddMembersOutcome, Conflict, CustomerFilter, GroupSelector, Resource, StorageError};
 
 case_list![
     groups_are_listed_oldest_first,
@@ -156,7 +156,7 @@ async fn a_deleted_group_is_gone_at_once_with_all_its_memberships(scene: Scene) 
             matches!(&added, AddMembersOutcome::MissingIds(ids) if ids.groups == [group_id(10)]),
             "{added:?}"
         );
-        assert!(matches!(delete(&scene, 10).await, Err(StorageError::NotFound("group"))));
+        assert!(matches!(delete(&scene, 10).await, Err(StorageError::NotFound(Resource::Group))));
         let ids = crate::Ids { groups: vec![group_id(10), group_id(20)], customers: vec![] };
         let known = scene.storage.find_existing_ids(merchant_id(1), ids).await.expect("answered");
         assert_eq!(known.groups, [group_id(20)]);
@@ -206,8 +206,8 @@ async fn groups_of_another_merchant_cannot_be_touched(scene: Scene) {
     assert_eq!(scene.storage.find_group(other, id).await.expect("answered"), None);
     let change = GroupChange { name: Name::parse("mine").ok(), ..GroupChange::default() };
     let updated = scene.storage.update_group(other, id, change, scene.operation()).await;
-    assert!(matches!(updated, Err(StorageError::NotFound("group"))), "{updated:?}");
+    assert!(matches!(updated, Err(StorageError::NotFound(Resource::Group))), "{updated:?}");
     let deleted = scene.storage.delete_group(other, group_id(10), scene.operation()).await;
-    assert!(matches!(deleted, Err(StorageError::NotFound("group"))), "{deleted:?}");
+    assert!(matches!(deleted, Err(StorageError::NotFound(Resource::Group))), "{deleted:?}");
     assert_eq!(find(&scene, id).await.expect("there").name.as_str(), "VIP");
 }
