@@ -87,7 +87,7 @@ fn many_may_open_a_fresh_file_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_is_busy_and_what_was_taken_is_done() {
     let (_folder, path) = folder();
-    let options = SqliteOptions { queue: 1, ..SqliteOptions::new(&path) };
+    let options = SqliteOptions { queue_limit: 1, ..SqliteOptions::new(&path) };
     let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&options, now()).unwrap());
     // Another process holds the file, so the writer stands still.
     let other = Connection::open(&path).unwrap();

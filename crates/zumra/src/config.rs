@@ -231,7 +231,11 @@ impl Settings {
 
     /// How a database file of the embedded engine is opened.
     pub(crate) fn sqlite_options(&self, path: impl Into<PathBuf>) -> SqliteOptions {
-        SqliteOptions { path: path.into(), queue: self.engines.writer_queue, readers: self.engines.readers }
+        SqliteOptions {
+            path: path.into(),
+            queue_limit: self.engines.writer_queue,
+            read_connections: self.engines.readers,
+        }
     }
 
     /// How a database on a server is opened.
@@ -345,8 +349,8 @@ fn limits(
         return Err(Failure::usage(format!("settings: limits.bodies_bytes: {problem}")));
     }
     let engines = EngineLimits {
-        writer_queue: number!(writer_queue, of_engine.queue, 1..=MILLION),
-        readers: number!(readers, of_engine.readers, 1..=256),
+        writer_queue: number!(writer_queue, of_engine.queue_limit, 1..=MILLION),
+        readers: number!(readers, of_engine.read_connections, 1..=256),
         database_connections: number!(database_connections, CONNECTIONS_DEFAULT, 1..=1000),
     };
     Ok((limits, engines))

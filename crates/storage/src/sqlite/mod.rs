@@ -52,15 +52,15 @@ pub struct SqliteOptions {
     /// The file. Made, with its folder's permission, if it is not there.
     pub path: PathBuf,
     /// Writes that may wait at once; the next one is refused with [`StorageError::QueueFull`].
-    pub queue: usize,
+    pub queue_limit: usize,
     /// Reads that may run at once; the next one waits.
-    pub readers: u32,
+    pub read_connections: u32,
 }
 
 impl SqliteOptions {
     /// The options for `path` with the limits that suit one machine: 1,024 waiting writes, 4 readers.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), queue: 1024, readers: 4 }
+        Self { path: path.into(), queue_limit: 1024, read_connections: 4 }
     }
 }
 
@@ -80,8 +80,9 @@ impl SqliteStorage {
         let sync = log::sync_log(&options.path)?;
         let of_log = open::for_checkpoints(&options.path)?;
         let checkpoints = Checkpoints::start(of_log, log::sync_database(&options.path)?)?;
-        let writer = Writer::start(connection, options.queue, metrics.clone(), sync, Some(checkpoints))?;
-        let readers = Readers::new(options.path.clone(), options.readers, metrics.clone());
+        let writer =
+            Writer::start(connection, options.queue_limit, metrics.clone(), sync, Some(checkpoints))?;
+        let readers = Readers::new(options.path.clone(), options.read_connections, metrics.clone());
         Ok(Self { readers, writer, metrics })
     }
 
