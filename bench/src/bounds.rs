@@ -108,7 +108,8 @@ impl Engine {
                 let customers = ids.filter_map(CustomerId::new).collect();
                 let group = GroupId::new(group).context("a group's id is positive")?;
                 let at = SystemClock.now();
-                let operation = Operation { id: self.ids.next_operation(at), at, actor: Actor::Operator };
+                let operation =
+                    Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Operator };
                 let added = storage.add_members(id(merchant)?, group, customers, operation).await?;
                 anyhow::ensure!(matches!(added, AddMembersOutcome::MissingIds(_)) == bad, "{added:?}");
             }

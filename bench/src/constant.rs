@@ -60,7 +60,7 @@ macro_rules! constant {
                 customers: Vec<CustomerId>,
                 operation: Operation,
             ) -> Result<AddMembersOutcome> {
-                Ok(AddMembersOutcome::Added { operation: operation.id, added: customers.len() as u64 })
+                Ok(AddMembersOutcome::Added { operation: operation.proposed_id, added: customers.len() as u64 })
             }
 
             fn register_metrics(&self, registry: &mut Registry) {

@@ -65,7 +65,7 @@ pub(crate) fn load(database: &Database, shops: impl Iterator<Item = Value>) -> a
                 && let Some(shop) = shops.next()
             {
                 let at = SystemClock.now();
-                let operation = Operation { id: ids.next_operation(at), at, actor: Actor::Operator };
+                let operation = Operation { proposed_id: ids.next_operation(at), at, actor: Actor::Operator };
                 let storage = std::sync::Arc::clone(&storage);
                 loading.spawn(async move { storage.load_fixture(shop, operation).await });
             }

@@ -124,8 +124,8 @@ impl Subject {
 /// What a caller knows of a change before it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
-    /// The id it would like. The storage gives the next higher one if operations have come past it.
-    pub id: OperationId,
+    /// The proposed id. Storage assigns `max(proposed_id, newest id of the merchant + 1)`.
+    pub proposed_id: OperationId,
     /// When it was asked for.
     pub at: Timestamp,
     /// Who asked.

@@ -101,7 +101,7 @@ impl App {
     /// What the storage is told of a change that a token asks for now.
     pub(crate) fn operation(&self, token: TokenId) -> Operation {
         let at = self.clock.now();
-        Operation { id: self.ids.next_operation(at), at, actor: Actor::Token(token) }
+        Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Token(token) }
     }
 }
 

@@ -38,7 +38,7 @@ async fn shop(database: &TestDatabase, connections: usize) -> PostgresStorage {
 }
 
 fn operation(seed: u16) -> Operation {
-    Operation { id: IdSource::new(seed).next_operation(now()), at: now(), actor: Actor::Operator }
+    Operation { proposed_id: IdSource::new(seed).next_operation(now()), at: now(), actor: Actor::Operator }
 }
 
 async fn add(storage: &dyn Storage, customer: i64) -> Result<AddMembersOutcome> {

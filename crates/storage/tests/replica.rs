@@ -41,7 +41,7 @@ impl Shop {
     }
 
     fn operation(&self) -> Operation {
-        Operation { id: self.ids.next_operation(now()), at: now(), actor: Actor::Operator }
+        Operation { proposed_id: self.ids.next_operation(now()), at: now(), actor: Actor::Operator }
     }
 
     async fn add(&self, customer: i64) {

@@ -34,7 +34,7 @@ async fn create(storage: &dyn Storage, id: i64) -> Result<()> {
         domain: None,
     };
     let operation =
-        Operation { id: IdSource::new(0).next_operation(now()), at: now(), actor: Actor::Operator };
+        Operation { proposed_id: IdSource::new(0).next_operation(now()), at: now(), actor: Actor::Operator };
     storage.create_merchant(merchant, operation).await.map(drop)
 }
 

@@ -76,7 +76,7 @@ impl TestApp {
     /// An operation of an operator, now.
     pub fn operation(&self) -> Operation {
         let at = self.clock.now();
-        Operation { id: self.ids.next_operation(at), at, actor: Actor::Operator }
+        Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Operator }
     }
 
     /// A call to the API; the path begins after `/admin/v2`.

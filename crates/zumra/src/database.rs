@@ -133,7 +133,7 @@ impl Session {
     /// A change that the operator asks for now.
     pub(crate) fn operation(&self) -> Operation {
         let at = SystemClock.now();
-        Operation { id: self.ids.next_operation(at), at, actor: Actor::Operator }
+        Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Operator }
     }
 
     /// Fails if there is no such merchant: a question about nobody's tokens is a slip, not an empty answer.

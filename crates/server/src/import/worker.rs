@@ -92,7 +92,7 @@ pub async fn process_import(
         for (_, customer) in &mut piece.customers {
             customer.id = CustomerId::new(of.ids.next(at)).unwrap_or(customer.id);
         }
-        let operation = Operation { id: of.ids.next_operation(at), at, actor };
+        let operation = Operation { proposed_id: of.ids.next_operation(at), at, actor };
         let import = of.storage.write_import_chunk(key, at + LEASE, piece, operation).await?;
         progress(&import);
         last = Some(import);

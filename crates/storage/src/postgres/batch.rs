@@ -191,7 +191,7 @@ impl Batch {
         let statement = client.prepare_cached(ADD_MEMBERS).await?;
         let each = |what: fn(&Waiting) -> i64| self.additions.iter().map(what).collect::<Vec<i64>>();
         let groups = each(|waiting| waiting.addition.group.get());
-        let mut ids = each(|waiting| waiting.addition.operation.id.get());
+        let mut ids = each(|waiting| waiting.addition.operation.proposed_id.get());
         for place in 1..ids.len() {
             if ids[..place].contains(&ids[place]) {
                 ids[place] = 0; // proposed twice: it gets another one there

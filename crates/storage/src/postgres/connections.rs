@@ -245,7 +245,7 @@ impl Connections {
         operation: &Operation,
         nonce: i64,
     ) -> Result<Option<(OperationId, u64)>> {
-        let from = operation.id;
+        let from = operation.proposed_id;
         let started = Instant::now();
         loop {
             match self.read_once(&|db| Box::pin(operations::find(db, merchant, from, nonce))).await {

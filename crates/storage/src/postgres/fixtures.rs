@@ -81,7 +81,7 @@ async fn put_token<C: GenericClient>(
 ) -> Try<bool> {
     let Some((old, owner)) = tokens::find(tx, new.hash).await? else {
         let token = Token {
-            id: tokens::next_id(tx, merchant, operation.id).await?,
+            id: tokens::next_id(tx, merchant, operation.proposed_id).await?,
             merchant,
             scopes: new.scopes,
             created_at: operation.at,

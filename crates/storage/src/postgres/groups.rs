@@ -214,8 +214,8 @@ pub(super) async fn insert_default<C: GenericClient>(
     merchant: MerchantId,
     operation: &Operation,
 ) -> Try<u64> {
-    let id = GroupId::new(operation.id.get())
-        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.id))?;
+    let id = GroupId::new(operation.proposed_id.get())
+        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.proposed_id))?;
     insert(tx, merchant, &Group::default_with(id), operation.at).await
 }
 

@@ -28,7 +28,8 @@ pub(super) async fn next_id<C: GenericClient>(
     let sql = "SELECT max(id) FROM operations WHERE merchant_id = $1";
     let statement = tx.prepare_cached(sql).await?;
     let newest: Option<i64> = tx.query_one(&statement, &[&merchant.get()]).await?.try_get(0)?;
-    let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + mark.stride));
+    let id = newest
+        .map_or(operation.proposed_id.get(), |newest| operation.proposed_id.get().max(newest + mark.stride));
     Ok(OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?)
 }
 

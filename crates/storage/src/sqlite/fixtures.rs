@@ -62,7 +62,7 @@ fn put_groups(
 fn put_token(tx: &Connection, merchant: MerchantId, new: &NewToken, operation: &Operation) -> Result<bool> {
     let Some((old, owner)) = tokens::find(tx, new.hash)? else {
         let token = Token {
-            id: tokens::next_id(tx, merchant, operation.id)?,
+            id: tokens::next_id(tx, merchant, operation.proposed_id)?,
             merchant,
             scopes: new.scopes,
             created_at: operation.at,

@@ -160,8 +160,8 @@ pub(super) fn resign_default(tx: &Connection, merchant: MerchantId, next: GroupI
 
 /// Adds a default group to a merchant who has none. Its id is one that no other group can have been given.
 pub(super) fn insert_default(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<bool> {
-    let id = GroupId::new(operation.id.get())
-        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.id))?;
+    let id = GroupId::new(operation.proposed_id.get())
+        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.proposed_id))?;
     insert(tx, merchant, &Group::default_with(id), operation.at)
 }
 

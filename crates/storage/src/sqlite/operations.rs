@@ -11,7 +11,7 @@ use crate::{Inspection, Result, StorageError};
 pub(super) fn next_id(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<OperationId> {
     let mut statement = tx.prepare_cached("SELECT max(id) FROM operations WHERE merchant_id = ?1")?;
     let newest: Option<i64> = statement.query_row([merchant.get()], |row| row.get(0))?;
-    let id = newest.map_or(operation.id.get(), |newest| operation.id.get().max(newest + 1));
+    let id = newest.map_or(operation.proposed_id.get(), |newest| operation.proposed_id.get().max(newest + 1));
     OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))
 }
 

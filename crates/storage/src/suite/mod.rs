@@ -77,7 +77,7 @@ impl Scene {
 
     fn operation_at(&self, at: Timestamp) -> Operation {
         Operation {
-            id: self.ids.next_operation(at),
+            proposed_id: self.ids.next_operation(at),
             at,
             actor: Actor::Token(TokenId::new(7).expect("positive")),
         }
