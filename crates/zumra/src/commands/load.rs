@@ -84,7 +84,7 @@ impl Command {
             }
         };
         say_line(format_args!(
-            "LoadOutcome {name}: {}, {}, {}; {changes}.",
+            "Loaded {name}: {}, {}, {}; {changes}.",
             count(merchants, "merchant"),
             count(groups, "group"),
             count(customers, "customer"),

@@ -25,7 +25,7 @@ fn many_shops_load_and_loading_them_again_changes_nothing() {
     let again = zumra.ok("load shops.json");
     assert_eq!(
         again,
-        "LoadOutcome shops.json: 200 merchants, 400 groups, 10000 customers; nothing differed, so nothing was changed.\n"
+        "Loaded shops.json: 200 merchants, 400 groups, 10000 customers; nothing differed, so nothing was changed.\n"
     );
     assert_eq!(zumra.json("merchant list").as_array().map(Vec::len), Some(200));
 }
@@ -42,7 +42,7 @@ fn what_differs_is_changed_and_the_rest_stays() {
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     assert_eq!(
         output.stdout,
-        "LoadOutcome standard input: 2 merchants, 4 groups, 3 customers; 1 row was added or changed, in 1 merchant.\n"
+        "Loaded standard input: 2 merchants, 4 groups, 3 customers; 1 row was added or changed, in 1 merchant.\n"
     );
 }
 
