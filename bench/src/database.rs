@@ -70,7 +70,7 @@ impl Site {
     pub(crate) fn version(&self) -> anyhow::Result<String> {
         match &self.server {
             None => Ok(rusqlite::version().to_owned()),
-            Some(server) => with_server(&server.address("postgres"), async |client| {
+            Some(server) => with_server(&server.url("postgres"), async |client| {
                 Ok(client.query_one("SHOW server_version", &[]).await?.try_get(0)?)
             }),
         }
@@ -118,13 +118,13 @@ impl Site {
     /// A database of the server that has a name by which others know it.
     pub(crate) fn named(&self, name: &str) -> anyhow::Result<Database> {
         let server = self.server.as_ref().context("files have no names that others know")?;
-        Ok(Database::Server { address: server.address(name), name: name.to_owned() })
+        Ok(Database::Server { address: server.url(name), name: name.to_owned() })
     }
 
     /// Host and port of the server.
     pub(crate) fn place(&self) -> anyhow::Result<(String, u16)> {
         let server = self.server.as_ref().context("files are not at a port")?;
-        let config: tokio_postgres::Config = server.address("postgres").parse()?;
+        let config: tokio_postgres::Config = server.url("postgres").parse()?;
         let port = config.get_ports().first().context("no port")?;
         match config.get_hosts().first() {
             Some(Host::Tcp(host)) => Ok((host.clone(), *port)),
@@ -137,13 +137,13 @@ impl Site {
         let name = format!("bench_{}", self.made.get());
         match &self.server {
             None => Database::File(self.keeper.folder().join(name + ".db")),
-            Some(server) => Database::Server { address: server.address(&name), name },
+            Some(server) => Database::Server { address: server.url(&name), name },
         }
     }
 
     fn order(&self, sql: &str) -> anyhow::Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
-        with_server(&server.address("postgres"), async |client| Ok(client.batch_execute(sql).await?))
+        with_server(&server.url("postgres"), async |client| Ok(client.batch_execute(sql).await?))
     }
 }
 

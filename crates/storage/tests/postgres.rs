@@ -16,7 +16,7 @@ fn now() -> Timestamp {
 }
 
 fn options(database: &TestDatabase) -> PostgresOptions {
-    PostgresOptions::parse(&database.address()).unwrap()
+    PostgresOptions::parse(&database.url()).unwrap()
 }
 
 async fn open(database: &TestDatabase) -> Result<PostgresStorage> {

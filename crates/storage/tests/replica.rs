@@ -78,7 +78,7 @@ impl Shop {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_primary_itself_is_no_replica() {
     let database = TestDatabase::new().await;
-    let shop = Shop::open(&database.address(), &database.address()).await;
+    let shop = Shop::open(&database.url(), &database.url()).await;
     for customer in 1..=3 {
         shop.add(customer).await;
         assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
@@ -93,7 +93,7 @@ async fn a_replica_that_is_away_is_not_missed() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("postgres://z:s3cret@{}/z", free.local_addr().unwrap());
     drop(free);
-    let shop = Shop::open(&database.address(), &address).await;
+    let shop = Shop::open(&database.url(), &address).await;
     shop.add(1).await;
     assert_eq!(shop.members().await, [1]);
     assert_eq!(shop.lists(), (2, 0));
@@ -105,7 +105,7 @@ async fn a_replica_that_hangs_is_waited_for_once() {
     // It takes connections, and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("postgres://z@{}/z?sslmode=disable", silent.local_addr().unwrap());
-    let shop = Shop::open(&database.address(), &address).await;
+    let shop = Shop::open(&database.url(), &address).await;
     for customer in 1..=5 {
         shop.add(customer).await;
         assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
@@ -121,10 +121,10 @@ async fn a_replica_that_hangs_is_waited_for_once() {
 async fn a_standby_is_asked_while_it_shows_what_was_written() {
     let mut pair = TestPair::start();
     // Whichever of the two only reads.
-    let replica = pair.address().replace("read-write", "read-only");
-    let shop = Shop::open(&pair.address(), &replica).await;
+    let replica = pair.url().replace("read-write", "read-only");
+    let shop = Shop::open(&pair.url(), &replica).await;
     shop.add(1).await;
-    pair.settle().await;
+    pair.wait_for_replay().await;
     assert_eq!(shop.members().await, [1]);
     assert_eq!(shop.lists(), (0, 2), "both from the standby");
     // Acknowledged, and with the standby, but not to be seen there.
@@ -134,7 +134,7 @@ async fn a_standby_is_asked_while_it_shows_what_was_written() {
     assert_eq!(shop.members().await, [1, 2]);
     assert_eq!(shop.lists(), (2, 2), "both from the primary");
     standby.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
-    pair.settle().await;
+    pair.wait_for_replay().await;
     assert_eq!(shop.members().await, [1, 2]);
     assert_eq!(shop.lists(), (2, 4), "both from the standby again");
     pair.fail_over();
@@ -149,21 +149,21 @@ async fn a_standby_with_another_database_or_another_history_is_not_asked() {
     let mut pair = TestPair::start();
     pair.connect().await.batch_execute("CREATE DATABASE other").await.unwrap();
     // The same shop, so that whoever asks the wrong one gets an answer.
-    let shop = Shop::open(&pair.address(), &pair.second()).await;
-    pair.settle().await;
+    let shop = Shop::open(&pair.url(), &pair.second_url()).await;
+    pair.wait_for_replay().await;
     assert!(shop.members().await.is_empty());
     assert_eq!(shop.lists(), (0, 2));
     shop.storage.close().await;
-    let other = pair.address().replace("/postgres?", "/other?");
-    let shop = Shop::open(&other, &pair.second()).await;
-    pair.settle().await;
+    let other = pair.url().replace("/postgres?", "/other?");
+    let shop = Shop::open(&other, &pair.second_url()).await;
+    pair.wait_for_replay().await;
     shop.add(1).await;
     assert_eq!(shop.members().await, [1]);
     assert_eq!(shop.lists(), (2, 0));
     shop.storage.close().await;
     // What the first one shows has never been for the second, and yet it seems to be further.
-    pair.part();
-    let shop = Shop::open(&pair.address(), &pair.first()).await;
+    pair.fail_over_with_divergence();
+    let shop = Shop::open(&pair.url(), &pair.first_url()).await;
     shop.add(2).await;
     let primary = pair.connect().await;
     let written = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap();

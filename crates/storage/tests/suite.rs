@@ -37,7 +37,7 @@ fn now() -> jiff::Timestamp {
 
 async fn on_postgres(case: &Case) {
     let database = TestDatabase::new().await;
-    let options = PostgresOptions::parse(&database.address()).expect("an address");
+    let options = PostgresOptions::parse(&database.url()).expect("an address");
     let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
     let storage: Arc<dyn Storage> = Arc::new(opened.expect("a fresh database opens"));
     (case.run)(Scene::new(Arc::clone(&storage))).await;

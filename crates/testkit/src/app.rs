@@ -12,7 +12,7 @@ use zumra_storage::Storage;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 
-use crate::{Call, FakeClock, SeededEntropy, TestDatabase};
+use crate::{FakeClock, SeededEntropy, TestDatabase, TestRequest};
 
 /// A token of [`SHOP`] with `customers.read_write`.
 pub const WRITE_TOKEN: &str = "test-token-with-read-write";
@@ -80,27 +80,27 @@ impl TestApp {
     }
 
     /// A call to the API; the path begins after `/admin/v2`.
-    pub fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(self.router.clone(), method, &format!("/admin/v2{path}"))
+    pub fn request(&self, method: &str, path: &str) -> TestRequest {
+        TestRequest::new(self.router.clone(), method, &format!("/admin/v2{path}"))
     }
 
     /// A `GET` with the token that may do everything.
-    pub fn get(&self, path: &str) -> Call {
-        self.call("GET", path).token(WRITE_TOKEN)
+    pub fn get(&self, path: &str) -> TestRequest {
+        self.request("GET", path).token(WRITE_TOKEN)
     }
 
     /// The call to add customers, with the token that may.
-    pub fn add(&self, body: &Value) -> Call {
-        self.call("POST", "/customers/groups/add_customers").token(WRITE_TOKEN).json(body)
+    pub fn add_customers(&self, body: &Value) -> TestRequest {
+        self.request("POST", "/customers/groups/add_customers").token(WRITE_TOKEN).json(body)
     }
 
     /// The groups that a customer shows.
-    pub async fn groups_of(&self, customer: i64) -> Value {
+    pub async fn group_ids(&self, customer: i64) -> Value {
         self.get(&format!("/customers/{customer}")).send().await.json()["data"]["groups"].clone()
     }
 
     /// Memberships that are stored, of all merchants.
-    pub async fn memberships(&self) -> u64 {
+    pub async fn membership_count(&self) -> u64 {
         self.storage.inspect().await.expect("the storage answers").memberships
     }
 }
@@ -116,7 +116,7 @@ async fn open(clock: &FakeClock) -> (Arc<dyn Storage>, Throwaway) {
         }
         Some("postgres") => {
             let database = TestDatabase::new().await;
-            let options = PostgresOptions::parse(&database.address()).expect("an address");
+            let options = PostgresOptions::parse(&database.url()).expect("an address");
             let storage = PostgresStorage::open(&options, clock.now(), &SystemEntropy).await;
             (Arc::new(storage.expect("a fresh database opens")), Box::new(database))
         }

@@ -8,12 +8,12 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 /// A request on its way to a router.
-pub struct Call {
+pub struct TestRequest {
     router: Router,
     request: Request<Body>,
 }
 
-impl Call {
+impl TestRequest {
     /// A call without headers and without a body.
     pub fn new(router: Router, method: &str, path: &str) -> Self {
         let request = Request::builder().method(method).uri(path).body(Body::empty());
@@ -54,17 +54,17 @@ impl Call {
     }
 
     /// The answer.
-    pub async fn send(self) -> Answer {
+    pub async fn send(self) -> TestResponse {
         let Ok(response) = self.router.oneshot(self.request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a router's bodies do not break").to_bytes().to_vec();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        TestResponse { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct TestResponse {
     /// The HTTP status.
     pub status: u16,
     /// The headers.
@@ -73,7 +73,7 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl TestResponse {
     /// The body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("bodies are UTF-8")

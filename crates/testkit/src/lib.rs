@@ -9,7 +9,7 @@ pub mod wait;
 
 pub use app::{SHOP, TestApp, WRITE_TOKEN};
 pub use clock::{FakeClock, SeededEntropy};
-pub use http::{Answer, Call};
+pub use http::{TestRequest, TestResponse};
 pub use postgres::{TestDatabase, TestPair};
-pub use process::{Kill, Server};
+pub use process::{ServerProcess, serve_command};
 pub use wait::{DEADLINE, eventually, eventually_async};

@@ -134,7 +134,7 @@ impl DurableServer {
     }
 
     /// The address of a database on it.
-    pub fn address(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         address_of(self.port, database)
     }
 }
@@ -160,7 +160,7 @@ impl TestPair {
     }
 
     /// An address that leads to whichever of the two takes writes.
-    pub fn address(&self) -> String {
+    pub fn url(&self) -> String {
         let [first, second] = self.ports;
         format!(
             "postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres?target_session_attrs=read-write&sslmode=disable"
@@ -168,12 +168,12 @@ impl TestPair {
     }
 
     /// An address that leads to the one that began as the primary, whatever it is now.
-    pub fn first(&self) -> String {
+    pub fn first_url(&self) -> String {
         address_of(self.ports[0], "postgres")
     }
 
     /// An address that leads to the one that began as the standby, whatever it is now.
-    pub fn second(&self) -> String {
+    pub fn second_url(&self) -> String {
         address_of(self.ports[1], "postgres")
     }
 
@@ -184,7 +184,7 @@ impl TestPair {
 
     /// The same, but the primary had changes of which the standby knew nothing, and comes back as a standby that
     /// shows them: it can never follow the new primary.
-    pub fn part(&mut self) {
+    pub fn fail_over_with_divergence(&mut self) {
         self.order(b"part\n");
     }
 
@@ -195,7 +195,7 @@ impl TestPair {
     }
 
     /// Waits until the standby shows everything that was written.
-    pub async fn settle(&self) {
+    pub async fn wait_for_replay(&self) {
         let client = self.connect().await;
         client.batch_execute("SET synchronous_commit = remote_apply").await.expect("it is set");
         // A commit that changes nothing, and is acknowledged when the standby shows it.
@@ -205,17 +205,17 @@ impl TestPair {
 
     /// A connection to the one that takes writes.
     pub async fn connect(&self) -> Client {
-        connect(&self.address()).await
+        connect(&self.url()).await
     }
 
     /// A connection to the one that began as the standby.
     pub async fn connect_to_second(&self) -> Client {
-        connect(&self.second()).await
+        connect(&self.second_url()).await
     }
 
     /// A connection to the one that began as the primary.
     pub async fn connect_to_first(&self) -> Client {
-        connect(&self.first()).await
+        connect(&self.first_url()).await
     }
 }
 
@@ -236,14 +236,14 @@ impl TestDatabase {
     }
 
     /// Its address.
-    pub fn address(&self) -> String {
+    pub fn url(&self) -> String {
         let (place, query) = server().address.split_once('?').unwrap_or((&server().address, ""));
         let (host, _) = place.rsplit_once('/').expect("an address ends with a name");
         format!("{host}/{}?{query}", self.name)
     }
 
     /// Takes it away from everybody: connections are cut, and new ones refused.
-    pub async fn shut(&self) {
+    pub async fn block_connections(&self) {
         let client = connect(&server().address).await;
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
         let orders = format!("ALTER DATABASE {0} ALLOW_CONNECTIONS false; {cut} = '{0}'", self.name);
@@ -251,7 +251,7 @@ impl TestDatabase {
     }
 
     /// Gives it back.
-    pub async fn reopen(&self) {
+    pub async fn allow_connections(&self) {
         let client = connect(&server().address).await;
         let order = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name);
         client.batch_execute(&order).await.expect("it is open");
@@ -259,7 +259,7 @@ impl TestDatabase {
 
     /// A connection to it, for looking behind the scenes.
     pub async fn connect(&self) -> Client {
-        connect(&self.address()).await
+        connect(&self.url()).await
     }
 }
 

@@ -10,22 +10,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How a process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kill {
-    /// At once, without a chance to finish anything.
-    Hard,
-    /// As an operator would: it finishes what it accepted.
-    Term,
-}
-
 /// A running `zumra`. Killed when it is dropped.
-pub struct Server {
+pub struct ServerProcess {
     child: Mutex<Child>,
     address: String,
 }
 
-impl Server {
+impl ServerProcess {
     /// Starts a command that logs JSON lines to standard error, and waits for the line that says where it listens.
     pub fn start(command: &mut Command) -> Self {
         Self::start_with_log(command).0
@@ -122,18 +113,21 @@ impl Server {
         assert!(status.expect("kill is there").success());
     }
 
-    /// Waits until it is gone. Its exit code, if it ended by itself.
-    pub fn wait(self) -> Option<i32> {
-        self.child().wait().expect("it ends").code()
+    /// Kills the process and waits until it has exited.
+    pub fn kill_and_wait(self) {
+        self.kill();
+        self.wait();
     }
 
-    /// Ends it and waits until it is gone. Its exit code, if it ended by itself.
-    pub fn end(self, kill: Kill) -> Option<i32> {
-        match kill {
-            Kill::Hard => self.kill(),
-            Kill::Term => self.terminate(),
-        }
+    /// Asks the process to stop and waits until it has exited. Returns its exit code, or `None` if a signal ended it.
+    pub fn terminate_and_wait(self) -> Option<i32> {
+        self.terminate();
         self.wait()
+    }
+
+    /// Waits until the process has exited. Returns its exit code, or `None` if a signal ended it.
+    pub fn wait(self) -> Option<i32> {
+        self.child().wait().expect("it ends").code()
     }
 
     fn child(&self) -> MutexGuard<'_, Child> {
@@ -141,7 +135,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let mut child = self.child();
         let _ = child.kill(); // it may be gone already
@@ -150,7 +144,7 @@ impl Drop for Server {
 }
 
 /// The command for a server on a free port with this database, at `binary`.
-pub fn serve(binary: &Path, database: &Path) -> Command {
+pub fn serve_command(binary: &Path, database: &Path) -> Command {
     let mut command = Command::new(binary);
     command.args(["serve", "--listen", "127.0.0.1:0", "--database"]).arg(database);
     command.env_clear();

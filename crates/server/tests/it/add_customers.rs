@@ -12,18 +12,18 @@ const SUCCESS: &str =
 #[tokio::test]
 async fn the_contracts_request_gets_the_contracts_answer_to_the_byte() {
     let app = TestApp::new().await;
-    let answer = app.add(&add_body(GROUP, &CUSTOMERS)).send().await;
+    let answer = app.add_customers(&add_body(GROUP, &CUSTOMERS)).send().await;
     assert_eq!((answer.status, answer.text()), (200, SUCCESS));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert!(answer.header("zumra-operation").is_some_and(|id| id.parse::<i64>().is_ok_and(|id| id > 0)));
-    assert_eq!(app.groups_of(CUSTOMERS[0]).await, json!([GROUP, 1_394_760_126]));
-    assert_eq!(app.groups_of(CUSTOMERS[1]).await, json!([GROUP]));
+    assert_eq!(app.group_ids(CUSTOMERS[0]).await, json!([GROUP, 1_394_760_126]));
+    assert_eq!(app.group_ids(CUSTOMERS[1]).await, json!([GROUP]));
 }
 
 #[tokio::test]
 async fn missing_fields_answer_the_first_422_to_the_byte() {
     let app = TestApp::new().await;
-    let answer = app.add(&json!({})).send().await;
+    let answer = app.add_customers(&json!({})).send().await;
     let expected = concat!(
         r#"{"status":422,"success":false,"error":{"code":"error","message":"alert.invalid_fields","#,
         r#""fields":{"group_id":["حقل group id مطلوب."],"customers":["حقل customers مطلوب."]}}}"#
@@ -34,7 +34,7 @@ async fn missing_fields_answer_the_first_422_to_the_byte() {
 #[tokio::test]
 async fn wrong_values_answer_the_second_422_to_the_byte() {
     let app = TestApp::new().await;
-    let answer = app.add(&json!({"group_id": "VIP", "customers": [1]})).send().await;
+    let answer = app.add_customers(&json!({"group_id": "VIP", "customers": [1]})).send().await;
     let expected = concat!(
         r#"{"status":422,"success":false,"error":{"code":"error","message":"alert.invalid_fields","#,
         r#""fields":{"group_id":["يجب أن يكون حقل group id عددًا صحيحًا"],"customers.0":["حقل customers.0 غير صالح"]}}}"#
@@ -45,34 +45,37 @@ async fn wrong_values_answer_the_second_422_to_the_byte() {
 #[tokio::test]
 async fn a_token_without_the_scope_answers_the_401_to_the_byte() {
     let app = TestApp::new().await;
-    let call = app.call("POST", "/customers/groups/add_customers").token("test-token-with-read");
+    let call = app.request("POST", "/customers/groups/add_customers").token("test-token-with-read");
     let answer = call.json(&add_body(GROUP, &CUSTOMERS)).send().await;
     let expected = concat!(
         r#"{"status":401,"success":false,"error":{"code":"Unauthorized","#,
         r#""message":"The access token should have access to one of those scopes: customers.read_write"}}"#
     );
     assert_eq!((answer.status, answer.text()), (401, expected));
-    assert_eq!(app.memberships().await, 1, "only the fixture's own membership is there");
+    assert_eq!(app.membership_count().await, 1, "only the fixture's own membership is there");
 }
 
 #[tokio::test]
 async fn english_is_spoken_when_asked_for() {
     let app = TestApp::new().await;
-    let answer =
-        app.add(&json!({"group_id": "VIP", "customers": [1]})).language("en-GB,en;q=0.9").send().await;
+    let answer = app
+        .add_customers(&json!({"group_id": "VIP", "customers": [1]}))
+        .language("en-GB,en;q=0.9")
+        .send()
+        .await;
     let fields = &answer.json()["error"]["fields"];
     assert_eq!(fields["group_id"], json!(["The group id must be an integer."]));
     assert_eq!(fields["customers.0"], json!(["The selected customers.0 is invalid."]));
-    let answer = app.add(&add_body(GROUP, &CUSTOMERS)).language("ar").send().await;
+    let answer = app.add_customers(&add_body(GROUP, &CUSTOMERS)).language("ar").send().await;
     assert_eq!(answer.text(), SUCCESS, "the sentence of a success is the same in every language");
 }
 
 #[tokio::test]
 async fn adding_again_answers_the_same_and_writes_nothing() {
     let app = TestApp::new().await;
-    app.add(&add_body(GROUP, &CUSTOMERS)).send().await;
+    app.add_customers(&add_body(GROUP, &CUSTOMERS)).send().await;
     let before = app.storage.inspect().await.unwrap();
-    let answer = app.add(&add_body(GROUP, &CUSTOMERS)).send().await;
+    let answer = app.add_customers(&add_body(GROUP, &CUSTOMERS)).send().await;
     assert_eq!((answer.status, answer.text()), (200, SUCCESS));
     assert_eq!(answer.header("zumra-operation"), None);
     assert_eq!(app.storage.inspect().await.unwrap(), before);
@@ -81,21 +84,21 @@ async fn adding_again_answers_the_same_and_writes_nothing() {
 #[tokio::test]
 async fn ids_may_come_as_a_form_or_as_strings() {
     let app = TestApp::new().await;
-    let call = app.call("POST", "/customers/groups/add_customers").token(WRITE_TOKEN);
+    let call = app.request("POST", "/customers/groups/add_customers").token(WRITE_TOKEN);
     let form = "group_id=667738032&customers%5B%5D=447121768&customers[]=1761729493";
     let answer = call.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
     assert_eq!((answer.status, answer.text()), (200, SUCCESS));
     let body = json!({"group_id": "1394760126", "customers": [" 1761729493 "]});
-    assert_eq!(app.add(&body).send().await.status, 200);
-    assert_eq!(app.groups_of(CUSTOMERS[1]).await, json!([GROUP, 1_394_760_126]));
+    assert_eq!(app.add_customers(&body).send().await.status, 200);
+    assert_eq!(app.group_ids(CUSTOMERS[1]).await, json!([GROUP, 1_394_760_126]));
 }
 
 #[tokio::test]
 async fn fields_may_come_in_the_query() {
     let app = TestApp::new().await;
     let path = "/customers/groups/add_customers?group_id=667738032&customers[0]=447121768";
-    assert_eq!(app.call("POST", path).token(WRITE_TOKEN).send().await.status, 200);
-    assert_eq!(app.memberships().await, 2);
+    assert_eq!(app.request("POST", path).token(WRITE_TOKEN).send().await.status, 200);
+    assert_eq!(app.membership_count().await, 2);
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn ids_of_another_shop_are_as_good_as_unknown() {
             "customers":[{"id":88,"first_name":"x"}]}]}"#,
     )
     .await;
-    let answer = app.add(&add_body(77, &[CUSTOMERS[0], 88])).language("en").send().await;
+    let answer = app.add_customers(&add_body(77, &[CUSTOMERS[0], 88])).language("en").send().await;
     let expected = json!({"group_id": ["The selected group id is invalid."],
         "customers.1": ["The selected customers.1 is invalid."]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &expected));
@@ -128,10 +131,10 @@ async fn ten_thousand_in_one_request() {
     let app = large(10_000).await;
     let all: Vec<i64> = (1..=10_000).rev().collect();
     for _ in 0..2 {
-        assert_eq!(app.add(&add_body(1, &all)).send().await.text(), SUCCESS);
-        assert_eq!(app.memberships().await, 10_000);
+        assert_eq!(app.add_customers(&add_body(1, &all)).send().await.text(), SUCCESS);
+        assert_eq!(app.membership_count().await, 10_000);
     }
-    assert_eq!(app.groups_of(10_000).await, json!([1]));
+    assert_eq!(app.group_ids(10_000).await, json!([1]));
 }
 
 #[tokio::test]
@@ -139,17 +142,17 @@ async fn one_unknown_among_ten_thousand_adds_nobody_and_is_named() {
     let app = large(9_999).await;
     let mut all: Vec<i64> = (1..=9_999).collect();
     all.insert(7_000, 5_000_000);
-    let answer = app.add(&add_body(1, &all)).language("en").send().await;
+    let answer = app.add_customers(&add_body(1, &all)).language("en").send().await;
     let expected = json!({"customers.7000": ["The selected customers.7000 is invalid."]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &expected));
-    assert_eq!(app.memberships().await, 0);
+    assert_eq!(app.membership_count().await, 0);
 }
 
 #[tokio::test]
 async fn more_ids_than_the_limit_are_refused_as_one_field() {
     let app = large(1).await;
-    let answer = app.add(&add_body(1, &vec![1; 10_001])).language("en").send().await;
+    let answer = app.add_customers(&add_body(1, &vec![1; 10_001])).language("en").send().await;
     let expected = json!({"customers": ["The customers may not have more than 10000 items."]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &expected));
-    assert_eq!(app.memberships().await, 0);
+    assert_eq!(app.membership_count().await, 0);
 }

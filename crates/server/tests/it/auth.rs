@@ -21,7 +21,7 @@ async fn without_a_valid_token_there_is_one_answer() {
     ];
     for authorization in bad {
         for (method, path) in [("POST", "/customers/groups/add_customers"), ("GET", "/customers/1")] {
-            let mut call = app.call(method, path);
+            let mut call = app.request(method, path);
             if let Some(value) = authorization {
                 call = call.header("authorization", value);
             }
@@ -34,8 +34,11 @@ async fn without_a_valid_token_there_is_one_answer() {
 #[tokio::test]
 async fn the_word_bearer_is_read_in_any_case() {
     let app = TestApp::new().await;
-    let answer =
-        app.call("GET", "/customers").header("authorization", &format!("bEARER {WRITE_TOKEN}")).send().await;
+    let answer = app
+        .request("GET", "/customers")
+        .header("authorization", &format!("bEARER {WRITE_TOKEN}"))
+        .send()
+        .await;
     assert_eq!(answer.status, 200);
 }
 
@@ -46,7 +49,7 @@ async fn read_write_implies_read_and_other_scopes_do_not() {
         [(WRITE_TOKEN, 200), ("test-token-with-read", 200), ("test-token-with-webhooks", 401)]
     {
         for path in ["/customers", "/customers/groups", "/customers/447121768"] {
-            let answer = app.call("GET", path).token(token).send().await;
+            let answer = app.request("GET", path).token(token).send().await;
             assert_eq!(answer.status, status, "{token} {path}");
             if status == 401 {
                 let message = &answer.json()["error"]["message"];
@@ -60,7 +63,7 @@ async fn read_write_implies_read_and_other_scopes_do_not() {
 #[tokio::test]
 async fn a_token_ends_at_its_end() {
     let app = TestApp::new().await;
-    let status = async || app.call("GET", "/customers").token("test-token-that-ends").send().await.status;
+    let status = async || app.request("GET", "/customers").token("test-token-that-ends").send().await.status;
     app.clock.advance(SignedDuration::from_secs(3_599));
     assert_eq!(status().await, 200);
     app.clock.advance(SignedDuration::from_secs(1));
@@ -84,7 +87,7 @@ async fn a_revoked_token_is_refused_within_its_stated_life() {
 async fn a_new_token_works_at_once_though_it_was_tried_before() {
     let app = TestApp::new().await;
     let secret = "a-token-that-is-made-later";
-    let status = async || app.call("GET", "/customers").token(secret).send().await.status;
+    let status = async || app.request("GET", "/customers").token(secret).send().await.status;
     assert_eq!(status().await, 401);
     let new = zumra_core::NewToken {
         hash: secret.parse::<TokenSecret>().unwrap().hash(),
@@ -99,8 +102,8 @@ async fn a_new_token_works_at_once_though_it_was_tried_before() {
 #[tokio::test]
 async fn without_the_scope_nothing_else_is_said() {
     let app = TestApp::new().await;
-    let call = app.call("POST", "/customers/groups/add_customers").token("test-token-with-read");
+    let call = app.request("POST", "/customers/groups/add_customers").token("test-token-with-read");
     assert_eq!(call.json(&json!({})).send().await.status, 401);
-    let answer = app.call("GET", "/customers/0").token("test-token-with-webhooks").send().await;
+    let answer = app.request("GET", "/customers/0").token("test-token-with-webhooks").send().await;
     assert_eq!(answer.status, 401, "the scope is checked before the id");
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use zumra_core::{GroupId, MerchantId};
 use zumra_storage::GroupSelector;
-use zumra_testkit::{Answer, Call, TestApp};
+use zumra_testkit::{TestApp, TestRequest, TestResponse};
 
 /// Every case of one endpoint.
 fn cases(endpoint: &str) -> Vec<Value> {
@@ -42,9 +42,9 @@ fn token(number: usize) -> String {
     format!("the-token-of-case-{number}")
 }
 
-fn call(app: &TestApp, number: usize, case: &Value, method: &str, path: &str) -> Call {
+fn call(app: &TestApp, number: usize, case: &Value, method: &str, path: &str) -> TestRequest {
     let path = case["query"].as_str().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-    let call = app.call(method, &path).token(&token(number)).language(case["locale"].as_str().unwrap());
+    let call = app.request(method, &path).token(&token(number)).language(case["locale"].as_str().unwrap());
     let call = match case["content_type"].as_str() {
         Some(content_type) => call.header("content-type", content_type),
         None => call,
@@ -78,7 +78,7 @@ async fn app(cases: &[Value]) -> TestApp {
 }
 
 /// Whether the answer to a case that must fail is right.
-fn is_right_refusal(answer: &Answer, expect: &Value) -> bool {
+fn is_right_refusal(answer: &TestResponse, expect: &Value) -> bool {
     answer.status == 422 && answer.json()["error"]["fields"] == expect["fields"]
 }
 
@@ -86,7 +86,7 @@ fn is_right_refusal(answer: &Answer, expect: &Value) -> bool {
 async fn every_verdict(
     endpoint: &str,
     count: usize,
-    is_right: impl AsyncFn(&TestApp, usize, &Value, &Answer) -> bool,
+    is_right: impl AsyncFn(&TestApp, usize, &Value, &TestResponse) -> bool,
 ) {
     let cases = cases(endpoint);
     assert_eq!(cases.len(), count);
@@ -121,7 +121,7 @@ async fn add_customers_gives_every_observed_verdict() {
     let members = Cell::new(0);
     every_verdict("POST /customers/groups/add_customers", 525, async |app, _, normalized, answer| {
         members.set(members.get() + ids(&normalized["customers"]).len() as u64);
-        answer.status == 200 && app.memberships().await == members.get()
+        answer.status == 200 && app.membership_count().await == members.get()
     })
     .await;
 }
@@ -216,7 +216,7 @@ fn shows(data: &Value, normalized: &Value) -> bool {
 #[tokio::test]
 async fn a_ban_gets_every_observed_verdict() {
     every_verdict("PUT /customers/blacklist/{customer}", 56, async |app, number, normalized, answer| {
-        let banned = app.call("GET", "/customers?fields[]=block_reason").token(&token(number));
+        let banned = app.request("GET", "/customers?fields[]=block_reason").token(&token(number));
         let banned = banned.send().await.json();
         let reason = json!(normalized["reason"].as_str().unwrap().replace('\0', ""));
         answer.status == 201

@@ -1,10 +1,10 @@
 //! Making, changing, banning and deleting customers.
 
 use serde_json::{Value, json};
-use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
+use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
 
-async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> Answer {
-    app.call(method, path).token(WRITE_TOKEN).json(&body).send().await
+async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> TestResponse {
+    app.request(method, path).token(WRITE_TOKEN).json(&body).send().await
 }
 
 /// A request like the contract's example.
@@ -61,7 +61,7 @@ async fn what_is_unique_and_what_must_exist_is_named_by_field() {
     body["mobile"] = json!(512_345_678);
     body["email"] = json!("A@EXAMPLE.com");
     body["groups"] = json!([667_738_032, "999", "x"]);
-    let answer = app.call("POST", "/customers").token(WRITE_TOKEN).language("en").json(&body).send().await;
+    let answer = app.request("POST", "/customers").token(WRITE_TOKEN).language("en").json(&body).send().await;
     let fields = json!({"mobile": ["The mobile has already been taken."], "email": ["The email has already been taken."],
         "groups.1": ["The selected groups.1 is invalid."], "groups.2": ["The groups.2 must be an integer."]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
@@ -102,7 +102,7 @@ async fn groups_in_a_change_replace_all_but_the_default_group() {
         let body = json!({"first_name": "Ahmed", "groups": groups});
         let answer = send(&app, "PUT", &format!("/customers/{id}"), body).await;
         let groups = answer.json()["data"]["groups"].clone();
-        assert_eq!(app.groups_of(id).await, groups);
+        assert_eq!(app.group_ids(id).await, groups);
         groups
     };
     let other =
@@ -128,7 +128,7 @@ async fn a_deleted_customer_is_gone() {
     let app = TestApp::new().await;
     let id = create(&app).await;
     let path = format!("/customers/{id}");
-    let answer = app.call("DELETE", &path).token(WRITE_TOKEN).send().await;
+    let answer = app.request("DELETE", &path).token(WRITE_TOKEN).send().await;
     assert_eq!(
         (answer.status, answer.text()),
         (200, r#"{"status":200,"success":true,"data":["تم حذف Customer بنجاح"]}"#)
@@ -136,7 +136,7 @@ async fn a_deleted_customer_is_gone() {
     assert!(answer.header("zumra-operation").is_some());
     assert_eq!(app.get(&path).send().await.status, 404);
     assert_eq!(app.get("/customers?keyword=ahmedali").send().await.json()["pagination"]["total"], 0);
-    assert_eq!(app.memberships().await, 1);
+    assert_eq!(app.membership_count().await, 1);
     create(&app).await;
 }
 
@@ -160,7 +160,7 @@ async fn a_ban_shows_and_can_be_lifted_once() {
         (missing.status, &missing.json()["error"]["fields"]),
         (422, &json!({"reason": ["حقل reason مطلوب."]}))
     );
-    let lift = async || app.call("DELETE", path).token(WRITE_TOKEN).send().await;
+    let lift = async || app.request("DELETE", path).token(WRITE_TOKEN).send().await;
     let answer = lift().await;
     let expected = r#"{"status":202,"success":true,"data":{"message":"The customer in the blacklist has been removed successfully","code":202}}"#;
     assert_eq!((answer.status, answer.text()), (202, expected));
@@ -260,7 +260,7 @@ async fn texts_that_no_database_holds_lose_what_cannot_be_held() {
     let data = send(&app, "POST", "/customers", body).await.json()["data"].clone();
     assert_eq!(data["first_name"], "Ahmed");
     let form = "first_name=%FF&last_name=b&mobile=5&mobile_code_country=966";
-    let call = app.call("POST", "/customers").token(WRITE_TOKEN);
+    let call = app.request("POST", "/customers").token(WRITE_TOKEN);
     let call = call.header("content-type", "application/x-www-form-urlencoded").body(form);
     let answer = call.send().await;
     assert_eq!((answer.status, answer.json()["error"]["fields"].get("first_name").is_some()), (422, true));

@@ -27,7 +27,7 @@ async fn with_groups(count: i64) -> TestApp {
 
 async fn page(app: &TestApp, query: &str) -> Value {
     let path = format!("/customers/groups{query}");
-    app.call("GET", &path).token("token-of-the-groups-shop").send().await.json()
+    app.request("GET", &path).token("token-of-the-groups-shop").send().await.json()
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn odd_pages_fall_back_and_large_ones_are_clamped() {
 #[tokio::test]
 async fn an_empty_list_has_one_page() {
     let app = with_groups(0).await;
-    let customers = app.call("GET", "/customers").token("token-of-the-groups-shop").send().await.json();
+    let customers = app.request("GET", "/customers").token("token-of-the-groups-shop").send().await.json();
     let expected =
         json!({"count": 0, "total": 0, "perPage": 15, "currentPage": 1, "totalPages": 1, "links": []});
     assert_eq!(customers["pagination"], expected);

@@ -1,10 +1,10 @@
 //! Making, changing and deleting groups.
 
 use serde_json::{Value, json};
-use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
+use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
 
-async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> Answer {
-    app.call(method, path).token(WRITE_TOKEN).json(&body).send().await
+async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> TestResponse {
+    app.request(method, path).token(WRITE_TOKEN).json(&body).send().await
 }
 
 async fn names(app: &TestApp) -> Vec<String> {
@@ -25,8 +25,11 @@ async fn a_new_group_answers_id_and_name() {
     let next = send(&app, "POST", "/customers/groups", json!({"name": "b", "conditions": []})).await.json();
     assert!(next["data"]["id"].as_i64().unwrap() > id, "ids ascend");
     assert_eq!(names(&app).await, ["VIP", "ذهبي", "VIPCustomers", "b"]);
-    assert_eq!(app.add(&json!({"group_id": id, "customers": [447_121_768]})).send().await.status, 200);
-    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126, id]));
+    assert_eq!(
+        app.add_customers(&json!({"group_id": id, "customers": [447_121_768]})).send().await.status,
+        200
+    );
+    assert_eq!(app.group_ids(447_121_768).await, json!([1_394_760_126, id]));
 }
 
 #[tokio::test]
@@ -38,8 +41,10 @@ async fn a_group_that_is_wrong_is_not_made() {
         json!({"name": ["حقل الاسم مطلوب."], "conditions.0.symbol": ["حقل conditions.0.symbol غير صالحٍ"]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
     let infinite = r#"{"name":"x","conditions":[{"type":"total_sales","symbol":">","value":1e400}]}"#;
-    let call =
-        app.call("POST", "/customers/groups").token(WRITE_TOKEN).header("content-type", "application/json");
+    let call = app
+        .request("POST", "/customers/groups")
+        .token(WRITE_TOKEN)
+        .header("content-type", "application/json");
     let answer = call.language("en").body(infinite).send().await;
     let fields = json!({"conditions.0.value": ["The conditions.0.value must be a number."]});
     assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
@@ -92,15 +97,18 @@ async fn only_the_features_of_the_default_group_change() {
 #[tokio::test]
 async fn a_deleted_group_is_gone_with_its_memberships() {
     let app = TestApp::new().await;
-    app.add(&json!({"group_id": 667_738_032, "customers": [447_121_768, 1_761_729_493]})).send().await;
-    let delete = async || app.call("DELETE", "/customers/groups/667738032").token(WRITE_TOKEN).send().await;
+    app.add_customers(&json!({"group_id": 667_738_032, "customers": [447_121_768, 1_761_729_493]}))
+        .send()
+        .await;
+    let delete =
+        async || app.request("DELETE", "/customers/groups/667738032").token(WRITE_TOKEN).send().await;
     let answer = delete().await;
     let expected = r#"{"status":202,"success":true,"data":{"message":"The Object has been removed successfully","code":202}}"#;
     assert_eq!((answer.status, answer.text()), (202, expected));
     assert!(answer.header("zumra-operation").is_some());
-    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126]));
+    assert_eq!(app.group_ids(447_121_768).await, json!([1_394_760_126]));
     assert_eq!(names(&app).await, ["ذهبي"]);
-    let added = app.add(&json!({"group_id": 667_738_032, "customers": [447_121_768]})).send().await;
+    let added = app.add_customers(&json!({"group_id": 667_738_032, "customers": [447_121_768]})).send().await;
     assert_eq!(added.json()["error"]["fields"], json!({"group_id": ["حقل group id غير صالح"]}));
     assert_eq!(delete().await.status, 404);
 }
@@ -109,10 +117,10 @@ async fn a_deleted_group_is_gone_with_its_memberships() {
 async fn the_default_group_cannot_be_deleted() {
     let app = TestApp::new().await;
     let path = "/customers/groups/1394760126";
-    let answer = app.call("DELETE", path).token(WRITE_TOKEN).send().await;
+    let answer = app.request("DELETE", path).token(WRITE_TOKEN).send().await;
     let expected = r#"{"status":422,"success":false,"error":{"code":"error","message":"لا يمكن حذف المجموعة الافتراضية"}}"#;
     assert_eq!((answer.status, answer.text()), (422, expected));
-    let answer = app.call("DELETE", path).token(WRITE_TOKEN).language("en").send().await;
+    let answer = app.request("DELETE", path).token(WRITE_TOKEN).language("en").send().await;
     assert_eq!(answer.json()["error"]["message"], "The default group cannot be deleted.");
-    assert_eq!(app.groups_of(447_121_768).await, json!([1_394_760_126]));
+    assert_eq!(app.group_ids(447_121_768).await, json!([1_394_760_126]));
 }

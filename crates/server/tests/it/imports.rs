@@ -4,20 +4,20 @@ use serde_json::{Value, json};
 use zumra_core::{Clock, IdSource, ImportChunk};
 use zumra_server::import::{ImportContext, process_import};
 use zumra_storage::StorageError;
-use zumra_testkit::{Answer, TestApp, WRITE_TOKEN};
+use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
 
 const HEADER: &str = "first_name,last_name,mobile,mobile_code,email,gender,birthday";
 
-async fn upload(app: &TestApp, file: impl AsRef<[u8]>) -> Answer {
+async fn upload(app: &TestApp, file: impl AsRef<[u8]>) -> TestResponse {
     let head = b"--line\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\
         Content-Type: text/csv\r\n\r\n";
     let body = [head, file.as_ref(), b"\r\n--line--\r\n"].concat();
-    let call = app.call("POST", "/customers/import").token(WRITE_TOKEN);
+    let call = app.request("POST", "/customers/import").token(WRITE_TOKEN);
     call.header("content-type", "multipart/form-data; boundary=line").body(body).send().await
 }
 
 /// Where an answer says that its import can be asked about.
-fn link(answer: &Answer) -> String {
+fn link(answer: &TestResponse) -> String {
     let link = answer.header("zumra-import").unwrap();
     link.strip_prefix("https://zumra.example/admin/v2").unwrap().to_owned()
 }
@@ -29,7 +29,7 @@ async fn go_through(app: &TestApp) {
     while process_import(of, None, &mut |_| {}).await.unwrap().is_some() {}
 }
 
-async fn status(app: &TestApp, answer: &Answer) -> Value {
+async fn status(app: &TestApp, answer: &TestResponse) -> Value {
     app.get(&link(answer)).send().await.json()["data"].clone()
 }
 
@@ -101,7 +101,7 @@ async fn a_file_that_cannot_be_read_is_refused_at_once() {
     assert!(fields(b"\xD0\xCF\x11\xE0\0\0").await.as_str().unwrap().starts_with("صيغة الملف"));
     let wide = format!("first_name,mobile{}\na,5{}", ",x".repeat(100), ",1".repeat(100));
     assert!(fields(wide.as_bytes()).await.as_str().unwrap().starts_with("عدد صفوف"));
-    let call = app.call("POST", "/customers/import").token(WRITE_TOKEN).json(&json!({"file": "x"}));
+    let call = app.request("POST", "/customers/import").token(WRITE_TOKEN).json(&json!({"file": "x"}));
     assert_eq!(call.send().await.json()["error"]["fields"], json!({"file": ["حقل file مطلوب."]}));
     assert!(app.get("/customers/import/5").send().await.status == 404);
     assert_eq!(app.get("/customers/import").send().await.status, 404, "a word is no customer");

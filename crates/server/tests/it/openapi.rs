@@ -1,7 +1,7 @@
 //! The OpenAPI document is true and at hand.
 
 use serde_json::{Value, json};
-use zumra_testkit::{Call, TestApp};
+use zumra_testkit::{TestApp, TestRequest};
 
 /// The whole surface on one screen: method, path, scope.
 const ROUTES: &[(&str, &str, &str)] = &[
@@ -59,8 +59,8 @@ async fn the_scope_in_it_is_the_scope_that_is_asked_for() {
     for (method, path, scope) in ROUTES {
         let path =
             path.replace("{customer}", "447121768").replace("{group}", "667738032").replace("{import}", "1");
-        let call =
-            Call::new(app.router.clone(), &method.to_uppercase(), &path).token("test-token-with-webhooks");
+        let call = TestRequest::new(app.router.clone(), &method.to_uppercase(), &path)
+            .token("test-token-with-webhooks");
         let answer = call.send().await;
         if *scope == ANY {
             assert_eq!(answer.status, 200, "{path}");
@@ -95,7 +95,7 @@ fn every_reference_in_it_leads_somewhere() {
 #[tokio::test]
 async fn document_and_explorer_come_out_of_the_binary() {
     let app = TestApp::new().await;
-    let get = async |path: &str| Call::new(app.router.clone(), "GET", path).send().await;
+    let get = async |path: &str| TestRequest::new(app.router.clone(), "GET", path).send().await;
     assert_eq!(get("/openapi.json").await.json(), document());
     assert_eq!(
         (get("/docs").await.status, get("/docs").await.header("location").map(str::to_owned)),

@@ -6,7 +6,7 @@ use zumra_testkit::TestApp;
 #[tokio::test]
 async fn any_valid_token_may_ask_about_its_store() {
     let app = TestApp::new().await;
-    let answer = app.call("GET", "/store/info").token("test-token-with-webhooks").send().await;
+    let answer = app.request("GET", "/store/info").token("test-token-with-webhooks").send().await;
     let data = answer.json()["data"].clone();
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -38,7 +38,7 @@ async fn any_valid_token_may_ask_about_its_store() {
         ["\"id\"", "\"name\"", "\"entity\"", "\"plan\"", "\"verified\"", "\"licenses\"", "\"social\""]
             .map(|key| answer.text().find(key));
     assert!(places.is_sorted(), "keys keep the contract's order");
-    assert_eq!(app.call("GET", "/store/info").send().await.status, 401);
+    assert_eq!(app.request("GET", "/store/info").send().await.status, 401);
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn payment_methods_are_those_whose_slugs_features_name() {
     let shop = json!({"merchants": [{"id": 9, "name": "s",
         "tokens": [{"token": "token-of-the-payments-shop", "scopes": ["payments.read"]}]}]});
     app.load(&shop.to_string()).await;
-    let get = |path: &str| app.call("GET", path).token("token-of-the-payments-shop");
+    let get = |path: &str| app.request("GET", path).token("token-of-the-payments-shop");
     let answer = get("/payment/methods?status=enabled").send().await.json();
     assert_eq!(answer["data"][2], json!({"id": 1_298_199_463, "slug": "mada", "name": "mada"}));
     let pagination =

@@ -52,7 +52,7 @@ fn there_and_back_nothing_is_lost_or_altered() {
     let zumra = Zumra::new();
     installation(&zumra);
     let (_runtime, server) = servers();
-    let there = zumra.json(&format!("copy --from here.db --to {}", server.address()));
+    let there = zumra.json(&format!("copy --from here.db --to {}", server.url()));
     let expected = [
         ("merchants", 3),
         ("operations", 4),
@@ -65,11 +65,11 @@ fn there_and_back_nothing_is_lost_or_altered() {
         ("import_problems", 1),
     ];
     assert_eq!(rows(&there), expected);
-    let back = zumra.json(&format!("copy --from {} --to back.db", server.address()));
+    let back = zumra.json(&format!("copy --from {} --to back.db", server.url()));
     assert_eq!(there, back);
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
     // Again: all is there already.
-    assert_eq!(zumra.json(&format!("copy --from back.db --to {}", server.address())), there);
+    assert_eq!(zumra.json(&format!("copy --from back.db --to {}", server.url())), there);
     let said = zumra.ok("copy --from back.db --to third.db");
     assert!(
         said.contains("Copied 20026 rows from back.db to third.db; read back, they are the same."),
@@ -105,7 +105,7 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
     let zumra = Zumra::new();
     installation(&zumra);
     let (runtime, server) = servers();
-    let copy = format!("copy --from here.db --to {}", server.address());
+    let copy = format!("copy --from here.db --to {}", server.url());
     let whole = zumra.json(&copy);
     // What is missing when it stops in the middle of the first merchant's customers.
     let missing =
@@ -117,7 +117,7 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
         DELETE FROM operations WHERE merchant_id > 7; DELETE FROM merchants WHERE merchant_id > 7";
     runtime.block_on(async { server.connect().await.batch_execute(missing).await.unwrap() });
     assert_eq!(zumra.json(&copy), whole);
-    zumra.ok(&format!("copy --from {} --to back.db", server.address()));
+    zumra.ok(&format!("copy --from {} --to back.db", server.url()));
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
     let counted = runtime.block_on(async {
         let sql = "SELECT sum(customers)::bigint, (SELECT count(*) FROM customers),
@@ -134,9 +134,9 @@ fn a_target_with_something_else_in_it_stays_as_it_is() {
     let zumra = Zumra::new();
     installation(&zumra);
     let (runtime, server) = servers();
-    let copy = format!("copy --from here.db --to {}", server.address());
+    let copy = format!("copy --from here.db --to {}", server.url());
     for (id, table) in [(8, "merchants"), (7, "merchants")] {
-        zumra.ok(&format!("merchant create --id {id} --name Other --database {}", server.address()));
+        zumra.ok(&format!("merchant create --id {id} --name Other --database {}", server.url()));
         let problem = zumra.fails(&copy, 3);
         assert!(
             problem.contains(&format!("in {table} of merchant ")) && !problem.contains("trust"),

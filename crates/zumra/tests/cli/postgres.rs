@@ -12,7 +12,7 @@ fn database() -> TestDatabase {
 #[test]
 fn every_command_works_on_a_server() {
     let database = database();
-    let zumra = Zumra::new().variable("ZUMRA_DATABASE", &database.address());
+    let zumra = Zumra::new().variable("ZUMRA_DATABASE", &database.url());
     // Nothing is made by asking.
     let output = zumra.run("doctor --json");
     let found: Value = serde_json::from_str(&output.stdout).unwrap();

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 
-use zumra_testkit::Kill;
-
 use super::{ADD, Installation, TOKEN, add_body, is_member};
 
 #[test]
@@ -13,11 +11,11 @@ fn an_answer_outlives_a_kill_right_after_it() {
     for customer in 1..=3 {
         let server = installation.serve(&[]);
         let (status, _) = server.post(ADD, TOKEN, &add_body([customer])).unwrap();
-        server.end(Kill::Hard);
+        server.kill_and_wait();
         assert_eq!(status, 200);
         let server = installation.serve(&[]);
         assert!(is_member(&server, customer));
-        assert_eq!(server.end(Kill::Term), Some(0));
+        assert_eq!(server.terminate_and_wait(), Some(0));
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc;
 
 use tokio::runtime::Runtime;
-use zumra_testkit::{Kill, Server, TestPair};
+use zumra_testkit::{ServerProcess, TestPair};
 
 use super::{ADD, Installation, TOKEN, add_body, binary};
 
@@ -15,7 +15,7 @@ const BATCH: i64 = 10;
 const REQUESTS: i64 = 4_000;
 
 /// Takes batch after batch, each once, until it is told to stop. What came of each.
-fn client(server: &Server, next: &AtomicI64, tell: &mpsc::Sender<(i64, u16)>) {
+fn client(server: &ServerProcess, next: &AtomicI64, tell: &mpsc::Sender<(i64, u16)>) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= REQUESTS {
@@ -32,10 +32,11 @@ fn client(server: &Server, next: &AtomicI64, tell: &mpsc::Sender<(i64, u16)>) {
 fn what_was_answered_outlives_the_primary() {
     let mut pair = TestPair::start();
     let runtime = Runtime::new().unwrap();
-    let address = PathBuf::from(pair.address());
+    let address = PathBuf::from(pair.url());
     let folder = Installation { folder: tempfile::tempdir().unwrap() };
     folder.load(REQUESTS * BATCH, &address);
-    let servers = [(); 2].map(|()| Server::start(&mut zumra_testkit::process::serve(binary(), &address)));
+    let servers =
+        [(); 2].map(|()| ServerProcess::start(&mut zumra_testkit::serve_command(binary(), &address)));
     let next = AtomicI64::new(0);
     let (tell, told) = mpsc::channel();
     let (mut done, mut refused) = (BTreeSet::new(), BTreeSet::new());
@@ -66,7 +67,7 @@ fn what_was_answered_outlives_the_primary() {
     });
     assert_eq!(well, 50, "the services did not get well");
     for server in servers {
-        assert_eq!(server.end(Kill::Term), Some(0));
+        assert_eq!(server.terminate_and_wait(), Some(0));
     }
     let counts =
         "SELECT (memberships.customer_id - 1) / 10, count(*), count(DISTINCT operation_id), max(changes)

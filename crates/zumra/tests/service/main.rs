@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use zumra_testkit::Server;
+use zumra_testkit::ServerProcess;
 
 const ADD: &str = "/admin/v2/customers/groups/add_customers";
 const TOKEN: &str = "the-token-of-this-installation";
@@ -47,8 +47,8 @@ impl Installation {
     }
 
     /// A server on this database, with these flags too.
-    fn serve(&self, flags: &[&str]) -> Server {
-        Server::start(zumra_testkit::process::serve(binary(), &self.database()).args(flags))
+    fn serve(&self, flags: &[&str]) -> ServerProcess {
+        ServerProcess::start(zumra_testkit::serve_command(binary(), &self.database()).args(flags))
     }
 }
 
@@ -68,7 +68,7 @@ fn add_body(customers: impl IntoIterator<Item = i64>) -> Value {
 }
 
 /// Whether a customer is in group 1.
-fn is_member(server: &Server, customer: i64) -> bool {
+fn is_member(server: &ServerProcess, customer: i64) -> bool {
     let (status, body) = server.get(&format!("/admin/v2/customers/{customer}"), TOKEN).unwrap();
     assert_eq!(status, 200, "{body}");
     let body: Value = serde_json::from_str(&body).unwrap();

@@ -1,6 +1,6 @@
 //! What operators see: metrics, logs, refusals to start, and commands beside a running service.
 
-use zumra_testkit::{Kill, Server};
+use zumra_testkit::ServerProcess;
 
 use super::{ADD, Installation, TOKEN, add_body, command, is_member};
 
@@ -61,19 +61,19 @@ fn a_token_made_and_revoked_beside_the_service_takes_effect() {
     zumra(&["token", "revoke", "--merchant", "1", &made["id"].to_string()]);
     assert_eq!(server.post(ADD, secret, &add_body([1])).unwrap().0, 401);
     assert!(is_member(&server, 1));
-    assert_eq!(server.end(Kill::Term), Some(0));
+    assert_eq!(server.terminate_and_wait(), Some(0));
 }
 
 #[test]
 fn a_secret_is_in_no_log() {
     let installation = Installation::new(1);
-    let mut serve = zumra_testkit::process::serve(super::binary(), &installation.database());
+    let mut serve = zumra_testkit::serve_command(super::binary(), &installation.database());
     serve.args(["--log-level", "trace"]);
-    let (server, log) = zumra_testkit::Server::start_with_log(&mut serve);
+    let (server, log) = zumra_testkit::ServerProcess::start_with_log(&mut serve);
     server.post(ADD, TOKEN, &add_body([1])).unwrap();
     server.post(ADD, "a-wrong-token-that-is-long", &add_body([1])).unwrap();
     server.get("/admin/v2/customers?keyword=somebody", TOKEN).unwrap();
-    server.end(Kill::Term);
+    server.terminate_and_wait();
     let log = log.join().unwrap();
     assert!(log.contains("add_customers"), "{log}");
     for secret in [TOKEN, "a-wrong-token-that-is-long", "somebody", "group_id"] {
@@ -96,7 +96,7 @@ fn a_backup_beside_the_service_is_a_whole_database() {
     let before = std::fs::read(&copy).unwrap();
     assert_eq!(backup().status.code(), Some(3), "a backup never writes over another file");
     assert_eq!(std::fs::read(&copy).unwrap(), before);
-    let restored = Server::start(&mut zumra_testkit::process::serve(super::binary(), &copy));
+    let restored = ServerProcess::start(&mut zumra_testkit::serve_command(super::binary(), &copy));
     let members = [1, 2, 3].map(|customer| is_member(&restored, customer));
     assert_eq!(members, [true, true, false], "the copy is as the database was");
 }

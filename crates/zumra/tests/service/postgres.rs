@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use zumra_testkit::{Kill, Server, TestDatabase};
+use zumra_testkit::{ServerProcess, TestDatabase};
 
 use super::{ADD, Installation, TOKEN, add_body, binary, is_member};
 
@@ -23,16 +23,16 @@ impl Shared {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(TestDatabase::new());
         let folder = Installation { folder: tempfile::tempdir().unwrap() };
-        folder.load(customers, &PathBuf::from(database.address()));
+        folder.load(customers, &PathBuf::from(database.url()));
         Self { runtime, database }
     }
 
-    pub(super) fn serve(&self) -> Server {
-        Server::start(&mut self.command())
+    pub(super) fn serve(&self) -> ServerProcess {
+        ServerProcess::start(&mut self.command())
     }
 
     fn command(&self) -> Command {
-        let mut command = zumra_testkit::process::serve(binary(), &PathBuf::from(self.database.address()));
+        let mut command = zumra_testkit::serve_command(binary(), &PathBuf::from(self.database.url()));
         // A stop must not wait for a test that has gone wrong.
         command.args(["--limits-request-seconds", "20"]);
         command
@@ -49,31 +49,31 @@ fn a_database_that_goes_away_and_comes_back() {
     let shared = Shared::new(3);
     let server = shared.serve();
     assert_eq!(server.post(ADD, TOKEN, &add_body([1])).unwrap().0, 200);
-    shared.runtime.block_on(shared.database.shut());
+    shared.runtime.block_on(shared.database.block_connections());
     let (status, body) = server.post(ADD, TOKEN, &add_body([2])).unwrap();
     assert_eq!(status, 503, "{body}");
     assert_eq!(server.get("/readyz", TOKEN).unwrap().0, 503);
-    shared.runtime.block_on(shared.database.reopen());
+    shared.runtime.block_on(shared.database.allow_connections());
     // The very next request is answered.
     assert_eq!(server.post(ADD, TOKEN, &add_body([3])).unwrap().0, 200);
     assert_eq!([1, 2, 3].map(|customer| is_member(&server, customer)), [true, false, true]);
-    assert_eq!(server.end(Kill::Term), Some(0));
+    assert_eq!(server.terminate_and_wait(), Some(0));
 }
 
 #[test]
 fn a_replica_that_is_none_is_said_once_and_not_missed() {
     let shared = Shared::new(1);
-    let own = shared.database.address();
+    let own = shared.database.url();
     for (replica, why) in [
         ("postgres://z:s3cret@127.0.0.1:1/z", "error connecting to server"),
         (&own, "it is no replica: it takes writes itself"),
     ] {
-        let (server, log) = Server::start_with_log(shared.command().args(["--replica", replica]));
+        let (server, log) = ServerProcess::start_with_log(shared.command().args(["--replica", replica]));
         for path in ["/admin/v2/customers", "/admin/v2/customers/groups", "/admin/v2/customers?keyword=c"] {
             let (status, body) = server.get(path, TOKEN).unwrap();
             assert_eq!(status, 200, "{body}");
         }
-        assert_eq!(server.end(Kill::Term), Some(0));
+        assert_eq!(server.terminate_and_wait(), Some(0));
         let log = log.join().unwrap();
         assert!(!log.contains("s3cret"), "{log}");
         let said: Vec<_> = log.lines().filter(|line| line.contains("the replica is left alone")).collect();
@@ -91,7 +91,7 @@ fn batch(number: i64) -> Value {
 
 /// Takes batch after batch until there are no more. Who gets no answer asks the next server, as a client behind one
 /// address would.
-fn client(servers: &[Server; 3], mut mine: usize, next: &AtomicI64, acknowledge: &mpsc::Sender<i64>) {
+fn client(servers: &[ServerProcess; 3], mut mine: usize, next: &AtomicI64, acknowledge: &mpsc::Sender<i64>) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= REQUESTS {

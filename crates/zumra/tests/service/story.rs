@@ -1,7 +1,7 @@
 //! One customer from beginning to end, and a large group that goes, with a kill after every step.
 
 use serde_json::{Value, json};
-use zumra_testkit::{Kill, Server};
+use zumra_testkit::ServerProcess;
 
 use super::postgres::Shared;
 use super::{ADD, Installation, TOKEN};
@@ -11,10 +11,10 @@ const API: &str = "/admin/v2/customers";
 /// A service that is killed and started again after each request.
 struct Fragile<S> {
     start: S,
-    server: Option<Server>,
+    server: Option<ServerProcess>,
 }
 
-impl<S: Fn() -> Server> Fragile<S> {
+impl<S: Fn() -> ServerProcess> Fragile<S> {
     fn new(start: S) -> Self {
         let server = Some(start());
         Self { start, server }
@@ -27,7 +27,7 @@ impl<S: Fn() -> Server> Fragile<S> {
         );
         let server = self.server.take().unwrap();
         let (status, answer) = server.send(&head, &body).unwrap();
-        server.end(Kill::Hard);
+        server.kill_and_wait();
         self.server = Some((self.start)());
         (status, serde_json::from_str(&answer).unwrap())
     }
@@ -42,7 +42,7 @@ impl<S: Fn() -> Server> Fragile<S> {
     }
 }
 
-fn a_customer_lives(start: impl Fn() -> Server) {
+fn a_customer_lives(start: impl Fn() -> ServerProcess) {
     let mut service = Fragile::new(start);
     let (_, groups) = service.call("GET", "/groups", &Value::Null);
     let default =
@@ -103,7 +103,7 @@ fn an_import_that_is_killed_goes_on_after_the_restart() {
     let file = rusqlite::Connection::open(installation.database()).unwrap();
     let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
     while number("SELECT row_count FROM imports") < 1000 {}
-    server.end(Kill::Hard);
+    server.kill_and_wait();
     let before = number("SELECT row_count FROM imports");
     assert!(before < ROWS && number("SELECT count(*) FROM customers") == before, "{before} rows are done");
     // The lease of the one that was killed lasts a while longer; nobody waits for that here.
@@ -113,7 +113,7 @@ fn an_import_that_is_killed_goes_on_after_the_restart() {
     assert_eq!(number("SELECT customers FROM imports"), ROWS);
     assert_eq!(number("SELECT count(*) FROM customers"), ROWS + 1);
     assert_eq!(number("SELECT count(DISTINCT mobile) FROM customers"), ROWS);
-    assert_eq!(server.end(Kill::Term), Some(0));
+    assert_eq!(server.terminate_and_wait(), Some(0));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_large_group_that_goes_is_swept_after_a_restart() {
     }
     let head = format!("DELETE {API}/groups/1 HTTP/1.1\r\nAuthorization: Bearer {TOKEN}");
     assert_eq!(server.send(&head, "").unwrap().0, 202);
-    server.end(Kill::Hard);
+    server.kill_and_wait();
     let server = installation.serve(&[]);
     let shown = server.get(&format!("{API}/7"), TOKEN).unwrap().1;
     assert!(shown.contains(r#""groups":[]"#), "{shown}");
@@ -138,5 +138,5 @@ fn a_large_group_that_goes_is_swept_after_a_restart() {
                        (SELECT count(*) FROM groups WHERE id = 1)";
     let left = || file.query_row(left, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     while left() != (0, MEMBERS, 0) {}
-    assert_eq!(server.end(Kill::Term), Some(0));
+    assert_eq!(server.terminate_and_wait(), Some(0));
 }
