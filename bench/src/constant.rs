@@ -12,8 +12,8 @@ use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
-    ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
-    Page, PageRequest, RowProblem, SystemClock, SystemEntropy, Token, TokenHash, TokenId,
+    ImportLease, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    OperationId, Page, PageRequest, RowProblem, SystemClock, SystemEntropy, Token, TokenHash, TokenId,
 };
 use zumra_server::telemetry::{self, LogFormat};
 use zumra_server::{App, AppOptions, Limits, Listeners};
@@ -102,7 +102,7 @@ constant! {
     fn load_fixture(fixture: MerchantFixture, operation: Operation) -> LoadOutcome;
     fn create_import(merchant: MerchantId, import: NewImport, operation: Operation) -> Import;
     fn lease_import(which: Option<(MerchantId, ImportId)>, now: Timestamp, until: Timestamp) -> Option<ImportLease>;
-    fn write_import_chunk(lease: (MerchantId, ImportId, i64), until: Timestamp, piece: ImportChunk, operation: Operation) -> Import;
+    fn write_import_chunk(lease: LeaseKey, until: Timestamp, piece: ImportChunk, operation: Operation) -> Import;
     fn list_imports(merchant: MerchantId, limit: u32) -> Vec<Import>;
     fn find_import(merchant: MerchantId, import: ImportId) -> Option<(Import, Vec<RowProblem>)>;
     fn ping() -> ();

@@ -1,87 +1,97 @@
-//! Imports: customers from an uploaded file, made piece by piece by whoever holds the lease.
+//! Imports: customers created from an uploaded file, in chunks, by the process that holds the lease.
+//!
+//! What belongs here: the state of an import, its lease and its chunks. Reading files and matching columns belong to
+//! the server.
 
 use jiff::Timestamp;
 
 use crate::{Actor, ImportId, Language, MerchantId, NewCustomer};
 
-/// Problems of an import that are kept; of the others only their number is.
+/// Maximum number of problems stored per import; later problems are only counted.
 pub const STORED_PROBLEMS_MAX: u32 = 1000;
 
-/// A file to be imported.
+/// A file to import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewImport {
-    /// The id.
+    /// Unique within the merchant.
     pub id: ImportId,
-    /// The file. Kept until the import is finished.
+    /// Content of the file. Stored until the import is finished.
     pub file: Vec<u8>,
-    /// The language of the reasons that problems give.
+    /// Language of the messages in [`RowProblem::reason`].
     pub language: Language,
 }
 
-/// How an import stands.
+/// State of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// Its id.
+    /// Unique within the merchant.
     pub id: ImportId,
-    /// When it was asked for.
+    /// When the client uploaded the file.
     pub at: Timestamp,
-    /// When it came to its end, if it has.
+    /// When the last chunk was written; `None` while the import is running.
     pub finished_at: Option<Timestamp>,
-    /// The last row of the file that it has gone through.
-    pub rows: u32,
-    /// Customers that it has made.
-    pub customers: u64,
-    /// Rows of which it has made none.
-    pub refused: u64,
-    /// Why it ended before the end of the file.
+    /// Number of the last row processed so far; 0 before the first chunk.
+    pub last_row: u32,
+    /// Number of customers created.
+    pub created_customers: u64,
+    /// Number of rows from which no customer was created.
+    pub rejected_rows: u64,
+    /// Why the import stopped before the end of the file, if it did.
     pub failure: Option<String>,
 }
 
-/// What is wrong with a row.
+/// A reason why no customer was created from a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowProblem {
-    /// The row, as a spreadsheet program shows it.
+    /// Row number as a spreadsheet program shows it: the first row is 1.
     pub row: u32,
-    /// The field.
+    /// Name of the field.
     pub column: String,
-    /// A sentence.
+    /// Message in the language of the import.
     pub reason: String,
 }
 
-/// The right to go on with an import, until somebody else takes it.
+/// The right to write chunks of an import until the lease expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportLease {
-    /// Whose import it is.
-    pub merchant: MerchantId,
-    /// Which one.
-    pub import: ImportId,
-    /// Grows with every lease: a piece from an earlier one is refused.
-    pub fence: i64,
-    /// The last row that is done.
-    pub rows: u32,
-    /// Who asked for the import.
+    /// Identifies the import and this lease.
+    pub key: LeaseKey,
+    /// Number of the last row already processed; continue with the next one.
+    pub last_row: u32,
+    /// Who uploaded the file.
     pub actor: Actor,
-    /// The language of reasons.
+    /// Language of the messages in [`RowProblem::reason`].
     pub language: Language,
-    /// The file.
+    /// Content of the file.
     pub file: Vec<u8>,
 }
 
-/// Some rows of an import, one operation.
+/// Identifies an import and the lease under which a chunk is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseKey {
+    /// The merchant that owns the import.
+    pub merchant: MerchantId,
+    /// The import.
+    pub import: ImportId,
+    /// Incremented by every lease. Storage rejects chunks with an older token.
+    pub fencing_token: i64,
+}
+
+/// Consecutive rows of an import, written as one operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportChunk {
-    /// The last row that this piece goes through.
-    pub through: u32,
-    /// Customers to make, each with its row. Whoever has a mobile number or an e-mail address that is in use already
-    /// becomes a problem.
+    /// Number of the last row in this chunk.
+    pub last_row: u32,
+    /// Customers to create, each with its row number. A customer whose mobile number or email is already used becomes
+    /// a problem.
     pub customers: Vec<(u32, NewCustomer)>,
-    /// Rows that cannot become customers. Several problems may stand for one row.
+    /// Problems of invalid rows. A row may have several.
     pub problems: Vec<RowProblem>,
-    /// The sentence about a mobile number that is in use.
+    /// Message for a mobile number that is already used.
     pub mobile_used_reason: String,
-    /// The sentence about an e-mail address that is in use.
+    /// Message for an email that is already used.
     pub email_used_reason: String,
-    /// Whether this is the last piece.
+    /// True if this is the last chunk.
     pub is_last: bool,
     /// Why the rest of the file cannot be read, if it cannot.
     pub failure: Option<String>,

@@ -28,7 +28,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use group::{Features, Group, GroupChange, GroupName};
 pub use id::{CustomerId, GroupId, IdSource, ImportId, MerchantId, OperationId, TokenId};
 pub use id_set::IdSet;
-pub use import::{Import, ImportChunk, ImportLease, NewImport, RowProblem};
+pub use import::{Import, ImportChunk, ImportLease, LeaseKey, NewImport, RowProblem};
 pub use keyword::Keyword;
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
 pub use message::{Code, Language};

@@ -19,8 +19,8 @@ use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
-    ImportLease, Keyword, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
-    OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
+    ImportLease, Keyword, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken,
+    Operation, OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 pub use error::{Conflict, Resource, Result, StorageError};
@@ -192,7 +192,7 @@ pub trait Storage: Send + Sync + 'static {
     /// the lease now. A piece that was written already changes nothing. How the import stands.
     async fn write_import_chunk(
         &self,
-        lease: (MerchantId, ImportId, i64),
+        lease: LeaseKey,
         until: jiff::Timestamp,
         piece: ImportChunk,
         operation: Operation,

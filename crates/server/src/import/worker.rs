@@ -56,8 +56,8 @@ pub(crate) async fn run(app: App) {
         match process_import(of, None, &mut |_| {}).await {
             Ok(Some(import)) => tracing::info!(
                 import = import.id.get(),
-                customers = import.customers,
-                refused = import.refused,
+                customers = import.created_customers,
+                refused = import.rejected_rows,
                 failure = import.failure,
                 "an import is finished"
             ),
@@ -82,7 +82,7 @@ pub async fn process_import(
 ) -> Result<Option<Import>, StorageError> {
     let now = of.clock.now();
     let Some(lease) = of.storage.lease_import(which, now, now + LEASE).await? else { return Ok(None) };
-    let key = (lease.merchant, lease.import, lease.fence);
+    let key = lease.key;
     let actor = lease.actor;
     let (pieces, mut waiting) = mpsc::channel(1);
     let reader = tokio::task::spawn_blocking(move || Reading::new(lease, pieces).run());
@@ -112,7 +112,7 @@ struct Reading {
 
 impl Reading {
     fn new(lease: ImportLease, pieces: mpsc::Sender<ImportChunk>) -> Self {
-        let piece = empty(lease.language, lease.rows);
+        let piece = empty(lease.language, lease.last_row);
         Self { lease, pieces, rows: None, piece, read: 0 }
     }
 
@@ -144,33 +144,33 @@ impl Reading {
             }
             return true;
         };
-        if row.number <= self.lease.rows {
+        if row.number <= self.lease.last_row {
             return true; // done under an earlier lease
         }
         match rows.read(row.number, &row.cells) {
             Ok(customer) => self.piece.customers.push((row.number, customer)),
             Err(problems) => self.piece.problems.extend(problems),
         }
-        self.piece.through = row.number;
+        self.piece.last_row = row.number;
         self.read += 1;
         !self.read.is_multiple_of(PIECE) || self.send()
     }
 
     /// Sends the piece and begins another. Whether anybody takes it.
     fn send(&mut self) -> bool {
-        let next = empty(self.lease.language, self.piece.through);
+        let next = empty(self.lease.language, self.piece.last_row);
         self.pieces.blocking_send(std::mem::replace(&mut self.piece, next)).is_ok()
     }
 }
 
 /// A piece with nothing in it yet.
-fn empty(language: Language, through: u32) -> ImportChunk {
+fn empty(language: Language, last_row: u32) -> ImportChunk {
     let taken = |field| {
         let label = attribute(language, field).unwrap_or(field);
         sentence(language, Code::Unique, &[("attribute", label)])
     };
     ImportChunk {
-        through,
+        last_row,
         mobile_used_reason: taken("mobile"),
         email_used_reason: taken("email"),
         ..ImportChunk::default()

@@ -164,9 +164,9 @@ pub(crate) async fn details(
         status,
         created_at: PhpDate::moment(import.at, zone),
         finished_at: import.finished_at.map(|at| PhpDate::moment(at, zone)),
-        rows: import.rows,
-        customers: import.customers,
-        refused: import.refused,
+        rows: import.last_row,
+        customers: import.created_customers,
+        refused: import.rejected_rows,
         failure: import.failure,
         problems: problems.into_iter().map(ProblemView::from).collect(),
     }))

@@ -138,9 +138,8 @@ async fn whoever_takes_over_goes_on_and_the_paused_one_ends_nothing() {
         (&done["status"], &done["customers"], &done["rows"]),
         (&json!("completed"), &json!(1200), &json!(1201))
     );
-    let lease = (paused.merchant, paused.import, paused.fence);
-    let late = ImportChunk { through: 9, is_last: true, ..ImportChunk::default() };
-    let refused = app.storage.write_import_chunk(lease, until, late, app.operation()).await;
+    let late = ImportChunk { last_row: 9, is_last: true, ..ImportChunk::default() };
+    let refused = app.storage.write_import_chunk(paused.key, until, late, app.operation()).await;
     assert!(matches!(refused, Err(StorageError::LeaseLost)), "{refused:?}");
     assert_eq!(status(&app, &answer).await, done);
     assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 1202);

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    Import, ImportChunk, ImportId, ImportLease, Language, MerchantId, NewCustomer, NewImport, Operation,
-    OperationKind, RowProblem, Subject,
+    Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, NewCustomer, NewImport,
+    Operation, OperationKind, RowProblem, Subject,
 };
 
 use super::errors::{Failure, Try};
@@ -16,9 +16,6 @@ use crate::{Conflict, Resource, Result, StorageError, import};
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
-
-/// The lease under which a piece is written: merchant, import, fence.
-type Lease = (MerchantId, ImportId, i64);
 
 pub(super) async fn create<C: GenericClient>(
     db: &C,
@@ -61,11 +58,13 @@ pub(super) async fn lease<C: GenericClient>(
     let Some(row) = db.query_opt(&statement, &parameters).await? else { return Ok(None) };
     let (actor, language): (String, String) = (row.try_get(2)?, row.try_get(3)?);
     Ok(Some(ImportLease {
-        merchant: MerchantId::new(merchant)
-            .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
-        import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-        fence: row.try_get(0)?,
-        rows: rows(row.try_get(1)?)?,
+        key: LeaseKey {
+            merchant: MerchantId::new(merchant)
+                .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
+            import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
+            fencing_token: row.try_get(0)?,
+        },
+        last_row: rows(row.try_get(1)?)?,
         actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
         language: Language::from_code(&language)
             .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
@@ -76,12 +75,13 @@ pub(super) async fn lease<C: GenericClient>(
 /// How the import stands, and whether an operation's row was written.
 pub(super) async fn write_piece<C: GenericClient>(
     tx: &C,
-    (merchant, id, fence): Lease,
+    lease: LeaseKey,
     until: Timestamp,
     piece: &ImportChunk,
     operation: &Operation,
     mark: Mark,
 ) -> Try<(Import, bool)> {
+    let LeaseKey { merchant, import: id, fencing_token } = lease;
     let sql = "SELECT fence, row_count, finished_at IS NOT NULL FROM imports
                WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     let statement = tx.prepare_cached(sql).await?;
@@ -89,11 +89,11 @@ pub(super) async fn write_piece<C: GenericClient>(
         return Err(StorageError::NotFound(Resource::Import).into());
     };
     let (current, done, is_finished): (i64, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if current != fence {
+    if current != fencing_token {
         return Err(StorageError::LeaseLost.into());
     }
     let mut is_written = false;
-    if !is_finished && (i64::from(piece.through) > done || piece.is_last) {
+    if !is_finished && (i64::from(piece.last_row) > done || piece.is_last) {
         let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None).await?;
         let (made, problems) = import::sort_out(piece, taken);
         if !made.is_empty() {
@@ -107,7 +107,7 @@ pub(super) async fn write_piece<C: GenericClient>(
                    WHERE merchant_id = $1 AND id = $2";
         let statement = tx.prepare_cached(sql).await?;
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        let (through, made) = (i64::from(piece.through), count(made.len() as u64));
+        let (through, made) = (i64::from(piece.last_row), count(made.len() as u64));
         let refused = count(import::refused_rows(&problems));
         let (until, at) = (until.as_microsecond(), operation.at.as_microsecond());
         let finished_at = piece.is_last.then_some(at);
@@ -209,9 +209,9 @@ fn read(row: &Row) -> Try<Import> {
         id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         at: time(row.try_get(1)?)?,
         finished_at: row.try_get::<_, Option<i64>>(2)?.map(time).transpose()?,
-        rows: rows(row.try_get(3)?)?,
-        customers: row.try_get::<_, i64>(4)?.unsigned_abs(),
-        refused: row.try_get::<_, i64>(5)?.unsigned_abs(),
+        last_row: rows(row.try_get(3)?)?,
+        created_customers: row.try_get::<_, i64>(4)?.unsigned_abs(),
+        rejected_rows: row.try_get::<_, i64>(5)?.unsigned_abs(),
         failure: row.try_get(6)?,
     })
 }

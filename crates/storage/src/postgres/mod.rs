@@ -34,8 +34,8 @@ use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Entropy, Group, GroupChange, GroupId, Import, ImportChunk,
-    ImportId, ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
-    OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
+    ImportId, ImportLease, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken,
+    Operation, OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
@@ -366,7 +366,7 @@ impl Storage for PostgresStorage {
 
     async fn write_import_chunk(
         &self,
-        lease: (MerchantId, ImportId, i64),
+        lease: LeaseKey,
         until: Timestamp,
         piece: ImportChunk,
         operation: Operation,
@@ -374,7 +374,7 @@ impl Storage for PostgresStorage {
         let write = for_tx(move |tx, piece, operation, mark| {
             Box::pin(imports::write_piece(tx, lease, until, piece, operation, mark))
         });
-        Ok(self.connections.change(lease.0, operation, piece, write).await?.0)
+        Ok(self.connections.change(lease.merchant, operation, piece, write).await?.0)
     }
 
     async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    GroupId, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId, NewImport, Operation,
-    OperationKind, RowProblem, Subject,
+    GroupId, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, NewImport,
+    Operation, OperationKind, RowProblem, Subject,
 };
 
 use super::memberships::{self, set};
@@ -56,13 +56,15 @@ pub(super) fn lease(
     let lease = statement.query_row((merchant, id, until.as_microsecond()), |row| {
         Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get(4)?))
     })?;
-    let (fence, rows, actor, language, file): (i64, u32, String, String, Option<Vec<u8>>) = lease;
+    let (fencing_token, last_row, actor, language, file): (i64, u32, String, String, Option<Vec<u8>>) = lease;
     Ok(Some(ImportLease {
-        merchant: MerchantId::new(merchant)
-            .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
-        import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-        fence,
-        rows,
+        key: LeaseKey {
+            merchant: MerchantId::new(merchant)
+                .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
+            import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
+            fencing_token,
+        },
+        last_row,
         actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
         language: Language::from_code(&language)
             .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
@@ -72,11 +74,12 @@ pub(super) fn lease(
 
 pub(super) fn write_piece(
     tx: &Connection,
-    (merchant, id, fence): (MerchantId, ImportId, i64),
+    lease: LeaseKey,
     until: Timestamp,
     piece: &ImportChunk,
     operation: &Operation,
 ) -> Result<Import> {
+    let LeaseKey { merchant, import: id, fencing_token } = lease;
     let key = (merchant.get(), id.get());
     let sql =
         "SELECT fence, row_count, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
@@ -84,10 +87,10 @@ pub(super) fn write_piece(
     let Some((current, done, is_finished)): Option<(i64, u32, bool)> = row.optional()? else {
         return Err(StorageError::NotFound(Resource::Import));
     };
-    if current != fence {
+    if current != fencing_token {
         return Err(StorageError::LeaseLost);
     }
-    if !is_finished && (piece.through > done || piece.is_last) {
+    if !is_finished && (piece.last_row > done || piece.is_last) {
         let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None)?;
         let (made, problems) = import::sort_out(piece, taken);
         if !made.is_empty() {
@@ -118,7 +121,7 @@ pub(super) fn write_piece(
         statement.execute((
             key.0,
             key.1,
-            piece.through,
+            piece.last_row,
             made,
             refused,
             until,
@@ -183,9 +186,9 @@ fn read(row: &Row<'_>) -> Result<Import> {
         id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
         at: time(row.get(1)?)?,
         finished_at: row.get::<_, Option<i64>>(2)?.map(time).transpose()?,
-        rows: row.get(3)?,
-        customers: row.get::<_, i64>(4)?.unsigned_abs(),
-        refused: row.get::<_, i64>(5)?.unsigned_abs(),
+        last_row: row.get(3)?,
+        created_customers: row.get::<_, i64>(4)?.unsigned_abs(),
+        rejected_rows: row.get::<_, i64>(5)?.unsigned_abs(),
         failure: row.get(6)?,
     })
 }

@@ -32,8 +32,8 @@ use rusqlite::ErrorCode;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
-    ImportLease, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation, OperationId,
-    Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
+    ImportLease, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
 };
 
 use crate::copy::Rows;
@@ -294,7 +294,7 @@ impl Storage for SqliteStorage {
 
     async fn write_import_chunk(
         &self,
-        lease: (MerchantId, ImportId, i64),
+        lease: LeaseKey,
         until: Timestamp,
         piece: ImportChunk,
         operation: Operation,

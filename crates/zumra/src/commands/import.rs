@@ -123,7 +123,7 @@ async fn go_through(
     }
     let of = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
     let worked =
-        process_import(of, Some((merchant, id)), &mut |import| bar.set_position(u64::from(import.rows)))
+        process_import(of, Some((merchant, id)), &mut |import| bar.set_position(u64::from(import.last_row)))
             .await;
     bar.finish_and_clear();
     worked?;
@@ -167,9 +167,9 @@ fn say_all(imports: &[Import], as_json: bool) -> anyhow::Result<()> {
             import.id.to_string(),
             minute(import.at),
             state(import).to_owned(),
-            import.rows.to_string(),
-            import.customers.to_string(),
-            import.refused.to_string(),
+            import.last_row.to_string(),
+            import.created_customers.to_string(),
+            import.rejected_rows.to_string(),
         ]
     };
     let rows: Vec<_> = imports.iter().map(row).collect();
@@ -188,8 +188,8 @@ fn view(import: &Import, problems: &[RowProblem]) -> Value {
     let problem = |p: &RowProblem| json!({"row": p.row, "column": p.column, "reason": p.reason});
     json!({
         "id": import.id, "status": state(import), "created_at": exact(import.at),
-        "finished_at": import.finished_at.map(exact), "rows": import.rows, "customers": import.customers,
-        "refused": import.refused, "failure": import.failure,
+        "finished_at": import.finished_at.map(exact), "rows": import.last_row, "customers": import.created_customers,
+        "refused": import.rejected_rows, "failure": import.failure,
         "problems": problems.iter().map(problem).collect::<Vec<_>>(),
     })
 }
@@ -198,12 +198,12 @@ fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
     let mut text = format!(
         "{name}: {}, {} made, {} refused.\n",
         state(import),
-        count(import.customers, "customer"),
-        count(import.refused, "row"),
+        count(import.created_customers, "customer"),
+        count(import.rejected_rows, "row"),
     );
     if let Some(failure) = &import.failure {
         text += "It ended after row ";
-        text += &import.rows.to_string();
+        text += &import.last_row.to_string();
         text += ": ";
         text += failure;
         text += "\n";
