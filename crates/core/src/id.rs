@@ -84,9 +84,12 @@ const EPOCH_MS: i64 = 1_704_067_200_000;
 const LOW_BITS: u32 = 12;
 
 impl IdSource {
+    /// Ids per millisecond of the clock.
+    pub const IDS_PER_MILLISECOND: i64 = 1 << LOW_BITS;
+
     /// A source whose low bits start at `seed`, which should be random.
     pub fn new(seed: u16) -> Self {
-        Self { last: AtomicI64::new(0), offset: i64::from(seed) & ((1 << LOW_BITS) - 1) }
+        Self { last: AtomicI64::new(0), offset: i64::from(seed) & (Self::IDS_PER_MILLISECOND - 1) }
     }
 
     /// The next number, above every one that this source gave before.
