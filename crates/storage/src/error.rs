@@ -11,7 +11,7 @@ use zumra_core::{CustomerId, GroupId, MerchantId};
 pub type Result<T> = std::result::Result<T, StorageError>;
 
 /// Why a storage method failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
     /// The write queue has reached its limit. Nothing was changed; retrying after a short delay may succeed.
     #[error("the write queue is full")]
