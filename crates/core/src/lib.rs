@@ -31,7 +31,7 @@ pub use id_set::IdSet;
 pub use import::{Import, ImportChunk, ImportLease, LeaseKey, NewImport, RowProblem};
 pub use keyword::Keyword;
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
-pub use message::{Code, Language};
+pub use message::{Language, MessageCode};
 pub use operation::{Actor, Operation, OperationKind, Subject};
 pub use page::{Page, PageRequest};
 pub use scope::{Scope, Scopes};

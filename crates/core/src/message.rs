@@ -33,7 +33,7 @@ macro_rules! codes {
     ($($variant:ident $key:ident),* $(,)?) => {
         /// What a sentence says, without its words.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Code {
+        pub enum MessageCode {
             $(#[doc = concat!("`", stringify!($key), "` in `i18n/`")] $variant,)*
         }
 
@@ -45,13 +45,13 @@ macro_rules! codes {
         }
 
         impl Table {
-            fn template(&self, code: Code) -> &str {
-                match code { $(Code::$variant => &self.$key,)* }
+            fn template(&self, code: MessageCode) -> &str {
+                match code { $(MessageCode::$variant => &self.$key,)* }
             }
         }
 
         #[cfg(test)]
-        const ALL: &[Code] = &[$(Code::$variant),*];
+        const ALL: &[MessageCode] = &[$(MessageCode::$variant),*];
     };
 }
 
@@ -78,7 +78,7 @@ fn read(text: &str) -> Table {
 }
 
 /// The sentence for `code`, its `:placeholders` filled from `arguments` (names without the colon).
-pub fn sentence(language: Language, code: Code, arguments: &[(&str, &str)]) -> String {
+pub fn format_message(language: Language, code: MessageCode, arguments: &[(&str, &str)]) -> String {
     let template = table(language).template(code);
     let mut sentence = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -98,7 +98,7 @@ pub fn sentence(language: Language, code: Code, arguments: &[(&str, &str)]) -> S
 }
 
 /// The word that a language has for a field, if it has one of its own.
-pub fn attribute(language: Language, field: &str) -> Option<&'static str> {
+pub fn field_label(language: Language, field: &str) -> Option<&'static str> {
     table(language).attributes.get(field).map(String::as_str)
 }
 
@@ -121,7 +121,7 @@ mod tests {
         for code in ALL {
             let [arabic, english] =
                 [Language::Arabic, Language::English].map(|language| table(language).template(*code));
-            let custom = format!("{code:?}").ends_with("Required") && *code != Code::Required;
+            let custom = format!("{code:?}").ends_with("Required") && *code != MessageCode::Required;
             // The four sentences for customers name their field in Arabic words.
             if !custom {
                 assert_eq!(placeholders(arabic), placeholders(english), "{code:?}");
@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn arguments_are_not_read_as_templates() {
-        let text = sentence(Language::English, Code::Required, &[("attribute", ":attribute :max")]);
+        let text =
+            format_message(Language::English, MessageCode::Required, &[("attribute", ":attribute :max")]);
         assert_eq!(text, "The :attribute :max field is required.");
     }
 }

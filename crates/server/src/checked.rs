@@ -4,7 +4,7 @@
 
 use std::str::FromStr;
 
-use zumra_core::{Code, CustomerId, GroupId, Language, MerchantId};
+use zumra_core::{CustomerId, GroupId, Language, MerchantId, MessageCode};
 use zumra_storage::{Contacts, Ids};
 use zumra_validation::{Column, Facts, FieldErrors, Input, Lookups, Map, RuleSet, Table, Value};
 
@@ -122,13 +122,13 @@ impl Fields {
             Some(Value::Null) => Ok(Some(None)),
             Some(Value::Text(text)) => Ok(Some(Some(text.replace('\0', "")))),
             // Bytes from a form that are no text.
-            Some(_) => Err(self.refuse(field, Code::String)),
+            Some(_) => Err(self.refuse(field, MessageCode::String)),
         }
     }
 
     /// The value that a text of a field stands for. `code` says what is wrong with one that stands for none, which the
     /// rules should have seen.
-    pub(crate) fn parsed<T: FromStr>(&self, field: &str, code: Code) -> Result<Said<T>, Problem> {
+    pub(crate) fn parsed<T: FromStr>(&self, field: &str, code: MessageCode) -> Result<Said<T>, Problem> {
         self.parsed_with(field, code, |text| text.parse().ok())
     }
 
@@ -136,7 +136,7 @@ impl Fields {
     pub(crate) fn parsed_with<T>(
         &self,
         field: &str,
-        code: Code,
+        code: MessageCode,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Said<T>, Problem> {
         match self.text(field)? {
@@ -163,12 +163,14 @@ impl Fields {
         let Some(value) = self.map.get(field) else { return Ok(None) };
         match json(value) {
             Some(serde_json::Value::Null) => Ok(Some(T::default())),
-            Some(json) => serde_json::from_value(json).map(Some).map_err(|_| self.refuse(field, Code::Array)),
-            None => Err(self.refuse(field, Code::String)),
+            Some(json) => {
+                serde_json::from_value(json).map(Some).map_err(|_| self.refuse(field, MessageCode::Array))
+            }
+            None => Err(self.refuse(field, MessageCode::String)),
         }
     }
 
-    fn refuse(&self, field: &str, code: Code) -> Problem {
+    fn refuse(&self, field: &str, code: MessageCode) -> Problem {
         Problem::Fields(FieldErrors::one(field, code), self.language)
     }
 }

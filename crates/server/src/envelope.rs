@@ -5,8 +5,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use zumra_core::message::sentence;
-use zumra_core::{Code, Language, OperationId, Page, PageRequest, Scope};
+use zumra_core::message::format_message;
+use zumra_core::{Language, MessageCode, OperationId, Page, PageRequest, Scope};
 use zumra_storage::StorageError;
 use zumra_validation::FieldErrors;
 
@@ -169,7 +169,7 @@ pub(crate) enum Problem {
     /// Fields that are not as they should be.
     Fields(FieldErrors, Language),
     /// What was asked for is never done, whatever its fields say.
-    Refused(Code, Language),
+    Refused(MessageCode, Language),
     /// The service cannot do it now; trying again may help. The text is for the log.
     Unavailable(String),
     /// A mistake of ours. The text is for the log.
@@ -217,7 +217,7 @@ impl IntoResponse for Problem {
             }
             Self::Fields(errors, language) => invalid_fields(&errors, language),
             Self::Refused(code, language) => {
-                refusal(StatusCode::UNPROCESSABLE_ENTITY, "error", &sentence(language, code, &[]))
+                refusal(StatusCode::UNPROCESSABLE_ENTITY, "error", &format_message(language, code, &[]))
             }
             Self::Unavailable(cause) => {
                 let (code, message) = ("service_unavailable", "Service Unavailable");
@@ -281,7 +281,7 @@ pub(crate) struct NotFoundError<'a> {
 }
 
 fn not_found(language: Language) -> Response {
-    let message = sentence(language, Code::NotFound, &[]);
+    let message = format_message(language, MessageCode::NotFound, &[]);
     let error = NotFoundError { code: 404, message: &message };
     json(StatusCode::NOT_FOUND, &NotFound { success: false, status: 404, error })
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use zumra_core::Code;
+use zumra_core::MessageCode;
 
 use crate::Input;
 use crate::date::is_date;
@@ -113,19 +113,21 @@ impl Attribute<'_> {
             Rule::Required(code) => (!value.is_empty(), code),
             Rule::RequiredIf { other, values } => return self.required_if(value, other, values),
             Rule::RequiredUnless { other, values } => return self.required_unless(value, other, values),
-            Rule::Integer => (integer(value).is_some(), Code::Integer),
-            Rule::Numeric => (is_numeric(value), Code::Numeric),
-            Rule::Array => (value.is_container(), Code::Array),
-            Rule::String => (matches!(value, Value::Text(_) | Value::Bytes(_)), Code::String),
-            Rule::MaxLength(max) => return exceeds(length(value), max, Code::MaxString),
-            Rule::MaxMembers(max) => return exceeds(value.len().unwrap_or(0), max, Code::MaxArray),
-            Rule::In(texts) => (value.text().is_some_and(|text| texts.contains(&&*text)), Code::In),
-            Rule::Email => (matches!(value, Value::Text(text) if is_email(text)), Code::Email),
-            Rule::Exists(table) => (exists(value, table, facts), Code::Exists),
-            Rule::Unique(column) => (!is_taken(value, column, facts), Code::Unique),
+            Rule::Integer => (integer(value).is_some(), MessageCode::Integer),
+            Rule::Numeric => (is_numeric(value), MessageCode::Numeric),
+            Rule::Array => (value.is_container(), MessageCode::Array),
+            Rule::String => (matches!(value, Value::Text(_) | Value::Bytes(_)), MessageCode::String),
+            Rule::MaxLength(max) => return exceeds(length(value), max, MessageCode::MaxString),
+            Rule::MaxMembers(max) => return exceeds(value.len().unwrap_or(0), max, MessageCode::MaxArray),
+            Rule::In(texts) => (value.text().is_some_and(|text| texts.contains(&&*text)), MessageCode::In),
+            Rule::Email => (matches!(value, Value::Text(text) if is_email(text)), MessageCode::Email),
+            Rule::Exists(table) => (exists(value, table, facts), MessageCode::Exists),
+            Rule::Unique(column) => (!is_taken(value, column, facts), MessageCode::Unique),
             Rule::Date if matches!(value, Value::Text(text) if is_date(text)) => return None,
             Rule::Date => {
-                return Some(Failure::new(Code::DateFormat).with("format", Argument::text_of("Y-m-d")));
+                return Some(
+                    Failure::new(MessageCode::DateFormat).with("format", Argument::text_of("Y-m-d")),
+                );
             }
         };
         (!passes).then(|| Failure::new(code))
@@ -139,7 +141,7 @@ impl Attribute<'_> {
         // The message looks the value up by the name that it shows.
         let shown = if self.is_masked() { self.root.at(&name.key) } else { self.other(other) };
         let shown = Argument::text_of(display(shown).into_owned());
-        Some(Failure::new(Code::RequiredIf).with("other", Argument::Field(name)).with("value", shown))
+        Some(Failure::new(MessageCode::RequiredIf).with("other", Argument::Field(name)).with("value", shown))
     }
 
     fn required_unless(&self, value: &Value, other: &str, values: &[&str]) -> Option<Failure> {
@@ -148,7 +150,7 @@ impl Attribute<'_> {
         }
         let values = Argument::text_of(values.join(", "));
         Some(
-            Failure::new(Code::RequiredUnless)
+            Failure::new(MessageCode::RequiredUnless)
                 .with("other", Argument::Field(self.name(other)))
                 .with("values", values),
         )
@@ -180,7 +182,7 @@ impl Attribute<'_> {
     }
 }
 
-fn exceeds(length: usize, max: usize, code: Code) -> Option<Failure> {
+fn exceeds(length: usize, max: usize, code: MessageCode) -> Option<Failure> {
     (length > max).then(|| Failure::new(code).with("max", Argument::text_of(max.to_string())))
 }
 

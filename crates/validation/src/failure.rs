@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use zumra_core::message::{attribute, sentence};
-use zumra_core::{Code, Language};
+use zumra_core::message::{field_label, format_message};
+use zumra_core::{Language, MessageCode};
 
 /// One failure of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// What failed.
-    pub code: Code,
+    pub code: MessageCode,
     /// The arguments of its sentence by name, that of the field aside.
     pub arguments: Vec<(&'static str, Argument)>,
 }
@@ -49,7 +49,7 @@ pub struct FieldErrors(Vec<FieldError>);
 impl FieldName {
     /// The name in a sentence: the language's own word, or the key, or the words of the key.
     pub fn label(&self, language: Language) -> Cow<'_, str> {
-        if let Some(word) = attribute(language, &self.key) {
+        if let Some(word) = field_label(language, &self.key) {
             return Cow::Borrowed(word);
         }
         if self.is_element { Cow::Borrowed(&self.key) } else { Cow::Owned(words(&self.key)) }
@@ -77,7 +77,7 @@ fn words(key: &str) -> String {
 }
 
 impl Failure {
-    pub(crate) fn new(code: Code) -> Self {
+    pub(crate) fn new(code: MessageCode) -> Self {
         Self { code, arguments: Vec::new() }
     }
 
@@ -93,7 +93,7 @@ impl Failure {
             self.arguments.iter().map(|(name, argument)| (*name, argument.text(language))).collect();
         let mut arguments = vec![("attribute", &*label)];
         arguments.extend(labels.iter().map(|(name, text)| (*name, &**text)));
-        sentence(language, self.code, &arguments)
+        format_message(language, self.code, &arguments)
     }
 }
 
@@ -117,7 +117,7 @@ impl FieldErrors {
     }
 
     /// One field with one failure, for what a rule cannot see.
-    pub fn one(key: &str, code: Code) -> Self {
+    pub fn one(key: &str, code: MessageCode) -> Self {
         let name = FieldName { key: key.to_owned(), is_element: false };
         Self(vec![FieldError { name, failures: vec![Failure::new(code)] }])
     }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn errors_serialise_in_their_order() {
         let error = |key, failures| FieldError { name: name(key, false), failures };
-        let max = Failure::new(Code::MaxString).with("max", Argument::text_of("25"));
+        let max = Failure::new(MessageCode::MaxString).with("max", Argument::text_of("25"));
         let errors = FieldErrors(vec![
-            error("z", vec![Failure::new(Code::String), max]),
-            error("group_id", vec![Failure::new(Code::Required)]),
+            error("z", vec![Failure::new(MessageCode::String), max]),
+            error("group_id", vec![Failure::new(MessageCode::Required)]),
         ]);
         assert_eq!(
             serde_json::to_string(&errors.localized(Language::English)).unwrap(),

@@ -1,6 +1,6 @@
 //! Rules and sets of them, as data.
 
-use zumra_core::Code;
+use zumra_core::MessageCode;
 
 use crate::facts::{Column, Table};
 
@@ -12,7 +12,7 @@ pub enum Rule {
     /// No rule runs over null, those that require the field aside.
     Nullable,
     /// Not empty. Carries the code of the failure, which is a sentence of its own for some fields.
-    Required(Code),
+    Required(MessageCode),
     /// Not empty when another field is one of some values.
     RequiredIf {
         /// The other field; its `*` stands for the key of the element that is being checked.

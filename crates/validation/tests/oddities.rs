@@ -1,6 +1,6 @@
 //! What the recorded cases show only in part: order, limits, and keys that stand in the way of paths.
 
-use zumra_core::{Code, Language};
+use zumra_core::{Language, MessageCode};
 use zumra_validation::requests::{MEMBERS_MAX, customers, groups};
 use zumra_validation::{
     AddCustomers, Column, Facts, FieldErrors, Input, Lookups, Method, RawRequest, RuleSet, Table,
@@ -33,7 +33,7 @@ fn errors(rules: &RuleSet, body: &str) -> Option<FieldErrors> {
 }
 
 /// Every field with the codes of its failures.
-fn codes(rules: &RuleSet, body: &str) -> Vec<(String, Vec<Code>)> {
+fn codes(rules: &RuleSet, body: &str) -> Vec<(String, Vec<MessageCode>)> {
     let errors = errors(rules, body);
     let fields = errors.iter().flat_map(FieldErrors::iter);
     fields
@@ -92,15 +92,15 @@ fn the_empty_key_is_put_in_for_no_wildcard() {
 #[test]
 fn masked_keys_ask_the_storage_though_they_failed() {
     let rules = AddCustomers::rules(9);
-    let both = vec![Code::Integer, Code::Exists];
+    let both = vec![MessageCode::Integer, MessageCode::Exists];
     let body = r#"{"group_id":1,"customers":{"a.b":"x","*":null,"c":"x","d.":[]}}"#;
     let expected = [
-        ("group_id".to_owned(), vec![Code::Exists]),
+        ("group_id".to_owned(), vec![MessageCode::Exists]),
         ("customers.a.b".to_owned(), both.clone()),
         ("customers.*".to_owned(), both),
-        ("customers.c".to_owned(), vec![Code::Integer]),
+        ("customers.c".to_owned(), vec![MessageCode::Integer]),
         // Of nothing, everything exists.
-        ("customers.d.".to_owned(), vec![Code::Integer]),
+        ("customers.d.".to_owned(), vec![MessageCode::Integer]),
     ];
     assert_eq!(codes(&rules, body), expected);
 }
@@ -119,12 +119,15 @@ fn masked_keys_are_shown_as_words() {
 fn too_many_elements_are_one_failure_and_no_question() {
     let rules = AddCustomers::rules(2);
     let body = r#"{"group_id":7,"customers":["x","y",3]}"#;
-    assert_eq!(codes(&rules, body)[1..], [("customers".to_owned(), vec![Code::MaxArray])]);
+    assert_eq!(codes(&rules, body)[1..], [("customers".to_owned(), vec![MessageCode::MaxArray])]);
     assert_eq!(sentences(&rules, body, "customers"), ["The customers may not have more than 2 items."]);
     let lookups = rules.lookups(&read("application/json", body.as_bytes()));
     assert_eq!(lookups, Lookups { groups: vec![7], ..Lookups::default() });
     let conditions = format!(r#"{{"name":"x","conditions":[{}1]}}"#, "1,".repeat(MEMBERS_MAX));
-    assert_eq!(codes(&groups::create(), &conditions), [("conditions".to_owned(), vec![Code::MaxArray])]);
+    assert_eq!(
+        codes(&groups::create(), &conditions),
+        [("conditions".to_owned(), vec![MessageCode::MaxArray])]
+    );
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn lookups_name_each_question_once() {
 #[test]
 fn several_failures_of_one_field_keep_the_order_of_the_rules() {
     let body = format!(r#"{{"first_name":[{}1],"last_name":{:?}}}"#, "1,".repeat(25), "ع".repeat(26));
-    let expected = [vec![Code::String, Code::MaxString], vec![Code::MaxString]];
+    let expected = [vec![MessageCode::String, MessageCode::MaxString], vec![MessageCode::MaxString]];
     assert_eq!(
         codes(&customers::update(), &body).into_iter().map(|(_, codes)| codes).collect::<Vec<_>>(),
         expected
@@ -153,7 +156,7 @@ fn texts_that_are_no_utf_8_have_a_length() {
     let input = read("application/x-www-form-urlencoded", &body);
     let rules = RuleSet { fields: customers::update().fields.into_iter().take(1).collect() };
     let errors = rules.check(&input, &Nothing).unwrap_err();
-    let codes: Vec<Code> =
+    let codes: Vec<MessageCode> =
         errors.iter().flat_map(|error| &error.failures).map(|failure| failure.code).collect();
-    assert_eq!(codes, [Code::MaxString]);
+    assert_eq!(codes, [MessageCode::MaxString]);
 }

@@ -9,8 +9,8 @@ mod worker;
 
 use std::ops::ControlFlow;
 
-use zumra_core::message::sentence;
-use zumra_core::{Code, Language};
+use zumra_core::message::format_message;
+use zumra_core::{Language, MessageCode};
 use zumra_spreadsheet::{FileError, Limits, each_row};
 
 use columns::Columns;
@@ -34,19 +34,19 @@ pub enum ImportError {
 
 impl ImportError {
     /// What is said of it.
-    pub(crate) fn code(&self) -> Code {
+    pub(crate) fn code(&self) -> MessageCode {
         match self {
-            Self::Columns => Code::FileColumns,
-            Self::File(FileError::Empty) => Code::FileEmpty,
+            Self::Columns => MessageCode::FileColumns,
+            Self::File(FileError::Empty) => MessageCode::FileEmpty,
             Self::File(FileError::UnknownFormat | FileError::Encoding | FileError::Damaged(_)) => {
-                Code::FileUnsupported
+                MessageCode::FileUnsupported
             }
-            Self::File(_) => Code::FileLimits,
+            Self::File(_) => MessageCode::FileLimits,
         }
     }
 
     fn sentence(&self, language: Language) -> String {
-        sentence(language, self.code(), &[])
+        format_message(language, self.code(), &[])
     }
 }
 

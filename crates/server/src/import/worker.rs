@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
-use zumra_core::message::{attribute, sentence};
+use zumra_core::message::{field_label, format_message};
 use zumra_core::{
-    Clock, Code, CustomerId, IdSource, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
-    Operation,
+    Clock, CustomerId, IdSource, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
+    MessageCode, Operation,
 };
 use zumra_spreadsheet::{Limits, Row, each_row};
 use zumra_storage::{Storage, StorageError};
@@ -166,8 +166,8 @@ impl Reading {
 /// A piece with nothing in it yet.
 fn empty(language: Language, last_row: u32) -> ImportChunk {
     let taken = |field| {
-        let label = attribute(language, field).unwrap_or(field);
-        sentence(language, Code::Unique, &[("attribute", label)])
+        let label = field_label(language, field).unwrap_or(field);
+        format_message(language, MessageCode::Unique, &[("attribute", label)])
     };
     ImportChunk {
         last_row,

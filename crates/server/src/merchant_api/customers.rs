@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use utoipa::ToSchema;
 use zumra_core::text::Name;
-use zumra_core::{Code, Customer, CustomerChange, CustomerId, Keyword, NewCustomer};
+use zumra_core::{Customer, CustomerChange, CustomerId, Keyword, MessageCode, NewCustomer};
 use zumra_storage::{CustomerFilter, StorageError, Written};
 use zumra_validation::Input;
 use zumra_validation::requests::customers as rules;
@@ -264,15 +264,15 @@ pub(crate) async fn delete(
 }
 
 pub(crate) fn read_change(fields: &Fields) -> Result<CustomerChange, Problem> {
-    let name = |field| fields.parsed_with(field, Code::String, |text| Name::parse(text).ok());
+    let name = |field| fields.parsed_with(field, MessageCode::String, |text| Name::parse(text).ok());
     Ok(CustomerChange {
         first_name: name("first_name")?.flatten(),
         last_name: name("last_name")?.flatten(),
-        mobile: fields.parsed("mobile", Code::Numeric)?.flatten(),
-        mobile_code: fields.parsed("mobile_code_country", Code::String)?.flatten(),
-        email: fields.parsed("email", Code::Email)?,
-        gender: fields.parsed("gender", Code::In)?,
-        birthday: fields.parsed("birthday", Code::DateFormat)?,
+        mobile: fields.parsed("mobile", MessageCode::Numeric)?.flatten(),
+        mobile_code: fields.parsed("mobile_code_country", MessageCode::String)?.flatten(),
+        email: fields.parsed("email", MessageCode::Email)?,
+        gender: fields.parsed("gender", MessageCode::In)?,
+        birthday: fields.parsed("birthday", MessageCode::DateFormat)?,
         groups: fields.groups("groups"),
     })
 }

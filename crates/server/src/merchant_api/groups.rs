@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::text::Name;
-use zumra_core::{Code, Group, GroupChange, GroupId};
+use zumra_core::{Group, GroupChange, GroupId, MessageCode};
 use zumra_storage::{Conflict, GroupSelector, StorageError};
 use zumra_validation::requests::groups as rules;
 
@@ -227,14 +227,14 @@ pub(crate) async fn delete(
         }
         Err(StorageError::NotFound(_)) => Err(Problem::NotFound(language_of_not_found(&headers))),
         Err(StorageError::Conflict(Conflict::DefaultGroup(_))) => {
-            Err(Problem::Refused(Code::DefaultGroupStays, language(&headers)))
+            Err(Problem::Refused(MessageCode::DefaultGroupStays, language(&headers)))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 fn read_change(fields: &Fields) -> Result<GroupChange, Problem> {
-    let name = fields.parsed_with("name", Code::String, |text| Name::parse(text).ok())?;
+    let name = fields.parsed_with("name", MessageCode::String, |text| Name::parse(text).ok())?;
     Ok(GroupChange {
         name: name.flatten(),
         conditions: fields.json("conditions")?,

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use zumra_core::{Code, ImportId, NewImport, RowProblem};
+use zumra_core::{ImportId, MessageCode, NewImport, RowProblem};
 use zumra_validation::{FieldErrors, uploaded_file};
 
 use super::time::PhpDate;
@@ -91,10 +91,10 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let language = submitted.language;
     let Some(file) = read_file(&submitted) else {
-        return Err(Problem::Fields(FieldErrors::one("file", Code::Required), language));
+        return Err(Problem::Fields(FieldErrors::one("file", MessageCode::Required), language));
     };
     let file = looked_through(&app, file).await?.map_err(|error| match error.code() {
-        Code::FileEmpty => Problem::Refused(Code::FileEmpty, language),
+        MessageCode::FileEmpty => Problem::Refused(MessageCode::FileEmpty, language),
         code => Problem::Fields(FieldErrors::one("file", code), language),
     })?;
     let newest = app.storage.list_imports(caller.merchant.id, WAITING_MAX).await?;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use zumra_core::{Code, CustomerId, GroupId};
+use zumra_core::{CustomerId, GroupId, MessageCode};
 
 use crate::number::integer;
 use crate::{Field, Input, Rule, RuleSet, Table, is_json};
@@ -23,7 +23,7 @@ pub struct AddCustomers {
 impl AddCustomers {
     /// Rules for adding at most `max_customers` customers.
     pub fn rules(max_customers: usize) -> RuleSet {
-        let required = Rule::Required(Code::Required);
+        let required = Rule::Required(MessageCode::Required);
         RuleSet {
             fields: vec![
                 Field::new("group_id", [required, Rule::Integer, Rule::Exists(Table::Groups)]),

@@ -1,6 +1,6 @@
 //! `PUT /customers/blacklist/{customer}`
 
-use zumra_core::Code;
+use zumra_core::MessageCode;
 
 use crate::{Field, Rule, RuleSet};
 
@@ -9,6 +9,6 @@ const REASON_MAX: usize = 65_535;
 
 /// Rules for banning a customer.
 pub fn ban() -> RuleSet {
-    let rules = [Rule::Required(Code::Required), Rule::String, Rule::MaxLength(REASON_MAX)];
+    let rules = [Rule::Required(MessageCode::Required), Rule::String, Rule::MaxLength(REASON_MAX)];
     RuleSet { fields: vec![Field::new("reason", rules)] }
 }

@@ -1,6 +1,6 @@
 //! `POST /customers` and `PUT /customers/{customer}`
 
-use zumra_core::Code;
+use zumra_core::MessageCode;
 use zumra_core::customer::{EMAIL_MAX, MOBILE_CODE_MAX, MOBILE_MAX};
 
 use super::MEMBERS_MAX;
@@ -41,12 +41,16 @@ fn rules(first: &[Rule]) -> RuleSet {
     let (mobile_max, code_max, email_max) = LONGEST;
     RuleSet {
         fields: vec![
-            required("first_name", Code::FirstNameRequired, &name),
-            required("last_name", Code::LastNameRequired, &name),
-            required("mobile_code_country", Code::MobileCodeCountryRequired, &[Rule::String, code_max]),
+            required("first_name", MessageCode::FirstNameRequired, &name),
+            required("last_name", MessageCode::LastNameRequired, &name),
+            required(
+                "mobile_code_country",
+                MessageCode::MobileCodeCountryRequired,
+                &[Rule::String, code_max],
+            ),
             required(
                 "mobile",
-                Code::MobileRequired,
+                MessageCode::MobileRequired,
                 &[Rule::Numeric, mobile_max, Rule::Unique(Column::Mobile)],
             ),
             Field::new("email", [Rule::Nullable, Rule::Email, email_max, Rule::Unique(Column::Email)]),

@@ -1,6 +1,6 @@
 //! `POST /customers/groups` and `PUT /customers/groups/{group}`
 
-use zumra_core::Code;
+use zumra_core::MessageCode;
 
 use super::MEMBERS_MAX;
 use crate::{Field, Rule, RuleSet};
@@ -27,7 +27,7 @@ pub fn update_default() -> RuleSet {
 }
 
 fn rules(mut name: Vec<Rule>) -> RuleSet {
-    name.extend([Rule::Required(Code::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
+    name.extend([Rule::Required(MessageCode::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
     // The length is a limit of this service.
     let slug = [Rule::String, Rule::MaxLength(NAME_MAX)];
     let list = [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)];
@@ -39,7 +39,7 @@ fn rules(mut name: Vec<Rule>) -> RuleSet {
         fields: vec![
             Field::new("name", name),
             Field::new("conditions", list),
-            Field::new("conditions.*.type", [Rule::Required(Code::Required), Rule::In(TYPES)]),
+            Field::new("conditions.*.type", [Rule::Required(MessageCode::Required), Rule::In(TYPES)]),
             Field::new("conditions.*.symbol", [symbol, Rule::Nullable, Rule::In(SYMBOLS)]),
             Field::new("conditions.*.value", [value, Rule::Nullable, Rule::Numeric]),
             Field::new("conditions.*.min_value", number),
