@@ -19,8 +19,8 @@ use prometheus_client::registry::Registry;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Group, GroupChange, GroupId, Import, ImportChunk, ImportId,
-    ImportLease, Keyword, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken,
-    Operation, OperationId, Page, PageRequest, RowProblem, Token, TokenHash, TokenId,
+    ImportLease, LeaseKey, Merchant, MerchantId, NewCustomer, NewImport, NewMerchant, NewToken, Operation,
+    OperationId, Page, PageRequest, RowProblem, SearchQuery, Token, TokenHash, TokenId,
 };
 
 pub use error::{Conflict, Resource, Result, StorageError};
@@ -243,7 +243,7 @@ pub enum GroupSelector {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerFilter {
     /// Those whom it finds.
-    pub keyword: Option<Keyword>,
+    pub keyword: Option<SearchQuery>,
     /// Those created then or later.
     pub created_from: Option<jiff::Timestamp>,
     /// Those created before.

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use utoipa::ToSchema;
 use zumra_core::text::Name;
-use zumra_core::{Customer, CustomerChange, CustomerId, Keyword, MessageCode, NewCustomer};
+use zumra_core::{Customer, CustomerChange, CustomerId, MessageCode, NewCustomer, SearchQuery};
 use zumra_storage::{CustomerFilter, StorageError, Written};
 use zumra_validation::Input;
 use zumra_validation::requests::customers as rules;
@@ -78,7 +78,7 @@ pub(crate) async fn list(
 fn read_filter(query: &Input, zone: &TimeZone) -> CustomerFilter {
     let date = |name| query.text(name).and_then(|text| Span::read(&text, zone));
     CustomerFilter {
-        keyword: query.text("keyword").and_then(|text| Keyword::parse(&text)),
+        keyword: query.text("keyword").and_then(|text| SearchQuery::parse(&text)),
         created_from: date("date_from").map(|span| span.from),
         created_before: date("date_to").map(|span| span.before),
     }

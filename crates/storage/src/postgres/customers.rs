@@ -9,7 +9,7 @@ use tokio_postgres::{Row, Statement};
 use zumra_core::text::Name;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
-    NewCustomer, Operation, OperationId, OperationKind, Subject, keyword,
+    NewCustomer, Operation, OperationId, OperationKind, Subject, search_terms,
 };
 
 use super::errors::{Failure, Try, violated};
@@ -66,7 +66,7 @@ pub(super) async fn create<C: GenericClient>(
     operation: &Operation,
     mark: Mark,
 ) -> Try<Written<Customer>> {
-    let words = keyword::words_of(new);
+    let words = search_terms(new);
     let statement = tx.prepare_cached(INSERT).await?;
     if write(tx, &statement, merchant, new, &words, operation.at).await? == 0 {
         return Err(Conflict::Customer(new.id).into());
@@ -174,7 +174,7 @@ pub(super) async fn put<C: GenericClient>(
     let statement = &tx.prepare_cached(INSERT).await?;
     let mut rows = 0;
     for chunk in new.chunks(PIPELINE) {
-        let words: Vec<String> = chunk.iter().map(|(customer, _)| keyword::words_of(customer)).collect();
+        let words: Vec<String> = chunk.iter().map(|(customer, _)| search_terms(customer)).collect();
         let customers = chunk.iter().map(|(customer, _)| customer).zip(&words);
         // Sent one after another without waiting for answers; the first that is refused ends the transaction.
         let inserts = customers.clone().map(|(new, words)| write(tx, statement, merchant, new, words, now));
@@ -213,7 +213,7 @@ async fn overwrite<C: GenericClient>(
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let old_words = stored_words(tx, merchant, new.id).await?;
-    let words = keyword::words_of(new);
+    let words = search_terms(new);
     let statement = tx.prepare_cached(sql).await?;
     if write(tx, &statement, merchant, new, &words, now).await? == 0 {
         return Ok(0);

@@ -3,7 +3,7 @@
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
-use zumra_core::{Customer, Keyword, MerchantId, Page, PageRequest};
+use zumra_core::{Customer, MerchantId, Page, PageRequest, SearchQuery};
 
 use super::customers;
 use super::errors::Try;
@@ -19,7 +19,7 @@ pub(super) async fn list<C: GenericClient>(
     let before = filter.created_before.map(Timestamp::as_microsecond);
     let (merchant, limit, offset) = (merchant.get(), i64::from(page.per_page), page.offset());
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&merchant, &limit, &offset];
-    let terms = filter.keyword.as_ref().map_or(&[][..], Keyword::terms);
+    let terms = filter.keyword.as_ref().map_or(&[][..], SearchQuery::prefixes);
     let ranges: Vec<(&str, String)> = terms.iter().map(|term| (term.as_str(), after(term))).collect();
     for (term, after) in &ranges {
         parameters.extend::<[&(dyn ToSql + Sync); 2]>([term, after]);

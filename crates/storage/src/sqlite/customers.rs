@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use zumra_core::text::Name;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
-    NewCustomer, Operation, OperationId, OperationKind, Subject, keyword,
+    NewCustomer, Operation, OperationId, OperationKind, Subject, search_terms,
 };
 
 use super::memberships::set;
@@ -151,7 +151,7 @@ fn insert(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timesta
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)
          ON CONFLICT (merchant_id, id) DO NOTHING",
     )?;
-    let words = keyword::words_of(new);
+    let words = search_terms(new);
     if write(&mut statement, merchant, new, &words, now)? == 0 {
         return Ok(false);
     }
@@ -171,7 +171,7 @@ fn overwrite(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Time
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
-    let words = keyword::words_of(new);
+    let words = search_terms(new);
     if write(&mut statement, merchant, new, &words, now)? == 0 {
         return Ok(false);
     }

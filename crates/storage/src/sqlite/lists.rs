@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use zumra_core::{Customer, Keyword, MerchantId, Page, PageRequest};
+use zumra_core::{Customer, MerchantId, Page, PageRequest, SearchQuery};
 
 use super::customers;
 use super::memberships::set;
@@ -70,12 +70,12 @@ fn total(db: &Connection, merchant: MerchantId) -> Result<u64> {
 }
 
 /// The ids of those whom a keyword finds, ascending.
-fn find(db: &Connection, merchant: MerchantId, keyword: &Keyword) -> Result<Vec<i64>> {
+fn find(db: &Connection, merchant: MerchantId, keyword: &SearchQuery) -> Result<Vec<i64>> {
     let mut statement = db.prepare_cached(
         "SELECT customer_id FROM customer_words WHERE merchant_id = ?1 AND word >= ?2 AND word < ?3",
     )?;
     let mut found: Option<Vec<i64>> = None;
-    for term in keyword.terms() {
+    for term in keyword.prefixes() {
         let ids = statement.query_map((merchant.get(), term, after(term)), |row| row.get(0))?;
         let mut ids = ids.collect::<rusqlite::Result<Vec<i64>>>()?;
         // By word they came; by id they are needed, and who has two such words is one customer.

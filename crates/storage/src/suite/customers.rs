@@ -1,7 +1,7 @@
 //! Reading customers and groups.
 
 use jiff::{SignedDuration, Timestamp};
-use zumra_core::{CustomerId, Keyword, PageRequest};
+use zumra_core::{CustomerId, PageRequest, SearchQuery};
 
 use super::{SHOP, Scene, case_list, merchant_id, page};
 use crate::CustomerFilter;
@@ -31,7 +31,8 @@ async fn a_customer_reads_as_it_was_given(scene: Scene) {
 }
 
 async fn ids(scene: &Scene, keyword: Option<&str>, page: PageRequest) -> (Vec<i64>, u64) {
-    let filter = CustomerFilter { keyword: keyword.and_then(Keyword::parse), ..CustomerFilter::default() };
+    let filter =
+        CustomerFilter { keyword: keyword.and_then(SearchQuery::parse), ..CustomerFilter::default() };
     filtered(scene, filter, page).await
 }
 
@@ -109,8 +110,11 @@ async fn customers_are_found_by_the_day_of_their_creation(scene: Scene) {
         assert!(loaded.expect("loaded").operation.is_some());
     }
     let found = async |from: Option<Timestamp>, before: Option<Timestamp>, keyword: &str| {
-        let filter =
-            CustomerFilter { created_from: from, created_before: before, keyword: Keyword::parse(keyword) };
+        let filter = CustomerFilter {
+            created_from: from,
+            created_before: before,
+            keyword: SearchQuery::parse(keyword),
+        };
         filtered(&scene, filter, page(1, 2)).await
     };
     assert_eq!(found(Some(days(2)), None, "").await, (vec![4, 3], 3));
@@ -127,7 +131,8 @@ async fn another_merchants_rows_are_not_there(scene: Scene) {
     let other = merchant_id(2);
     let id = CustomerId::new(1).expect("positive");
     assert!(scene.storage.find_customer(other, id).await.expect("answered").is_none());
-    let filter = |keyword| CustomerFilter { keyword: Keyword::parse(keyword), ..CustomerFilter::default() };
+    let filter =
+        |keyword| CustomerFilter { keyword: SearchQuery::parse(keyword), ..CustomerFilter::default() };
     for keyword in ["", "ahmed"] {
         let listed = scene.storage.list_customers(other, filter(keyword), page(1, 15)).await;
         assert_eq!(listed.expect("listed").total, 0, "{keyword}");

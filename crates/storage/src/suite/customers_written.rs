@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use zumra_core::text::Name;
-use zumra_core::{Customer, CustomerChange, GroupId, Keyword, NewCustomer};
+use zumra_core::{Customer, CustomerChange, GroupId, NewCustomer, SearchQuery};
 
 use super::{SHOP, Scene, case_list, customer_id, group_id, merchant_id, page};
 use crate::{Conflict, Contacts, CustomerFilter, Resource, Result, StorageError, Written};
@@ -207,7 +207,7 @@ async fn a_ban_has_a_reason_and_can_be_lifted(scene: Scene) {
 async fn totals_and_words_keep_up(scene: Scene) {
     scene.load(SHOP).await;
     let total = async |keyword: &str| {
-        let filter = CustomerFilter { keyword: Keyword::parse(keyword), ..CustomerFilter::default() };
+        let filter = CustomerFilter { keyword: SearchQuery::parse(keyword), ..CustomerFilter::default() };
         scene.storage.list_customers(merchant_id(1), filter, page(1, 15)).await.expect("listed").total
     };
     assert_eq!((total("").await, total("ساره").await, total("966555").await), (5, 0, 0));

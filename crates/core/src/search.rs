@@ -1,0 +1,188 @@
+//! Search for customers: the terms indexed for a customer, and queries over them, normalized alike.
+//!
+//! A query consists of prefixes. It matches a customer if every prefix begins at least one search term of the customer.
+//! Search terms come from the names, the whole email and the parts before its `@`, and the mobile number with and
+//! without its country code.
+
+use crate::NewCustomer;
+use crate::customer::{Email, Mobile, MobileCode};
+
+/// Characters per term; the rest is cut off.
+const TERM_CHARACTERS_MAX: usize = 64;
+/// Prefixes per query; further ones are ignored.
+const PREFIXES_MAX: usize = 8;
+
+/// A parsed search query: at least one prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchQuery(Vec<String>);
+
+impl SearchQuery {
+    /// Parses the text that a user typed. Returns `None` if it is blank.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = normalize(text);
+        let mut prefixes: Vec<String> = if is_number(&text) {
+            // One number, whatever its spacing: +966 51 234 5678.
+            vec![to_term(&ascii_digits(&text))]
+        } else {
+            text.split_whitespace().take(PREFIXES_MAX).map(to_term).collect()
+        };
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        (!prefixes.is_empty()).then_some(Self(prefixes))
+    }
+
+    /// Returns the prefixes, sorted and unique. All of them must match.
+    pub fn prefixes(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// Returns the search terms of a customer, separated by spaces.
+///
+/// A term that is a prefix of another term is left out: every prefix that matches it also matches the longer one.
+pub fn search_terms(customer: &NewCustomer) -> String {
+    let mut terms = Vec::new();
+    let names = [Some(&customer.first_name), customer.last_name.as_ref()];
+    for name in names.into_iter().flatten() {
+        terms.extend(normalize(name.as_str()).split_whitespace().map(to_term));
+    }
+    if let Some(email) = customer.email.as_ref().map(Email::as_str) {
+        let email = normalize(email);
+        let local = email.rsplit_once('@').map_or("", |(local, _)| local);
+        let parts = local.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+        terms.extend(parts.map(to_term));
+        terms.extend(email.split_whitespace().map(to_term));
+    }
+    if let Some(mobile) = customer.mobile.as_ref().map(Mobile::as_str) {
+        let national = to_term(&ascii_digits(mobile));
+        let code = customer.mobile_code.as_ref().map_or("", MobileCode::as_str);
+        terms.push(to_term(&ascii_digits(&format!("{code}{national}"))));
+        terms.push(national);
+    }
+    terms.sort_unstable();
+    terms.dedup();
+    let mut indexed: Vec<&str> = Vec::with_capacity(terms.len());
+    for term in terms.iter().rev().filter(|term| !term.is_empty()) {
+        // In descending order, a term comes directly after the longer terms that it begins.
+        if !indexed.last().is_some_and(|longer| longer.starts_with(term.as_str())) {
+            indexed.push(term);
+        }
+    }
+    indexed.join(" ")
+}
+
+/// Maps characters that users treat as equal to one form: lower case, ASCII digits, one form of alef, ya and ta
+/// marbuta, no vowel signs, no tatweel.
+fn normalize(text: &str) -> String {
+    let map = |character: char| match character {
+        '٠'..='٩' => char::from_digit(character as u32 - '٠' as u32, 10),
+        '۰'..='۹' => char::from_digit(character as u32 - '۰' as u32, 10),
+        'أ' | 'إ' | 'آ' | 'ٱ' => Some('ا'),
+        'ى' => Some('ي'),
+        'ة' => Some('ه'),
+        'ـ' | '\u{64B}'..='\u{652}' | '\0' => None,
+        other => Some(other),
+    };
+    text.chars().filter_map(map).flat_map(char::to_lowercase).collect()
+}
+
+fn ascii_digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Returns true if the whole query is one number as users write it, such as `(+966) 51-234`.
+fn is_number(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-().".contains(c))
+}
+
+/// Returns a word in the form in which it is indexed and searched.
+///
+/// Numbers lose their plus sign and leading zeros, because users write `512` as `0512`, `+966512` or `00966512`.
+fn to_term(word: &str) -> String {
+    let number = word.strip_prefix('+').unwrap_or(word);
+    let term = match number.trim_start_matches('0') {
+        "" => word,
+        rest if rest.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        _ => word,
+    };
+    term.chars().take(TERM_CHARACTERS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CustomerId;
+    use crate::text::Name;
+
+    fn customer(first: &str, last: &str, email: &str, code: &str, mobile: &str) -> NewCustomer {
+        NewCustomer {
+            last_name: Name::parse(last).ok(),
+            email: email.parse().ok(),
+            mobile_code: code.parse().ok(),
+            mobile: mobile.parse().ok(),
+            ..NewCustomer::new(CustomerId::new(1).unwrap(), Name::parse(first).unwrap())
+        }
+    }
+
+    fn matches(query: &str, customer: &NewCustomer) -> bool {
+        let terms = search_terms(customer);
+        let query = SearchQuery::parse(query).expect("not blank");
+        query.prefixes().iter().all(|prefix| terms.split(' ').any(|term| term.starts_with(prefix)))
+    }
+
+    #[test]
+    fn mobile_number_matches_in_every_common_spelling() {
+        let customer = customer("a", "b", "", "+966", "512345678");
+        for query in [
+            "512345678",
+            "0512345678",
+            "+966512345678",
+            "966512345678",
+            "00966512345678",
+            "+966 51 234-5678",
+            "(+966) 512345678",
+            "٠٥١٢٣٤٥٦٧٨",
+            "۹۶۶۵۱۲۳۴۵۶۷۸",
+            " 05123 ",
+            "9665",
+        ] {
+            assert!(matches(query, &customer), "{query}");
+        }
+        for query in ["513", "12345678", "0966"] {
+            assert_eq!(matches(query, &customer), query == "0966", "{query}");
+        }
+        let with_leading_zero = super::tests::customer("a", "b", "", "+966", "0512345678");
+        assert!(matches("966512345678", &with_leading_zero) && matches("0512345678", &with_leading_zero));
+    }
+
+    #[test]
+    fn names_match_by_prefix_of_each_word() {
+        let customer = customer("أحمد", "آل القحطانى", "", "", "");
+        for query in ["احمد", "أَحْمَد", "القحطاني", "قح", "ال احم", "احمـد ال القح"]
+        {
+            assert_eq!(matches(query, &customer), query != "قح", "{query}");
+        }
+        assert!(matches("AHMED al", &super::tests::customer("Ahmed", "Ali", "", "", "")));
+    }
+
+    #[test]
+    fn email_matches_whole_and_by_parts_of_its_local_part() {
+        let customer = customer("x", "", "Ahmed.Ali-7@Example.com", "", "");
+        for query in ["ahmed.ali-7@EXAMPLE.com", "ahmed.al", "ali", "7"] {
+            assert!(matches(query, &customer), "{query}");
+        }
+        assert!(!matches("example", &customer));
+        assert_eq!(search_terms(&customer), "x ali ahmed.ali-7@example.com 7");
+    }
+
+    #[test]
+    fn blank_text_is_not_a_query() {
+        for text in ["", "  \t", "ـ"] {
+            assert_eq!(SearchQuery::parse(text), None, "{text:?}");
+        }
+        for text in ["+", "0", "%", "'"] {
+            assert_eq!(SearchQuery::parse(text).map(|query| query.0.len()), Some(1), "{text:?}");
+        }
+    }
+}
