@@ -17,7 +17,7 @@ use axum::routing::post;
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 use zumra_core::{
-    Actor, Clock, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, SystemClock,
+    Actor, Clock, CustomerId, GroupId, IdGenerator, MerchantId, Operation, PageRequest, SystemClock,
 };
 use zumra_storage::{AddMembersOutcome, CustomerFilter, Storage};
 
@@ -73,14 +73,14 @@ async fn serve_connections(listener: tokio::net::TcpListener, routes: Router) ->
 pub(crate) struct Engine {
     runtime: Runtime,
     storage: Arc<dyn Storage>,
-    ids: IdSource,
+    ids: IdGenerator,
 }
 
 impl Engine {
     pub(crate) fn open(database: &Database) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let storage = runtime.block_on(database.open())?;
-        Ok(Self { runtime, storage, ids: IdSource::new(1) })
+        Ok(Self { runtime, storage, ids: IdGenerator::new(1) })
     }
 
     /// The first part of a run's requests: one caller takes longer than many.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls, Statement};
-use zumra_core::{Actor, Clock, IdSource, OperationKind, SystemClock};
+use zumra_core::{Actor, Clock, IdGenerator, OperationKind, SystemClock};
 
 use crate::database::Database;
 use crate::load::Run;
@@ -25,7 +25,7 @@ const STRIDES: u64 = 1024;
 pub(crate) struct Driver {
     runtime: Runtime,
     connections: Vec<(Client, Statement)>,
-    ids: Arc<IdSource>,
+    ids: Arc<IdGenerator>,
 }
 
 impl Driver {
@@ -44,7 +44,7 @@ impl Driver {
             }
             anyhow::Ok(open)
         })?;
-        Ok(Self { runtime, connections, ids: Arc::new(IdSource::new(2)) })
+        Ok(Self { runtime, connections, ids: Arc::new(IdGenerator::new(2)) })
     }
 
     /// All requests of a run, each by whichever connection is free.

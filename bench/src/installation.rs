@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use zumra_core::{Actor, Clock, IdSource, Operation, SystemClock, fixture};
+use zumra_core::{Actor, Clock, IdGenerator, Operation, SystemClock, fixture};
 
 use crate::database::{Database, Site};
 
@@ -55,7 +55,7 @@ pub(crate) fn shop(id: i64, groups: i64, customers: i64) -> Value {
 pub(crate) fn load(database: &Database, shops: impl Iterator<Item = Value>) -> anyhow::Result<()> {
     let file = json!({"merchants": shops.collect::<Vec<_>>()}).to_string();
     let mut shops = fixture::parse(file.as_bytes())?.into_iter();
-    let ids = IdSource::new(0);
+    let ids = IdGenerator::new(0);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let storage = database.open().await?;

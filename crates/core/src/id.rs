@@ -73,7 +73,7 @@ id!(ImportId, "an import");
 ///
 /// Ids of one source never repeat. Two sources may meet by chance; the storage refuses the second.
 #[derive(Debug)]
-pub struct IdSource {
+pub struct IdGenerator {
     last: AtomicI64,
     /// Where the low bits start, so that two processes rarely give the same id in one millisecond.
     offset: i64,
@@ -83,7 +83,7 @@ pub struct IdSource {
 const EPOCH_MS: i64 = 1_704_067_200_000;
 const LOW_BITS: u32 = 12;
 
-impl IdSource {
+impl IdGenerator {
     /// Ids per millisecond of the clock.
     pub const IDS_PER_MILLISECOND: i64 = 1 << LOW_BITS;
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn given_ids_ascend_even_when_the_clock_goes_back() {
-        let source = IdSource::new(7);
+        let source = IdGenerator::new(7);
         let noon = "2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap();
         let before = "2026-11-23T11:00:00Z".parse::<Timestamp>().unwrap();
         let ids = [source.next(noon), source.next(noon), source.next(before), source.next(noon)];

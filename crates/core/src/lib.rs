@@ -26,7 +26,7 @@ pub use condition::Condition;
 pub use customer::{Country, Customer, CustomerChange, Email, Gender, Mobile, MobileCode, NewCustomer};
 pub use entropy::{Entropy, SystemEntropy};
 pub use group::{Features, Group, GroupChange, GroupName};
-pub use id::{CustomerId, GroupId, IdSource, ImportId, MerchantId, OperationId, TokenId};
+pub use id::{CustomerId, GroupId, IdGenerator, ImportId, MerchantId, OperationId, TokenId};
 pub use id_set::IdSet;
 pub use import::{Import, ImportChunk, ImportLease, LeaseKey, NewImport, RowProblem};
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};

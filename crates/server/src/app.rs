@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zumra_core::{Actor, Clock, Entropy, IdSource, Operation, TokenId};
+use zumra_core::{Actor, Clock, Entropy, IdGenerator, Operation, TokenId};
 use zumra_storage::Storage;
 
 use crate::auth::TokenCache;
@@ -66,7 +66,7 @@ pub struct App(Arc<Shared>);
 pub struct Shared {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: IdSource,
+    pub(crate) ids: IdGenerator,
     pub(crate) tokens: TokenCache,
     pub(crate) telemetry: Telemetry,
     pub(crate) bodies: BodyRoom,
@@ -86,7 +86,7 @@ impl App {
         let mut seed = [0; 2];
         entropy.fill(&mut seed);
         Self(Arc::new(Shared {
-            ids: IdSource::new(u16::from_le_bytes(seed)),
+            ids: IdGenerator::new(u16::from_le_bytes(seed)),
             tokens: TokenCache::new(options.token_cache_ttl),
             bodies: BodyRoom::new(options.limits.bodies_bytes),
             broom: Broom::default(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use zumra_core::{Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, SystemEntropy, fixture};
+use zumra_core::{Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, SystemEntropy, fixture};
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::{AddMembersOutcome, Result, Storage, StorageError};
 use zumra_testkit::TestDatabase;
@@ -38,7 +38,7 @@ async fn shop(database: &TestDatabase, connections: usize) -> PostgresStorage {
 }
 
 fn operation(seed: u16) -> Operation {
-    Operation { proposed_id: IdSource::new(seed).next_operation(now()), at: now(), actor: Actor::Operator }
+    Operation { proposed_id: IdGenerator::new(seed).next_operation(now()), at: now(), actor: Actor::Operator }
 }
 
 async fn add(storage: &dyn Storage, customer: i64) -> Result<AddMembersOutcome> {

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use zumra_core::{
-    Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, SystemEntropy, fixture,
+    Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, PageRequest, SystemEntropy, fixture,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::{AddMembersOutcome, CustomerFilter, Storage};
@@ -21,7 +21,7 @@ fn now() -> Timestamp {
 /// A shop of five customers and a group.
 struct Shop {
     storage: PostgresStorage,
-    ids: IdSource,
+    ids: IdGenerator,
 }
 
 impl Shop {
@@ -29,7 +29,7 @@ impl Shop {
         let mut options = PostgresOptions::parse(database).unwrap();
         options.replica = Some(Box::new(PostgresOptions::parse(replica).unwrap()));
         let storage = PostgresStorage::open(&options, now(), &SystemEntropy).await.unwrap();
-        let shop = Self { storage, ids: IdSource::new(1) };
+        let shop = Self { storage, ids: IdGenerator::new(1) };
         let customers: Vec<_> = (1..=5).map(|id| format!(r#"{{"id":{id},"first_name":"c"}}"#)).collect();
         let json = format!(
             r#"{{"merchants":[{{"id":1,"name":"s","groups":[{{"id":10,"name":"g","default":true}}],"customers":[{}]}}]}}"#,

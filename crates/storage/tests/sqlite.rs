@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use zumra_core::{Actor, IdSource, MerchantId, NewMerchant, Operation, Plan, text::Name};
+use zumra_core::{Actor, IdGenerator, MerchantId, NewMerchant, Operation, Plan, text::Name};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::{Result, Storage, StorageError};
 
@@ -33,8 +33,11 @@ async fn create(storage: &dyn Storage, id: i64) -> Result<()> {
         time_zone: jiff::tz::TimeZone::UTC,
         domain: None,
     };
-    let operation =
-        Operation { proposed_id: IdSource::new(0).next_operation(now()), at: now(), actor: Actor::Operator };
+    let operation = Operation {
+        proposed_id: IdGenerator::new(0).next_operation(now()),
+        at: now(),
+        actor: Actor::Operator,
+    };
     storage.create_merchant(merchant, operation).await.map(drop)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use serde_json::{Value, json};
-use zumra_core::{Actor, Clock, IdSource, Operation, SystemEntropy, fixture};
+use zumra_core::{Actor, Clock, IdGenerator, Operation, SystemEntropy, fixture};
 use zumra_server::{App, AppOptions, Limits};
 use zumra_storage::Storage;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
@@ -38,7 +38,7 @@ pub struct TestApp {
     pub storage: Arc<dyn Storage>,
     /// Its clock.
     pub clock: Arc<FakeClock>,
-    ids: IdSource,
+    ids: IdGenerator,
     _database: Throwaway,
 }
 
@@ -63,7 +63,13 @@ impl TestApp {
             limits,
         };
         let app = App::new(Arc::clone(&storage), clock.clone(), &SeededEntropy::default(), options);
-        Self { router: zumra_server::router(app), storage, clock, ids: IdSource::new(0), _database: database }
+        Self {
+            router: zumra_server::router(app),
+            storage,
+            clock,
+            ids: IdGenerator::new(0),
+            _database: database,
+        }
     }
 
     /// Loads a fixture file.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serde::{Deserialize, Deserializer};
-use zumra_core::{Actor, Clock, Entropy, IdSource, MerchantId, Operation, SystemClock, SystemEntropy};
+use zumra_core::{Actor, Clock, Entropy, IdGenerator, MerchantId, Operation, SystemClock, SystemEntropy};
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::{Storage, StorageError};
@@ -115,14 +115,14 @@ pub(crate) enum IfMissing {
 pub(crate) struct Session {
     pub(crate) storage: Arc<dyn Storage>,
     /// Where ids come from.
-    pub(crate) ids: IdSource,
+    pub(crate) ids: IdGenerator,
 }
 
 impl Session {
     pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
         let mut seed = [0; 2];
         SystemEntropy.fill(&mut seed);
-        Self { storage, ids: IdSource::new(u16::from_le_bytes(seed)) }
+        Self { storage, ids: IdGenerator::new(u16::from_le_bytes(seed)) }
     }
 
     /// A new number, for an id that the operator did not choose.

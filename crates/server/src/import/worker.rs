@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 use zumra_core::message::{field_label, format_message};
 use zumra_core::{
-    Clock, CustomerId, IdSource, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
+    Clock, CustomerId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
     MessageCode, Operation,
 };
 use zumra_spreadsheet::{Limits, Row, each_row};
@@ -46,7 +46,7 @@ pub struct ImportContext<'a> {
     /// The time.
     pub clock: &'a dyn Clock,
     /// Where ids come from.
-    pub ids: &'a IdSource,
+    pub ids: &'a IdGenerator,
 }
 
 /// Goes through imports whenever there is one, for ever.

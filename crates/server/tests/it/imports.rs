@@ -1,7 +1,7 @@
 //! Importing customers over HTTP. Who works on imports in a service, a test does here itself.
 
 use serde_json::{Value, json};
-use zumra_core::{Clock, IdSource, ImportChunk};
+use zumra_core::{Clock, IdGenerator, ImportChunk};
 use zumra_server::import::{ImportContext, process_import};
 use zumra_storage::StorageError;
 use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
@@ -24,7 +24,7 @@ fn link(answer: &TestResponse) -> String {
 
 /// Goes through every import that waits.
 async fn go_through(app: &TestApp) {
-    let ids = IdSource::new(9);
+    let ids = IdGenerator::new(9);
     let of = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &ids };
     while process_import(of, None, &mut |_| {}).await.unwrap().is_some() {}
 }

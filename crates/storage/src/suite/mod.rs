@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::{Actor, CustomerId, GroupId, IdSource, MerchantId, Operation, PageRequest, TokenId};
+use zumra_core::{Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, PageRequest, TokenId};
 
 use crate::{AddMembersOutcome, Storage};
 
@@ -57,13 +57,13 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
 /// A storage, and what a case needs to talk to it.
 pub struct Scene {
     storage: Arc<dyn Storage>,
-    ids: IdSource,
+    ids: IdGenerator,
 }
 
 impl Scene {
     /// A scene on a fresh, empty storage.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, ids: IdSource::new(0) }
+        Self { storage, ids: IdGenerator::new(0) }
     }
 
     /// The moment at which everything happens, unless a case says otherwise.
