@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use zumra_core::{CustomerId, GroupId, Language, MerchantId, MessageCode};
 use zumra_storage::{Contacts, Ids};
-use zumra_validation::{Column, Facts, FieldErrors, Input, Lookups, Map, RuleSet, Table, Value};
+use zumra_validation::{
+    Entity, FieldErrors, Input, LookupResults, Lookups, Map, RuleSet, UniqueField, Value,
+};
 
 use crate::App;
 use crate::body::Submitted;
@@ -47,7 +49,12 @@ impl Submitted {
     }
 
     /// Checks an input of this request by facts that are known already.
-    pub(crate) fn check(&self, rules: &RuleSet, input: &Input, facts: &dyn Facts) -> Result<(), Problem> {
+    pub(crate) fn check(
+        &self,
+        rules: &RuleSet,
+        input: &Input,
+        facts: &dyn LookupResults,
+    ) -> Result<(), Problem> {
         rules.check(input, facts).map_err(|errors| Problem::Fields(errors, self.language))
     }
 }
@@ -84,25 +91,25 @@ impl Known {
     }
 }
 
-impl Facts for Known {
-    fn exists(&self, table: Table, id: i64) -> bool {
+impl LookupResults for Known {
+    fn exists(&self, table: Entity, id: i64) -> bool {
         holds(&self.ids, table, id)
     }
 
-    fn is_taken(&self, column: Column, value: &str) -> bool {
+    fn is_used(&self, column: UniqueField, value: &str) -> bool {
         let taken = match column {
-            Column::Email => &self.taken.emails,
-            Column::Mobile => &self.taken.mobiles,
+            UniqueField::Email => &self.taken.emails,
+            UniqueField::Mobile => &self.taken.mobiles,
         };
         taken.iter().any(|taken| taken == value)
     }
 }
 
 /// Whether an id is among these, which ascend.
-pub(crate) fn holds(ids: &Ids, table: Table, id: i64) -> bool {
+pub(crate) fn holds(ids: &Ids, table: Entity, id: i64) -> bool {
     match table {
-        Table::Groups => GroupId::new(id).is_some_and(|id| ids.groups.binary_search(&id).is_ok()),
-        Table::Customers => CustomerId::new(id).is_some_and(|id| ids.customers.binary_search(&id).is_ok()),
+        Entity::Groups => GroupId::new(id).is_some_and(|id| ids.groups.binary_search(&id).is_ok()),
+        Entity::Customers => CustomerId::new(id).is_some_and(|id| ids.customers.binary_search(&id).is_ok()),
     }
 }
 
@@ -171,7 +178,7 @@ impl Fields {
     }
 
     fn refuse(&self, field: &str, code: MessageCode) -> Problem {
-        Problem::Fields(FieldErrors::one(field, code), self.language)
+        Problem::Fields(FieldErrors::single(field, code), self.language)
     }
 }
 

@@ -11,11 +11,11 @@ use zumra_core::MessageCode;
 use crate::Input;
 use crate::date::is_date;
 use crate::email::is_email;
-use crate::facts::{Column, Facts, Lookups, Recorder, Table};
-use crate::failure::{Argument, Failure, FieldError, FieldErrors, FieldName};
+use crate::lookups::{Entity, LookupResults, Lookups, Recorder, UniqueField};
 use crate::number::{integer, is_numeric};
 use crate::rule::{Field, Rule, RuleSet};
 use crate::value::{Key, Value};
+use crate::violation::{Argument, FieldError, FieldErrors, FieldName, Violation};
 
 impl RuleSet {
     /// What the rules would ask of the storage: everything that [`RuleSet::check`] can ask for this input.
@@ -27,7 +27,7 @@ impl RuleSet {
     }
 
     /// Checks an input.
-    pub fn check(&self, input: &Input, facts: &dyn Facts) -> Result<(), FieldErrors> {
+    pub fn check(&self, input: &Input, facts: &dyn LookupResults) -> Result<(), FieldErrors> {
         let mut errors = Vec::new();
         let (elements, plain): (Vec<_>, Vec<_>) =
             self.fields.iter().partition(|field| field.path.contains('*'));
@@ -66,7 +66,7 @@ impl RuleSet {
     /// Whether a list has crossed its limit, so that its elements are not looked at.
     fn is_too_long(&self, list: &str, container: &Value) -> bool {
         let rules = self.fields.iter().filter(|field| field.path == list).flat_map(|field| &field.rules);
-        rules.into_iter().any(|rule| matches!(rule, Rule::MaxMembers(max) if container.len() > Some(*max)))
+        rules.into_iter().any(|rule| matches!(rule, Rule::MaxItems(max) if container.len() > Some(*max)))
     }
 }
 
@@ -81,7 +81,7 @@ struct Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    fn check(&self, facts: &dyn Facts) -> Option<FieldError> {
+    fn check(&self, facts: &dyn LookupResults) -> Option<FieldError> {
         if self.value.is_none() && self.field.has(Rule::Sometimes) {
             return None;
         }
@@ -91,23 +91,23 @@ impl Attribute<'_> {
             Some(_) => false,
         };
         let value = self.value.unwrap_or(&Value::Null);
-        let mut failures = Vec::new();
+        let mut violations = Vec::new();
         for rule in &self.field.rules {
-            let is_quiet = rule.asks() && !failures.is_empty() && !self.is_masked();
+            let is_quiet = rule.asks() && !violations.is_empty() && !self.is_masked();
             if is_quiet || is_skipped && !rule.is_implicit() {
                 continue;
             }
             if let Some(failure) = self.failure(*rule, value, facts) {
-                failures.push(failure);
+                violations.push(failure);
                 if rule.is_implicit() {
                     break;
                 }
             }
         }
-        (!failures.is_empty()).then(|| FieldError { name: self.name(self.field.path), failures })
+        (!violations.is_empty()).then(|| FieldError { name: self.name(self.field.path), violations })
     }
 
-    fn failure(&self, rule: Rule, value: &Value, facts: &dyn Facts) -> Option<Failure> {
+    fn failure(&self, rule: Rule, value: &Value, facts: &dyn LookupResults) -> Option<Violation> {
         let (passes, code) = match rule {
             Rule::Sometimes | Rule::Nullable => return None,
             Rule::Required(code) => (!value.is_empty(), code),
@@ -118,39 +118,41 @@ impl Attribute<'_> {
             Rule::Array => (value.is_container(), MessageCode::Array),
             Rule::String => (matches!(value, Value::Text(_) | Value::Bytes(_)), MessageCode::String),
             Rule::MaxLength(max) => return exceeds(length(value), max, MessageCode::MaxString),
-            Rule::MaxMembers(max) => return exceeds(value.len().unwrap_or(0), max, MessageCode::MaxArray),
+            Rule::MaxItems(max) => return exceeds(value.len().unwrap_or(0), max, MessageCode::MaxArray),
             Rule::In(texts) => (value.text().is_some_and(|text| texts.contains(&&*text)), MessageCode::In),
             Rule::Email => (matches!(value, Value::Text(text) if is_email(text)), MessageCode::Email),
             Rule::Exists(table) => (exists(value, table, facts), MessageCode::Exists),
-            Rule::Unique(column) => (!is_taken(value, column, facts), MessageCode::Unique),
+            Rule::Unique(column) => (!is_used(value, column, facts), MessageCode::Unique),
             Rule::Date if matches!(value, Value::Text(text) if is_date(text)) => return None,
             Rule::Date => {
                 return Some(
-                    Failure::new(MessageCode::DateFormat).with("format", Argument::text_of("Y-m-d")),
+                    Violation::new(MessageCode::DateFormat).with("format", Argument::from_text("Y-m-d")),
                 );
             }
         };
-        (!passes).then(|| Failure::new(code))
+        (!passes).then(|| Violation::new(code))
     }
 
-    fn required_if(&self, value: &Value, other: &str, values: &[&str]) -> Option<Failure> {
+    fn required_if(&self, value: &Value, other: &str, values: &[&str]) -> Option<Violation> {
         if !value.is_empty() || !is_one_of(self.other(other), values) {
             return None;
         }
         let name = self.name(other);
         // The message looks the value up by the name that it shows.
         let shown = if self.is_masked() { self.root.at(&name.key) } else { self.other(other) };
-        let shown = Argument::text_of(display(shown).into_owned());
-        Some(Failure::new(MessageCode::RequiredIf).with("other", Argument::Field(name)).with("value", shown))
+        let shown = Argument::from_text(display(shown).into_owned());
+        Some(
+            Violation::new(MessageCode::RequiredIf).with("other", Argument::Field(name)).with("value", shown),
+        )
     }
 
-    fn required_unless(&self, value: &Value, other: &str, values: &[&str]) -> Option<Failure> {
+    fn required_unless(&self, value: &Value, other: &str, values: &[&str]) -> Option<Violation> {
         if !value.is_empty() || is_one_of(self.other(other), values) {
             return None;
         }
-        let values = Argument::text_of(values.join(", "));
+        let values = Argument::from_text(values.join(", "));
         Some(
-            Failure::new(MessageCode::RequiredUnless)
+            Violation::new(MessageCode::RequiredUnless)
                 .with("other", Argument::Field(self.name(other)))
                 .with("values", values),
         )
@@ -182,8 +184,8 @@ impl Attribute<'_> {
     }
 }
 
-fn exceeds(length: usize, max: usize, code: MessageCode) -> Option<Failure> {
-    (length > max).then(|| Failure::new(code).with("max", Argument::text_of(max.to_string())))
+fn exceeds(length: usize, max: usize, code: MessageCode) -> Option<Violation> {
+    (length > max).then(|| Violation::new(code).with("max", Argument::from_text(max.to_string())))
 }
 
 /// Members of a list or object, or else characters of the text.
@@ -232,16 +234,16 @@ fn display(value: Option<&Value>) -> Cow<'_, str> {
 
 /// Of a list or object every member must exist. No list comes here that failed before, so only the elements whose keys
 /// are masked do.
-fn exists(value: &Value, table: Table, facts: &dyn Facts) -> bool {
+fn exists(value: &Value, table: Entity, facts: &dyn LookupResults) -> bool {
     if value.is_container() {
         return value.members().all(|(_, member)| !member.is_container() && exists(member, table, facts));
     }
     integer(value).is_some_and(|id| facts.exists(table, id))
 }
 
-fn is_taken(value: &Value, column: Column, facts: &dyn Facts) -> bool {
+fn is_used(value: &Value, column: UniqueField, facts: &dyn LookupResults) -> bool {
     value.text().is_some_and(|text| match column {
-        Column::Email => facts.is_taken(column, &text.to_lowercase()),
-        Column::Mobile => facts.is_taken(column, &text),
+        UniqueField::Email => facts.is_used(column, &text.to_lowercase()),
+        UniqueField::Mobile => facts.is_used(column, &text),
     })
 }

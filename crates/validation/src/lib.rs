@@ -1,9 +1,9 @@
 //! What Salla's backend says about the input of a request before it acts on it, with the verdicts of Laravel's
 //! validator.
 //!
-//! What belongs here: reading a request into an [`Input`], rule sets as data ([`RuleSet`]), and failures as codes
-//! with arguments ([`Failure`]). Sentences stand in `zumra_core::message`. No I/O: what only the storage knows
-//! comes in through [`Facts`], and [`RuleSet::lookups`] tells beforehand which facts those are.
+//! What belongs here: reading a request into an [`Input`], rule sets as data ([`RuleSet`]), and violations as codes
+//! with arguments ([`Violation`]). Sentences stand in `zumra_core::message`. No I/O: what only the storage knows
+//! comes in through [`LookupResults`], and [`RuleSet::lookups`] tells beforehand which facts those are.
 //!
 //! ```
 //! use zumra_validation::{AddCustomers, Input, Method, RawRequest};
@@ -19,11 +19,10 @@
 mod check;
 mod date;
 mod email;
-mod facts;
-mod failure;
 mod form;
 mod input;
 mod json;
+mod lookups;
 mod multipart;
 mod normalize;
 mod number;
@@ -31,11 +30,12 @@ pub mod requests;
 mod rule;
 mod trim;
 mod value;
+mod violation;
 
-pub use facts::{Column, Facts, Lookups, Table};
-pub use failure::{Argument, Failure, FieldError, FieldErrors, FieldName, Localized};
 pub use input::{Input, Method, RawRequest, is_json};
+pub use lookups::{Entity, LookupResults, Lookups, UniqueField};
 pub use multipart::file as uploaded_file;
 pub use requests::add_customers::AddCustomers;
 pub use rule::{Field, Rule, RuleSet};
 pub use value::{Map, Value};
+pub use violation::{Argument, FieldError, FieldErrors, FieldName, Localized, Violation};

@@ -2,7 +2,7 @@
 
 use crate::number::{integer, number};
 use crate::rule::{Field, Rule, RuleSet};
-use crate::{Column, Input, Map, Value};
+use crate::{Input, Map, UniqueField, Value};
 
 impl RuleSet {
     /// The checked fields of an input that [`RuleSet::check`] has passed. Integers and numbers are that whatever they
@@ -66,7 +66,7 @@ fn list(fields: &[(&str, &Field)], value: &Value) -> Value {
 fn single(field: &Field, value: &Value) -> Value {
     let converted = if field.has(Rule::Integer) {
         integer(value).map(Value::Int)
-    } else if field.has(Rule::Unique(Column::Mobile)) {
+    } else if field.has(Rule::Unique(UniqueField::Mobile)) {
         // A mobile number is compared as text, and kept as what is compared.
         value.text().map(|text| Value::Text(text.into_owned()))
     } else if field.has(Rule::Numeric) {

@@ -2,7 +2,7 @@
 
 use zumra_core::MessageCode;
 
-use crate::facts::{Column, Table};
+use crate::lookups::{Entity, UniqueField};
 
 /// One rule of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Rule {
     MaxLength(usize),
     /// At most so many members. A limit of this service, which protects it: when it is crossed, the failure stands
     /// for all the elements, and none of them is looked at.
-    MaxMembers(usize),
+    MaxItems(usize),
     /// One of these texts.
     In(&'static [&'static str]),
     /// A day as `2026-11-23`.
@@ -47,9 +47,9 @@ pub enum Rule {
     /// An e-mail address.
     Email,
     /// The id of something that the shop has.
-    Exists(Table),
+    Exists(Entity),
     /// A value that no other customer of the shop has.
-    Unique(Column),
+    Unique(UniqueField),
 }
 
 impl Rule {

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use zumra_core::Language;
 use zumra_validation::requests::{ban, customers, groups};
-use zumra_validation::{AddCustomers, Column, Facts, Input, Map, Method, RawRequest, RuleSet, Table, Value};
+use zumra_validation::{
+    AddCustomers, Entity, Input, LookupResults, Map, Method, RawRequest, RuleSet, UniqueField, Value,
+};
 
 /// A request with its verdict.
 #[derive(Deserialize)]
@@ -45,18 +47,18 @@ struct Expect {
     fields: Json,
 }
 
-impl Facts for Known {
-    fn exists(&self, table: Table, id: i64) -> bool {
+impl LookupResults for Known {
+    fn exists(&self, table: Entity, id: i64) -> bool {
         match table {
-            Table::Groups => self.groups.contains(&id),
-            Table::Customers => self.customers.contains(&id),
+            Entity::Groups => self.groups.contains(&id),
+            Entity::Customers => self.customers.contains(&id),
         }
     }
 
-    fn is_taken(&self, column: Column, value: &str) -> bool {
+    fn is_used(&self, column: UniqueField, value: &str) -> bool {
         match column {
-            Column::Email => self.customer_emails.contains_key(value),
-            Column::Mobile => self.customer_mobiles.contains_key(value),
+            UniqueField::Email => self.customer_emails.contains_key(value),
+            UniqueField::Mobile => self.customer_mobiles.contains_key(value),
         }
     }
 }
@@ -159,7 +161,7 @@ impl Case {
 
     /// The same for both ways to the request to add customers.
     fn request_difference(&self, content_type: Option<&[u8]>, body: &[u8], input: &Input) -> Option<String> {
-        let request = AddCustomers::from_checked(input);
+        let request = AddCustomers::from_valid(input);
         let as_json = request.as_ref().map(|request| {
             let ids: Vec<i64> = request.customers.iter().map(|id| id.get()).collect();
             json!({ "group_id": request.group.get(), "customers": ids })
@@ -167,7 +169,7 @@ impl Case {
         if as_json.as_ref() != Some(&self.expect.normalized) {
             return Some(format!("request is {request:?}"));
         }
-        let fast = AddCustomers::fast(content_type, body, 10_000);
+        let fast = AddCustomers::parse_fast(content_type, body, 10_000);
         (fast.is_some() && fast != request).then(|| format!("the short way gives {fast:?}"))
     }
 }

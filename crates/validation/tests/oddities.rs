@@ -1,20 +1,21 @@
 //! What the recorded cases show only in part: order, limits, and keys that stand in the way of paths.
 
 use zumra_core::{Language, MessageCode};
-use zumra_validation::requests::{MEMBERS_MAX, customers, groups};
+use zumra_validation::requests::{LIST_ITEMS_MAX, customers, groups};
 use zumra_validation::{
-    AddCustomers, Column, Facts, FieldErrors, Input, Lookups, Method, RawRequest, RuleSet, Table,
+    AddCustomers, Entity, FieldErrors, Input, LookupResults, Lookups, Method, RawRequest, RuleSet,
+    UniqueField,
 };
 
 /// A shop with nothing in it.
 struct Nothing;
 
-impl Facts for Nothing {
-    fn exists(&self, _: Table, _: i64) -> bool {
+impl LookupResults for Nothing {
+    fn exists(&self, _: Entity, _: i64) -> bool {
         false
     }
 
-    fn is_taken(&self, _: Column, _: &str) -> bool {
+    fn is_used(&self, _: UniqueField, _: &str) -> bool {
         false
     }
 }
@@ -32,12 +33,12 @@ fn errors(rules: &RuleSet, body: &str) -> Option<FieldErrors> {
     rules.check(&read("application/json", body.as_bytes()), &Nothing).err()
 }
 
-/// Every field with the codes of its failures.
+/// Every field with the codes of its violations.
 fn codes(rules: &RuleSet, body: &str) -> Vec<(String, Vec<MessageCode>)> {
     let errors = errors(rules, body);
     let fields = errors.iter().flat_map(FieldErrors::iter);
     fields
-        .map(|error| (error.name.key.clone(), error.failures.iter().map(|failure| failure.code).collect()))
+        .map(|error| (error.name.key.clone(), error.violations.iter().map(|failure| failure.code).collect()))
         .collect()
 }
 
@@ -77,7 +78,7 @@ fn a_list_under_the_empty_key_is_no_element() {
     assert_eq!(codes(&rules, r#"{"group_id":1,"customers":{"":[]}}"#)[1].0, "customers.");
     let body = r#"{"group_id":1,"customers":{"":["x"],"a":2}}"#;
     assert_eq!(fields(&rules, body), ["group_id", "customers.a"]);
-    let request = AddCustomers::from_checked(&read("application/json", body.as_bytes())).unwrap();
+    let request = AddCustomers::from_valid(&read("application/json", body.as_bytes())).unwrap();
     assert_eq!(request.customers.iter().map(|id| id.get()).collect::<Vec<_>>(), [2]);
 }
 
@@ -123,7 +124,7 @@ fn too_many_elements_are_one_failure_and_no_question() {
     assert_eq!(sentences(&rules, body, "customers"), ["The customers may not have more than 2 items."]);
     let lookups = rules.lookups(&read("application/json", body.as_bytes()));
     assert_eq!(lookups, Lookups { groups: vec![7], ..Lookups::default() });
-    let conditions = format!(r#"{{"name":"x","conditions":[{}1]}}"#, "1,".repeat(MEMBERS_MAX));
+    let conditions = format!(r#"{{"name":"x","conditions":[{}1]}}"#, "1,".repeat(LIST_ITEMS_MAX));
     assert_eq!(
         codes(&groups::create(), &conditions),
         [("conditions".to_owned(), vec![MessageCode::MaxArray])]
@@ -157,6 +158,6 @@ fn texts_that_are_no_utf_8_have_a_length() {
     let rules = RuleSet { fields: customers::update().fields.into_iter().take(1).collect() };
     let errors = rules.check(&input, &Nothing).unwrap_err();
     let codes: Vec<MessageCode> =
-        errors.iter().flat_map(|error| &error.failures).map(|failure| failure.code).collect();
+        errors.iter().flat_map(|error| &error.violations).map(|failure| failure.code).collect();
     assert_eq!(codes, [MessageCode::MaxString]);
 }

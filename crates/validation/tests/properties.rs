@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use proptest::prelude::*;
 use zumra_validation::requests::{ban, customers, groups};
-use zumra_validation::{AddCustomers, Column, Facts, Input, Method, RawRequest, RuleSet, Table, Value};
+use zumra_validation::{
+    AddCustomers, Entity, Input, LookupResults, Method, RawRequest, RuleSet, UniqueField, Value,
+};
 
 const JSON: &[u8] = b"application/json";
 /// Few enough that chance crosses it.
@@ -59,12 +61,12 @@ const TEXTS: &[&str] = &[
 /// A shop that has everything, and nothing that is taken.
 struct Everything;
 
-impl Facts for Everything {
-    fn exists(&self, _: Table, _: i64) -> bool {
+impl LookupResults for Everything {
+    fn exists(&self, _: Entity, _: i64) -> bool {
         true
     }
 
-    fn is_taken(&self, _: Column, _: &str) -> bool {
+    fn is_used(&self, _: UniqueField, _: &str) -> bool {
         false
     }
 }
@@ -77,7 +79,7 @@ fn read(content_type: &[u8], body: &[u8]) -> Input {
 fn slow(body: &[u8]) -> Option<AddCustomers> {
     let input = read(JSON, body);
     AddCustomers::rules(MAX).check(&input, &Everything).ok()?;
-    AddCustomers::from_checked(&input)
+    AddCustomers::from_valid(&input)
 }
 
 fn rule_sets() -> [RuleSet; 6] {
@@ -224,17 +226,17 @@ fn agrees(ours: &Value, theirs: &serde_json::Value) -> bool {
 /// Answers no to everything and writes down what it was asked.
 #[derive(Default)]
 struct Asked {
-    ids: RefCell<Vec<(Table, i64)>>,
-    values: RefCell<Vec<(Column, String)>>,
+    ids: RefCell<Vec<(Entity, i64)>>,
+    values: RefCell<Vec<(UniqueField, String)>>,
 }
 
-impl Facts for Asked {
-    fn exists(&self, table: Table, id: i64) -> bool {
+impl LookupResults for Asked {
+    fn exists(&self, table: Entity, id: i64) -> bool {
         self.ids.borrow_mut().push((table, id));
         id % 2 == 0
     }
 
-    fn is_taken(&self, column: Column, value: &str) -> bool {
+    fn is_used(&self, column: UniqueField, value: &str) -> bool {
         self.values.borrow_mut().push((column, value.to_owned()));
         value.len().is_multiple_of(2)
     }
@@ -249,7 +251,7 @@ proptest! {
 
     #[test]
     fn the_short_way_never_differs_from_the_long_one(body in near_valid()) {
-        if let Some(fast) = AddCustomers::fast(Some(JSON), &body, MAX) {
+        if let Some(fast) = AddCustomers::parse_fast(Some(JSON), &body, MAX) {
             prop_assert_eq!(Some(fast), slow(&body));
         }
     }
@@ -269,7 +271,7 @@ proptest! {
         let group_id = format!("\"group_id\"{}:{}{group}", spaces[4], spaces[5]);
         let (first, second) = if group_first { (group_id, customers) } else { (customers, group_id) };
         let body = format!("{}{{{first}{},{}{second}}}{}", spaces[6], spaces[7], spaces[1], spaces[2]);
-        let fast = AddCustomers::fast(Some(JSON), body.as_bytes(), MAX);
+        let fast = AddCustomers::parse_fast(Some(JSON), body.as_bytes(), MAX);
         prop_assert!(fast.is_some(), "{}", body);
         prop_assert_eq!(&fast, &slow(body.as_bytes()));
         let read = fast.map(|fast| (fast.group.get(), fast.customers.iter().map(|id| id.get()).collect()));
@@ -305,11 +307,11 @@ proptest! {
             let asked = Asked::default();
             let _ = rules.check(&input, &asked);
             for (table, id) in asked.ids.take() {
-                let list = match table { Table::Groups => &lookups.groups, Table::Customers => &lookups.customers };
+                let list = match table { Entity::Groups => &lookups.groups, Entity::Customers => &lookups.customers };
                 prop_assert!(list.contains(&id));
             }
             for (column, value) in asked.values.take() {
-                let list = match column { Column::Email => &lookups.emails, Column::Mobile => &lookups.mobiles };
+                let list = match column { UniqueField::Email => &lookups.emails, UniqueField::Mobile => &lookups.mobiles };
                 prop_assert!(list.contains(&value));
             }
         }
@@ -321,7 +323,7 @@ proptest! {
         for rules in rule_sets() {
             match rules.check(&input, &Everything) {
                 Ok(()) => drop(rules.normalized(&input)),
-                Err(errors) => prop_assert!(errors.iter().all(|error| !error.failures.is_empty()) && errors.len() > 0),
+                Err(errors) => prop_assert!(errors.iter().all(|error| !error.violations.is_empty()) && errors.len() > 0),
             }
         }
     }
@@ -341,7 +343,7 @@ proptest! {
                 for rules in rule_sets() {
                     let _ = rules.check(&input, &Everything);
                 }
-                let _ = AddCustomers::fast(Some(content_type), body, MAX);
+                let _ = AddCustomers::parse_fast(Some(content_type), body, MAX);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use zumra_core::{CustomerId, Language, NewCustomer, RowProblem};
 use zumra_validation::requests::customers::import as rules;
-use zumra_validation::{Column as Unique, Facts, FieldErrors, Input, RuleSet, Table};
+use zumra_validation::{Entity, FieldErrors, Input, LookupResults, RuleSet, UniqueField};
 
 use super::columns::{Column, Columns};
 use crate::checked::Fields;
@@ -156,12 +156,12 @@ fn starts_with(digits: &str, code: &str) -> bool {
 /// Rows are not asked about what is in use: the storage knows when it writes them.
 struct Nothing;
 
-impl Facts for Nothing {
-    fn exists(&self, _: Table, _: i64) -> bool {
+impl LookupResults for Nothing {
+    fn exists(&self, _: Entity, _: i64) -> bool {
         true
     }
 
-    fn is_taken(&self, _: Unique, _: &str) -> bool {
+    fn is_used(&self, _: UniqueField, _: &str) -> bool {
         false
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use utoipa::ToSchema;
 use zumra_storage::{AddMembersOutcome, Ids};
-use zumra_validation::{AddCustomers, Column, Facts, Table};
+use zumra_validation::{AddCustomers, Entity, LookupResults, UniqueField};
 
 use crate::App;
 use crate::auth::{Caller, CustomersWrite};
@@ -50,7 +50,7 @@ pub(crate) async fn add_customers(
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant.id;
     let limit = app.options.limits.customers_per_request;
-    let request = match AddCustomers::fast(submitted.content_type(), &submitted.body, limit) {
+    let request = match AddCustomers::parse_fast(submitted.content_type(), &submitted.body, limit) {
         Some(request) => request,
         None => read_slowly(&app, &caller, &submitted, limit).await?,
     };
@@ -73,7 +73,7 @@ async fn read_slowly(
 ) -> Result<AddCustomers, Problem> {
     let rules = AddCustomers::rules(limit);
     let input = submitted.checked_input(app, caller.merchant.id, &rules, None).await?;
-    AddCustomers::from_checked(&input)
+    AddCustomers::from_valid(&input)
         .ok_or_else(|| Problem::Internal("a request passed validation without valid ids".to_owned()))
 }
 
@@ -89,15 +89,15 @@ async fn explain(app: &App, submitted: &Submitted, limit: usize, facts: &Unknown
     }
 }
 
-/// Facts from the ids that the merchant does not have, ascending.
+/// LookupResults from the ids that the merchant does not have, ascending.
 struct Unknown(Ids);
 
-impl Facts for Unknown {
-    fn exists(&self, table: Table, id: i64) -> bool {
+impl LookupResults for Unknown {
+    fn exists(&self, table: Entity, id: i64) -> bool {
         !holds(&self.0, table, id)
     }
 
-    fn is_taken(&self, _: Column, _: &str) -> bool {
+    fn is_used(&self, _: UniqueField, _: &str) -> bool {
         false
     }
 }

@@ -91,11 +91,11 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let language = submitted.language;
     let Some(file) = read_file(&submitted) else {
-        return Err(Problem::Fields(FieldErrors::one("file", MessageCode::Required), language));
+        return Err(Problem::Fields(FieldErrors::single("file", MessageCode::Required), language));
     };
     let file = looked_through(&app, file).await?.map_err(|error| match error.code() {
         MessageCode::FileEmpty => Problem::Refused(MessageCode::FileEmpty, language),
-        code => Problem::Fields(FieldErrors::one("file", code), language),
+        code => Problem::Fields(FieldErrors::single("file", code), language),
     })?;
     let newest = app.storage.list_imports(caller.merchant.id, WAITING_MAX).await?;
     if newest.len() == WAITING_MAX as usize && newest.iter().all(|import| import.finished_at.is_none()) {

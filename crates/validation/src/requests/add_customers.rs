@@ -1,6 +1,6 @@
 //! `POST /customers/groups/add_customers`
 //!
-//! This request is the one that carries thousands of ids, so it has a short way: [`AddCustomers::fast`] reads the
+//! This request is the one that carries thousands of ids, so it has a short way: [`AddCustomers::parse_fast`] reads the
 //! ordinary body straight into ids. Whatever is not ordinary goes the long way, where the verdicts are made.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use zumra_core::{CustomerId, GroupId, MessageCode};
 
 use crate::number::integer;
-use crate::{Field, Input, Rule, RuleSet, Table, is_json};
+use crate::{Entity, Field, Input, Rule, RuleSet, is_json};
 
 /// A checked request: which customers to add to which group. An id may come twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,9 +26,9 @@ impl AddCustomers {
         let required = Rule::Required(MessageCode::Required);
         RuleSet {
             fields: vec![
-                Field::new("group_id", [required, Rule::Integer, Rule::Exists(Table::Groups)]),
-                Field::new("customers", [required, Rule::Array, Rule::MaxMembers(max_customers)]),
-                Field::new("customers.*", [Rule::Integer, Rule::Exists(Table::Customers)]),
+                Field::new("group_id", [required, Rule::Integer, Rule::Exists(Entity::Groups)]),
+                Field::new("customers", [required, Rule::Array, Rule::MaxItems(max_customers)]),
+                Field::new("customers.*", [Rule::Integer, Rule::Exists(Entity::Customers)]),
             ],
         }
     }
@@ -36,7 +36,7 @@ impl AddCustomers {
     /// Reads a JSON body of exactly the two keys with positive integers in plain digits. None means nothing but "take
     /// the long way": through [`Input::read`] and [`RuleSet::check`], which agree with every answer given here as far
     /// as the ids exist.
-    pub fn fast(content_type: Option<&[u8]>, body: &[u8], max_customers: usize) -> Option<Self> {
+    pub fn parse_fast(content_type: Option<&[u8]>, body: &[u8], max_customers: usize) -> Option<Self> {
         if !is_json(content_type) {
             return None;
         }
@@ -48,7 +48,7 @@ impl AddCustomers {
 
     /// What an input says that [`AddCustomers::rules`] has passed. None if it names an id that is not positive, which
     /// cannot exist.
-    pub fn from_checked(input: &Input) -> Option<Self> {
+    pub fn from_valid(input: &Input) -> Option<Self> {
         let group = input.get("group_id").and_then(integer).and_then(GroupId::new)?;
         let customers = input.get("customers")?.members();
         let ids = customers
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn fast(body: &str) -> Option<Vec<i64>> {
-        let request = AddCustomers::fast(Some(b"application/json; charset=utf-8"), body.as_bytes(), 3)?;
+        let request = AddCustomers::parse_fast(Some(b"application/json; charset=utf-8"), body.as_bytes(), 3)?;
         Some([vec![request.group.get()], request.customers.iter().map(|id| id.get()).collect()].concat())
     }
 
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(fast(body), None, "{body}");
         }
         let body = br#"{"group_id":1,"customers":[2]}"#;
-        assert_eq!(AddCustomers::fast(None, body, 3), None);
-        assert_eq!(AddCustomers::fast(Some(b"application/JSON"), body, 3), None);
+        assert_eq!(AddCustomers::parse_fast(None, body, 3), None);
+        assert_eq!(AddCustomers::parse_fast(Some(b"application/JSON"), body, 3), None);
     }
 }

@@ -3,8 +3,8 @@
 use zumra_core::MessageCode;
 use zumra_core::customer::{EMAIL_MAX, MOBILE_CODE_MAX, MOBILE_MAX};
 
-use super::MEMBERS_MAX;
-use crate::{Column, Field, Rule, RuleSet, Table};
+use super::LIST_ITEMS_MAX;
+use crate::{Entity, Field, Rule, RuleSet, UniqueField};
 
 const NAME_MAX: usize = 25;
 /// Limits of this service, beyond what anybody writes.
@@ -16,7 +16,7 @@ pub fn create() -> RuleSet {
     rules(&[])
 }
 
-/// Rules for changing a customer: what is left out stays. [`crate::Facts::is_taken`] must pass over the customer
+/// Rules for changing a customer: what is left out stays. [`crate::LookupResults::is_used`] must pass over the customer
 /// itself.
 pub fn update() -> RuleSet {
     rules(&[Rule::Sometimes])
@@ -51,13 +51,13 @@ fn rules(first: &[Rule]) -> RuleSet {
             required(
                 "mobile",
                 MessageCode::MobileRequired,
-                &[Rule::Numeric, mobile_max, Rule::Unique(Column::Mobile)],
+                &[Rule::Numeric, mobile_max, Rule::Unique(UniqueField::Mobile)],
             ),
-            Field::new("email", [Rule::Nullable, Rule::Email, email_max, Rule::Unique(Column::Email)]),
+            Field::new("email", [Rule::Nullable, Rule::Email, email_max, Rule::Unique(UniqueField::Email)]),
             Field::new("gender", [Rule::Nullable, Rule::In(&["male", "female"])]),
             Field::new("birthday", [Rule::Nullable, Rule::Date]),
-            Field::new("groups", [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)]),
-            Field::new("groups.*", [Rule::Integer, Rule::Exists(Table::Groups)]),
+            Field::new("groups", [Rule::Nullable, Rule::Array, Rule::MaxItems(LIST_ITEMS_MAX)]),
+            Field::new("groups.*", [Rule::Integer, Rule::Exists(Entity::Groups)]),
         ],
     }
 }

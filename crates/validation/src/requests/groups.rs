@@ -2,7 +2,7 @@
 
 use zumra_core::MessageCode;
 
-use super::MEMBERS_MAX;
+use super::LIST_ITEMS_MAX;
 use crate::{Field, Rule, RuleSet};
 
 const NAME_MAX: usize = 255;
@@ -30,7 +30,7 @@ fn rules(mut name: Vec<Rule>) -> RuleSet {
     name.extend([Rule::Required(MessageCode::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
     // The length is a limit of this service.
     let slug = [Rule::String, Rule::MaxLength(NAME_MAX)];
-    let list = [Rule::Nullable, Rule::Array, Rule::MaxMembers(MEMBERS_MAX)];
+    let list = [Rule::Nullable, Rule::Array, Rule::MaxItems(LIST_ITEMS_MAX)];
     let between = Rule::RequiredIf { other: "conditions.*.symbol", values: &["between"] };
     let number = [between, Rule::Nullable, Rule::Numeric];
     let symbol = Rule::RequiredUnless { other: "conditions.*.type", values: &["doesnt_have_orders"] };

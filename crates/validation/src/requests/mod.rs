@@ -7,4 +7,4 @@ pub mod groups;
 
 /// Elements that a list may have where no limit can be set. Laravel has none; an error sentence for each of millions
 /// of elements would be a way to exhaust this service.
-pub const MEMBERS_MAX: usize = 10_000;
+pub const LIST_ITEMS_MAX: usize = 10_000;

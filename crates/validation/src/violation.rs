@@ -8,7 +8,7 @@ use zumra_core::{Language, MessageCode};
 
 /// One failure of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Violation {
     /// What failed.
     pub code: MessageCode,
     /// The arguments of its sentence by name, that of the field aside.
@@ -39,7 +39,7 @@ pub struct FieldError {
     /// The field.
     pub name: FieldName,
     /// At least one failure, in the order of the rules.
-    pub failures: Vec<Failure>,
+    pub violations: Vec<Violation>,
 }
 
 /// What is wrong with an input, in the order of the rules. Never empty.
@@ -76,7 +76,7 @@ fn words(key: &str) -> String {
     text.replace('_', " ")
 }
 
-impl Failure {
+impl Violation {
     pub(crate) fn new(code: MessageCode) -> Self {
         Self { code, arguments: Vec::new() }
     }
@@ -98,7 +98,7 @@ impl Failure {
 }
 
 impl Argument {
-    pub(crate) fn text_of(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn from_text(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Text(text.into())
     }
 
@@ -117,9 +117,9 @@ impl FieldErrors {
     }
 
     /// One field with one failure, for what a rule cannot see.
-    pub fn one(key: &str, code: MessageCode) -> Self {
+    pub fn single(key: &str, code: MessageCode) -> Self {
         let name = FieldName { key: key.to_owned(), is_element: false };
-        Self(vec![FieldError { name, failures: vec![Failure::new(code)] }])
+        Self(vec![FieldError { name, violations: vec![Violation::new(code)] }])
     }
 
     /// The fields that something is wrong with.
@@ -136,7 +136,7 @@ impl FieldErrors {
     /// Each field with its sentences.
     pub fn messages(&self, language: Language) -> impl Iterator<Item = (&str, Vec<String>)> {
         self.0.iter().map(move |error| {
-            let sentences = error.failures.iter().map(|failure| failure.sentence(language, &error.name));
+            let sentences = error.violations.iter().map(|failure| failure.sentence(language, &error.name));
             (error.name.key.as_str(), sentences.collect())
         })
     }
@@ -184,11 +184,11 @@ mod tests {
 
     #[test]
     fn errors_serialise_in_their_order() {
-        let error = |key, failures| FieldError { name: name(key, false), failures };
-        let max = Failure::new(MessageCode::MaxString).with("max", Argument::text_of("25"));
+        let error = |key, violations| FieldError { name: name(key, false), violations };
+        let max = Violation::new(MessageCode::MaxString).with("max", Argument::from_text("25"));
         let errors = FieldErrors(vec![
-            error("z", vec![Failure::new(MessageCode::String), max]),
-            error("group_id", vec![Failure::new(MessageCode::Required)]),
+            error("z", vec![Violation::new(MessageCode::String), max]),
+            error("group_id", vec![Violation::new(MessageCode::Required)]),
         ]);
         assert_eq!(
             serde_json::to_string(&errors.localized(Language::English)).unwrap(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 /// What an id may be looked for in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
+pub enum Entity {
     /// The groups of the shop.
     Groups,
     /// The customers of the shop.
@@ -13,7 +13,7 @@ pub enum Table {
 
 /// What no two customers of a shop may share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
+pub enum UniqueField {
     /// The e-mail address.
     Email,
     /// The mobile number.
@@ -21,13 +21,13 @@ pub enum Column {
 }
 
 /// The answers that only the storage has.
-pub trait Facts {
+pub trait LookupResults {
     /// Whether the shop has a row with this id.
-    fn exists(&self, table: Table, id: i64) -> bool;
+    fn exists(&self, table: Entity, id: i64) -> bool;
 
     /// Whether a customer of the shop has this value: another one than the customer that the request is about. Asked
     /// for e-mail addresses in lower case.
-    fn is_taken(&self, column: Column, value: &str) -> bool;
+    fn is_used(&self, column: UniqueField, value: &str) -> bool;
 }
 
 /// Everything that rules would ask for one input, each list ascending and without repetitions.
@@ -62,21 +62,21 @@ impl Recorder {
     }
 }
 
-impl Facts for Recorder {
-    fn exists(&self, table: Table, id: i64) -> bool {
+impl LookupResults for Recorder {
+    fn exists(&self, table: Entity, id: i64) -> bool {
         let mut lookups = self.0.borrow_mut();
         match table {
-            Table::Groups => lookups.groups.push(id),
-            Table::Customers => lookups.customers.push(id),
+            Entity::Groups => lookups.groups.push(id),
+            Entity::Customers => lookups.customers.push(id),
         }
         true
     }
 
-    fn is_taken(&self, column: Column, value: &str) -> bool {
+    fn is_used(&self, column: UniqueField, value: &str) -> bool {
         let mut lookups = self.0.borrow_mut();
         match column {
-            Column::Email => lookups.emails.push(value.to_owned()),
-            Column::Mobile => lookups.mobiles.push(value.to_owned()),
+            UniqueField::Email => lookups.emails.push(value.to_owned()),
+            UniqueField::Mobile => lookups.mobiles.push(value.to_owned()),
         }
         false
     }
