@@ -72,7 +72,7 @@ pub(super) fn insert(
 pub(super) fn live_groups(tx: &Connection, merchant: MerchantId, ids: &[GroupId]) -> Result<Vec<GroupId>> {
     for &id in ids {
         if !group_exists(tx, merchant, id)? {
-            return Err(StorageError::MissingGroup(id).into());
+            return Err(StorageError::MissingGroup(id));
         }
     }
     Ok(ids.to_vec())

@@ -4,24 +4,20 @@
 //! under the same name as in every other engine.
 
 mod backup;
-mod batch;
 mod copy;
 mod customers;
 mod fixtures;
+mod group_commit;
 mod groups;
 mod imports;
-mod job;
 mod lists;
-mod log;
 mod memberships;
 mod merchants;
 mod open;
 mod operations;
-mod queue;
-mod readers;
+mod read_pool;
 mod tokens;
 mod words;
-mod writer;
 
 use std::path::{Path, PathBuf};
 
@@ -42,9 +38,8 @@ use crate::{
     AddMembersOutcome, Contacts, CustomerFilter, GroupSelector, Ids, Inspection, LoadOutcome, Result,
     Storage, StorageError, Written,
 };
-use log::Checkpoints;
-use readers::Readers;
-use writer::Writer;
+use group_commit::{Checkpointer, Writer, database_fsync, wal_fsync};
+use read_pool::ReadPool;
 
 /// How a database is opened.
 #[derive(Debug, Clone)]
@@ -66,7 +61,7 @@ impl SqliteOptions {
 
 /// A database file, opened.
 pub struct SqliteStorage {
-    readers: Readers,
+    read_pool: ReadPool,
     /// After the readers also when dropped, for the reason that `close` gives.
     writer: Writer,
     metrics: Metrics,
@@ -77,13 +72,13 @@ impl SqliteStorage {
     pub fn open(options: &SqliteOptions, now: jiff::Timestamp) -> Result<Self> {
         let metrics = Metrics::new();
         let connection = open::for_writer(&options.path, now)?;
-        let sync = log::sync_log(&options.path)?;
-        let of_log = open::for_checkpoints(&options.path)?;
-        let checkpoints = Checkpoints::start(of_log, log::sync_database(&options.path)?)?;
+        let fsync = wal_fsync(&options.path)?;
+        let checkpoints = open::for_checkpoints(&options.path)?;
+        let checkpointer = Checkpointer::start(checkpoints, database_fsync(&options.path)?)?;
         let writer =
-            Writer::start(connection, options.queue_limit, metrics.clone(), sync, Some(checkpoints))?;
-        let readers = Readers::new(options.path.clone(), options.read_connections, metrics.clone());
-        Ok(Self { readers, writer, metrics })
+            Writer::start(connection, options.queue_limit, metrics.clone(), fsync, Some(checkpointer))?;
+        let read_pool = ReadPool::new(options.path.clone(), options.read_connections, metrics.clone());
+        Ok(Self { read_pool, writer, metrics })
     }
 
     /// Writes a copy of the database at `from`, as it is at one moment, to `to`, where no file may be. Services may go
@@ -115,7 +110,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
-        self.readers.read(move |db| merchants::list(db, after, limit)).await
+        self.read_pool.read(move |db| merchants::list(db, after, limit)).await
     }
 
     async fn create_token(
@@ -128,7 +123,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
-        self.readers.read(move |db| tokens::list(db, merchant)).await
+        self.read_pool.read(move |db| tokens::list(db, merchant)).await
     }
 
     async fn revoke_token(
@@ -141,15 +136,15 @@ impl Storage for SqliteStorage {
     }
 
     async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
-        self.readers.read(move |db| tokens::find(db, hash)).await
+        self.read_pool.read(move |db| tokens::find(db, hash)).await
     }
 
     async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
-        self.readers.read(move |db| groups::list(db, merchant, page)).await
+        self.read_pool.read(move |db| groups::list(db, merchant, page)).await
     }
 
     async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
-        self.readers.read(move |db| groups::find(db, merchant, group)).await
+        self.read_pool.read(move |db| groups::find(db, merchant, group)).await
     }
 
     async fn create_group(
@@ -182,7 +177,7 @@ impl Storage for SqliteStorage {
 
     async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
         // The writer is not troubled when there is nothing to do, which is nearly always.
-        if !self.readers.read(groups::is_any_deleted).await? {
+        if !self.read_pool.read(groups::is_any_deleted).await? {
             return Ok(false);
         }
         self.writer.write(move |tx| groups::sweep(tx, limit)).await
@@ -194,11 +189,11 @@ impl Storage for SqliteStorage {
         filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
-        self.readers.read(move |db| lists::list(db, merchant, &filter, page)).await
+        self.read_pool.read(move |db| lists::list(db, merchant, &filter, page)).await
     }
 
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
-        self.readers.read(move |db| customers::find(db, merchant, customer)).await
+        self.read_pool.read(move |db| customers::find(db, merchant, customer)).await
     }
 
     async fn create_customer(
@@ -247,11 +242,11 @@ impl Storage for SqliteStorage {
         contacts: Contacts,
         except: Option<CustomerId>,
     ) -> Result<Contacts> {
-        self.readers.read(move |db| memberships::find_used_contacts(db, merchant, &contacts, except)).await
+        self.read_pool.read(move |db| memberships::find_used_contacts(db, merchant, &contacts, except)).await
     }
 
     async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
-        self.readers.read(move |db| memberships::find_existing_ids(db, merchant, &ids)).await
+        self.read_pool.read(move |db| memberships::find_existing_ids(db, merchant, &ids)).await
     }
 
     async fn add_members(
@@ -262,7 +257,7 @@ impl Storage for SqliteStorage {
         operation: Operation,
     ) -> Result<AddMembersOutcome> {
         self.writer
-            .write_checked(move |tx| memberships::add(tx, merchant, group, &customers, operation))
+            .write_validated(move |tx| memberships::add(tx, merchant, group, &customers, operation))
             .await
     }
 
@@ -286,7 +281,7 @@ impl Storage for SqliteStorage {
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
         // The writer is not troubled when there is nothing to do, which is nearly always.
-        if !self.readers.read(move |db| imports::is_any_waiting(db, now)).await? {
+        if !self.read_pool.read(move |db| imports::is_any_waiting(db, now)).await? {
             return Ok(None);
         }
         self.writer.write(move |tx| imports::lease(tx, which, now, until)).await
@@ -303,7 +298,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
-        self.readers.read(move |db| imports::list(db, merchant, limit)).await
+        self.read_pool.read(move |db| imports::list(db, merchant, limit)).await
     }
 
     async fn find_import(
@@ -311,17 +306,17 @@ impl Storage for SqliteStorage {
         merchant: MerchantId,
         import: ImportId,
     ) -> Result<Option<(Import, Vec<RowProblem>)>> {
-        self.readers.read(move |db| imports::find(db, merchant, import)).await
+        self.read_pool.read(move |db| imports::find(db, merchant, import)).await
     }
 
     async fn ping(&self) -> Result<()> {
-        self.readers
+        self.read_pool
             .read(|db| Ok(db.query_row("SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(())).or_else(no_row)?))
             .await
     }
 
     async fn inspect(&self) -> Result<Inspection> {
-        self.readers.read(operations::inspect).await
+        self.read_pool.read(operations::inspect).await
     }
 
     fn register_metrics(&self, registry: &mut Registry) {
@@ -330,7 +325,7 @@ impl Storage for SqliteStorage {
 
     async fn close(&self) {
         // The writer last: the last connection tidies up, and only one that may write can.
-        self.readers.close().await;
+        self.read_pool.close().await;
         self.writer.close().await;
     }
 }

@@ -1,0 +1,268 @@
+//! Tests of the threads together, with an fsync that the test controls.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::Poll;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::Resource;
+use crate::sqlite::open;
+
+/// Limit for each wait in a test.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Returns a writer on an in-memory table with one column, in a database of at most `max_pages` pages.
+fn writer_with(fsync: Fsync, max_pages: i64) -> Writer {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch("CREATE TABLE rows (id TEXT NOT NULL PRIMARY KEY)").unwrap();
+    connection.pragma_update(None, "max_page_count", max_pages).unwrap();
+    Writer::start(connection, 64, Metrics::new(), fsync, None).unwrap()
+}
+
+/// Returns the same with an fsync that always succeeds.
+fn writer(max_pages: i64) -> Writer {
+    writer_with(Box::new(|| Ok(())), max_pages)
+}
+
+/// Returns an fsync that signals its start, then blocks until the test sends its result.
+fn manual_fsync() -> (Fsync, Receiver<()>, Sender<io::Result<()>>) {
+    let (start, started) = channel();
+    let (finish, finished) = channel();
+    let fsync = move || {
+        start.send(()).unwrap();
+        receive(&finished)
+    };
+    (Box::new(fsync), started, finish)
+}
+
+fn receive<T>(receiver: &Receiver<T>) -> T {
+    receiver.recv_timeout(DEADLINE).unwrap()
+}
+
+/// Polls a write once. The first poll puts it in the queue.
+async fn is_pending<T>(write: &mut (impl Future<Output = T> + Unpin)) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *write).poll(context).is_pending())).await
+}
+
+async fn within_deadline<T>(write: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, write).await.expect("the write completes in time")
+}
+
+fn insert_row(connection: &Connection, id: &str) -> Result<()> {
+    Ok(connection.execute("INSERT INTO rows VALUES (?1)", [id]).map(drop)?)
+}
+
+async fn insert(writer: &Writer, id: &str) -> Result<()> {
+    let id = id.to_owned();
+    within_deadline(writer.write(move |connection| insert_row(connection, &id))).await
+}
+
+async fn count_rows(writer: &Writer) -> i64 {
+    let count = |connection: &Connection| {
+        Ok(connection.query_row("SELECT count(*) FROM rows", [], |row| row.get(0))?)
+    };
+    within_deadline(writer.write(count)).await.unwrap()
+}
+
+/// Changes a row, then fails.
+fn fail_after_insert(connection: &Connection) -> Result<()> {
+    insert_row(connection, "half")?;
+    Err(StorageError::NotFound(Resource::Group))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_write_is_rolled_back_alone() {
+    let writer = writer(1000);
+    let (good, bad) = tokio::join!(insert(&writer, "a"), within_deadline(writer.write(fail_after_insert)));
+    assert!(good.is_ok() && matches!(bad, Err(StorageError::NotFound(_))));
+    assert_eq!(count_rows(&writer).await, 1);
+}
+
+#[tokio::test]
+async fn write_completes_only_after_fsync() {
+    let (fsync, started, finish) = manual_fsync();
+    let writer = writer_with(fsync, 1000);
+    let mut first = Box::pin(insert(&writer, "a"));
+    assert!(is_pending(&mut first).await);
+    receive(&started);
+    assert!(is_pending(&mut first).await, "committed, but not durable");
+    // The writer runs the next job meanwhile. That job sees the first commit, so it must not complete earlier.
+    let (run, was_run) = channel();
+    let count = move |connection: &Connection| -> Result<i64> {
+        run.send(()).unwrap();
+        Ok(connection.query_row("SELECT count(*) FROM rows", [], |row| row.get(0))?)
+    };
+    let mut second = Box::pin(within_deadline(writer.write(count)));
+    assert!(is_pending(&mut second).await);
+    receive(&was_run);
+    assert!(is_pending(&mut second).await, "what it has read is not durable");
+    finish.send(Ok(())).unwrap();
+    first.await.unwrap();
+    assert_eq!(second.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn failed_fsync_leaves_begun_writes_unknown_and_rejects_queued_ones() {
+    let (fsync, started, finish) = manual_fsync();
+    let writer = writer_with(fsync, 1000);
+    let mut committed = Box::pin(insert(&writer, "a"));
+    assert!(is_pending(&mut committed).await);
+    receive(&started);
+    // Holds the writer, so that the next write stays in the queue.
+    let (run, was_run) = channel();
+    let (resume, resumed) = channel();
+    let slow_insert = move |connection: &Connection| {
+        run.send(()).unwrap();
+        receive(&resumed);
+        insert_row(connection, "b")
+    };
+    let mut running = Box::pin(within_deadline(writer.write(slow_insert)));
+    assert!(is_pending(&mut running).await);
+    receive(&was_run);
+    let mut queued = Box::pin(insert(&writer, "c"));
+    assert!(is_pending(&mut queued).await);
+
+    finish.send(Err(io::Error::other("worn out"))).unwrap();
+    let committed = committed.await;
+    resume.send(()).unwrap();
+    for unknown in [committed, running.await] {
+        assert!(
+            matches!(&unknown, Err(StorageError::OutcomeUnknown(why)) if why.contains("worn out")),
+            "{unknown:?}"
+        );
+    }
+    for rejected in [queued.await, insert(&writer, "d").await] {
+        assert!(
+            matches!(&rejected, Err(StorageError::Unavailable(why)) if why.contains("worn out")),
+            "{rejected:?}"
+        );
+    }
+    // The second commit depends on the first one: another fsync could prove nothing.
+    assert!(started.try_recv().is_err(), "fsync is not repeated");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn validated_write_that_fails_after_a_change_rolls_back_its_batch() {
+    let writer = writer(1000);
+    let fail_at_once = |_: &Connection| -> Result<()> { Err(StorageError::NotFound(Resource::Group)) };
+    let failed = within_deadline(writer.write_validated(fail_at_once)).await;
+    assert!(matches!(failed, Err(StorageError::NotFound(Resource::Group))), "{failed:?}");
+    let failed = within_deadline(writer.write_validated(fail_after_insert)).await;
+    assert!(matches!(failed, Err(StorageError::NotFound(Resource::Group))), "{failed:?}");
+    assert_eq!(count_rows(&writer).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panic_in_a_write_fails_that_write_alone() {
+    let writer = writer(1000);
+    let panic = |connection: &Connection| -> Result<()> {
+        insert_row(connection, "half")?;
+        panic!("a defect in a write");
+    };
+    let panicked = within_deadline(writer.write(panic)).await;
+    assert!(matches!(panicked, Err(StorageError::Internal(_))), "{panicked:?}");
+    assert!(insert(&writer, "a").await.is_ok());
+    assert_eq!(count_rows(&writer).await, 1);
+}
+
+/// A job that panics outside of `run`, where nothing catches it.
+struct PanickingJob;
+
+impl WriteJob for PanickingJob {
+    fn is_abandoned(&self) -> bool {
+        panic!("a defect in the engine");
+    }
+
+    fn has_savepoint(&self) -> bool {
+        false
+    }
+
+    fn run(&mut self, _: &Connection) -> bool {
+        false
+    }
+
+    fn complete(self: Box<Self>, _: Result<()>) {}
+}
+
+#[tokio::test]
+async fn writes_are_rejected_after_the_writer_panicked() {
+    let writer = writer(1000);
+    writer.queue.push(Box::new(PanickingJob)).unwrap();
+    // Queued before the writer exits, or rejected after it.
+    let queued = insert(&writer, "a").await;
+    assert!(matches!(&queued, Err(StorageError::Unavailable(_))), "{queued:?}");
+    writer.close().await;
+    let late = insert(&writer, "b").await;
+    assert!(matches!(&late, Err(StorageError::Unavailable(why)) if why.contains("restart")), "{late:?}");
+}
+
+#[tokio::test]
+async fn writes_are_unknown_or_rejected_after_the_syncer_panicked() {
+    let (start, started) = channel();
+    let fsync = move || {
+        start.send(()).unwrap();
+        panic!("a defect in the engine")
+    };
+    let writer = writer_with(Box::new(fsync), 1000);
+    let unknown = insert(&writer, "a").await;
+    assert!(matches!(&unknown, Err(StorageError::OutcomeUnknown(_))), "{unknown:?}");
+    receive(&started);
+    writer.close().await;
+    let late = insert(&writer, "b").await;
+    assert!(matches!(&late, Err(StorageError::Unavailable(why)) if why.contains("restart")), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn write_that_exceeds_the_disk_is_unavailable_and_keeps_earlier_writes() {
+    let writer = writer(8);
+    assert!(insert(&writer, "a").await.is_ok());
+    let rejected = insert(&writer, &"x".repeat(1 << 20)).await;
+    assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
+    assert!(insert(&writer, "b").await.is_ok(), "smaller rows still fit");
+    assert_eq!(count_rows(&writer).await, 2);
+}
+
+#[tokio::test]
+async fn wal_is_kept_when_the_database_file_cannot_be_fsynced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zumra.db");
+    let connection = open::for_writer(&path, Timestamp::UNIX_EPOCH).unwrap();
+    connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").unwrap();
+    let failing = Box::new(|| Err(io::Error::other("worn out")));
+    let checkpointer = Checkpointer::start(open::for_checkpoints(&path).unwrap(), failing).unwrap();
+    let fsync = wal_fsync(&path).unwrap();
+    let writer = Writer::start(connection, 64, Metrics::new(), fsync, Some(checkpointer)).unwrap();
+
+    // 1,000 writes of 256 KiB are far beyond the first checkpoint, at 4 MiB.
+    let text = "x".repeat(1 << 18);
+    let mut durable = 0;
+    let mut rejected = None;
+    for _ in 0..1000 {
+        let text = text.clone();
+        let insert = move |connection: &Connection| -> Result<()> {
+            Ok(connection.execute("INSERT INTO rows (text) VALUES (?1)", [text]).map(drop)?)
+        };
+        match within_deadline(writer.write(insert)).await {
+            Ok(()) => durable += 1,
+            Err(error) => {
+                rejected = Some(error);
+                break;
+            }
+        }
+    }
+    assert!(
+        matches!(&rejected, Some(StorageError::Unavailable(why)) if why.contains("worn out")),
+        "{rejected:?}"
+    );
+    writer.close().await;
+    assert!(durable * text.len() >= 1000 * 4096, "no checkpoint before the WAL has 1,000 pages");
+    let wal = std::fs::metadata(directory.path().join("zumra.db-wal")).unwrap();
+    assert!(wal.len() >= (durable * text.len()) as u64, "the WAL holds every completed write");
+    let reopened = open::for_writing(&path, Timestamp::UNIX_EPOCH).unwrap();
+    let rows: u32 = reopened.query_row("SELECT count(*) FROM rows", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows as usize, durable);
+}
