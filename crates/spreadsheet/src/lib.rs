@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 /// How much of everything a file may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct FileLimits {
     /// Rows, the header among them.
     pub rows: u32,
     /// Columns.
@@ -21,7 +21,7 @@ pub struct Limits {
     pub unpacked_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for FileLimits {
     /// 200,000 rows, 64 columns, 4 KiB a cell, 128 MiB unpacked.
     fn default() -> Self {
         Self { rows: 200_000, columns: 64, cell_bytes: 4096, unpacked_bytes: 128 << 20 }
@@ -74,9 +74,9 @@ pub enum FileError {
 /// Gives every row that is not blank to `take`, in order, until that breaks off.
 ///
 /// An xlsx file is measured before any of it is kept. Of its sheets the first is read.
-pub fn each_row(
+pub fn read_rows(
     file: &[u8],
-    limits: &Limits,
+    limits: &FileLimits,
     take: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> Result<(), FileError> {
     let mut taken = 0_u32;
@@ -85,8 +85,8 @@ pub fn each_row(
         take(row)
     };
     match format(file) {
-        Format::Xlsx => xlsx::each_row(file, limits, &mut counted)?,
-        Format::Text => text::each_row(file, limits, &mut counted)?,
+        Format::Xlsx => xlsx::read_rows(file, limits, &mut counted)?,
+        Format::Text => text::read_rows(file, limits, &mut counted)?,
         Format::Other => return Err(FileError::UnknownFormat),
     }
     if taken == 0 { Err(FileError::Empty) } else { Ok(()) }
@@ -114,12 +114,12 @@ fn format(file: &[u8]) -> Format {
 
 /// Collects the cells of a row within the limits.
 struct Builder<'a> {
-    limits: &'a Limits,
+    limits: &'a FileLimits,
     row: Row,
 }
 
 impl<'a> Builder<'a> {
-    fn new(limits: &'a Limits) -> Self {
+    fn new(limits: &'a FileLimits) -> Self {
         Self { limits, row: Row { number: 0, cells: Vec::new() } }
     }
 

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::{Builder, FileError, Limits, Row};
+use crate::{Builder, FileError, FileLimits, Row};
 
-pub(crate) fn each_row(
+pub(crate) fn read_rows(
     file: &[u8],
-    limits: &Limits,
+    limits: &FileLimits,
     take: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> Result<(), FileError> {
     let text = decode(file)?;

@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
 use zip::ZipArchive;
 
-use crate::{Builder, FileError, Limits, Row};
+use crate::{Builder, FileError, FileLimits, Row};
 
 /// Files in the zip file at most. A workbook has some dozens.
 const ENTRIES: usize = 1000;
 
-pub(crate) fn each_row(
+pub(crate) fn read_rows(
     file: &[u8],
-    limits: &Limits,
+    limits: &FileLimits,
     take: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> Result<(), FileError> {
     measure(file, limits)?;
@@ -47,7 +47,7 @@ pub(crate) fn each_row(
 }
 
 /// Unpacks everything once and keeps nothing of it: what the directory of a zip file says of sizes may be a lie.
-fn measure(file: &[u8], limits: &Limits) -> Result<(), FileError> {
+fn measure(file: &[u8], limits: &FileLimits) -> Result<(), FileError> {
     let damaged = |error: &dyn ToString| FileError::Damaged(error.to_string());
     let mut archive = ZipArchive::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
     if archive.len() > ENTRIES {

@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
-use zumra_spreadsheet::{FileError, Limits, each_row};
+use zumra_spreadsheet::{FileError, FileLimits, read_rows};
 
-fn read_with(file: &[u8], limits: &Limits) -> Result<Vec<(u32, Vec<String>)>, FileError> {
+fn read_with(file: &[u8], limits: &FileLimits) -> Result<Vec<(u32, Vec<String>)>, FileError> {
     let mut rows = Vec::new();
-    each_row(file, limits, &mut |row| {
+    read_rows(file, limits, &mut |row| {
         rows.push((row.number, row.cells));
         ControlFlow::Continue(())
     })?;
@@ -20,7 +20,7 @@ fn read_with(file: &[u8], limits: &Limits) -> Result<Vec<(u32, Vec<String>)>, Fi
 }
 
 fn read(file: &[u8]) -> Result<Vec<(u32, Vec<String>)>, FileError> {
-    read_with(file, &Limits::default())
+    read_with(file, &FileLimits::default())
 }
 
 fn row(number: u32, cells: &[&str]) -> (u32, Vec<String>) {
@@ -120,7 +120,7 @@ fn what_cannot_be_read_is_said() {
 
 #[test]
 fn limits_stop_what_is_too_large() {
-    let limits = Limits { rows: 3, columns: 2, cell_bytes: 5, unpacked_bytes: 1 << 20 };
+    let limits = FileLimits { rows: 3, columns: 2, cell_bytes: 5, unpacked_bytes: 1 << 20 };
     let refused = |file: &[u8]| read_with(file, &limits).expect_err("too large");
     assert_eq!(refused(b"a\nb\nc\nd"), FileError::Rows(3));
     assert_eq!(refused(b"a,b\n1,2,3"), FileError::Columns(2));
@@ -157,7 +157,7 @@ fn a_size_that_lies_is_not_believed() {
         lying[at + 24..at + 28].copy_from_slice(&1_u32.to_le_bytes());
         at += 4;
     }
-    let limits = Limits { unpacked_bytes: 1 << 20, ..Limits::default() };
+    let limits = FileLimits { unpacked_bytes: 1 << 20, ..FileLimits::default() };
     assert!(read_with(&lying, &limits).is_err());
 }
 

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 use zumra_core::message::format_message;
 use zumra_core::{Language, MessageCode};
-use zumra_spreadsheet::{FileError, Limits, each_row};
+use zumra_spreadsheet::{FileError, FileLimits, read_rows};
 
 use columns::Columns;
 
@@ -53,7 +53,7 @@ impl ImportError {
 /// Goes through a whole file without keeping any of it. How many rows it has below its header. Blocks.
 pub fn check_file(file: &[u8]) -> Result<u32, ImportError> {
     let (mut rows, mut is_known) = (0_u32, None);
-    each_row(file, &Limits::default(), &mut |row| {
+    read_rows(file, &FileLimits::default(), &mut |row| {
         if is_known.is_some() {
             rows += 1;
             return ControlFlow::Continue(());

@@ -10,7 +10,7 @@ use zumra_core::{
     Clock, CustomerId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
     MessageCode, Operation,
 };
-use zumra_spreadsheet::{Limits, Row, each_row};
+use zumra_spreadsheet::{FileLimits, Row, read_rows};
 use zumra_storage::{Storage, StorageError};
 
 use super::ImportError;
@@ -120,7 +120,7 @@ impl Reading {
         let file = std::mem::take(&mut self.lease.file);
         let language = self.lease.language;
         let mut is_open = true;
-        let read = each_row(&file, &Limits::default(), &mut |row| {
+        let read = read_rows(&file, &FileLimits::default(), &mut |row| {
             is_open = self.take(&row);
             if is_open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
