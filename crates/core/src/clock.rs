@@ -15,11 +15,11 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
-        to_micros(Timestamp::now())
+        truncate_to_micros(Timestamp::now())
     }
 }
 
 /// Cuts a moment to microseconds, which is what engines keep: what was written then reads back the same.
-pub fn to_micros(at: Timestamp) -> Timestamp {
+pub fn truncate_to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }

@@ -226,7 +226,7 @@ impl NewCustomer {
 
     /// The customer with a change made. What the change says of groups is no detail.
     #[must_use]
-    pub fn with(mut self, change: CustomerChange) -> Self {
+    pub fn with_change(mut self, change: CustomerChange) -> Self {
         self.first_name = change.first_name.unwrap_or(self.first_name);
         self.last_name = change.last_name.or(self.last_name);
         self.mobile = change.mobile.or(self.mobile);

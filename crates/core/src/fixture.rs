@@ -12,7 +12,7 @@ use std::str::FromStr;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
-use crate::clock::to_micros;
+use crate::clock::truncate_to_micros;
 use crate::merchant::TIME_ZONE_DEFAULT;
 use crate::text::Name;
 use crate::{
@@ -178,7 +178,7 @@ fn token(place: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
         text.parse::<Scope>().map_err(|e| at(format!("{place}.scopes[{i}]"), e))
     };
     let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
-    Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(to_micros) })
+    Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(truncate_to_micros) })
 }
 
 fn customers(

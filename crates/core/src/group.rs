@@ -56,14 +56,14 @@ impl Group {
     }
 
     /// The default group of a merchant who has named none.
-    pub fn default_with(id: GroupId) -> Self {
+    pub fn new_default(id: GroupId) -> Self {
         let name = Name::parse(DEFAULT_GROUP_NAME).expect("it is not blank and short");
         Self { is_default: true, ..Self::new(id, name) }
     }
 
     /// The group with a change made.
     #[must_use]
-    pub fn with(mut self, change: GroupChange) -> Self {
+    pub fn with_change(mut self, change: GroupChange) -> Self {
         self.name = change.name.unwrap_or(self.name);
         self.conditions = change.conditions.unwrap_or(self.conditions);
         self.features = change.features.unwrap_or(self.features);

@@ -47,7 +47,7 @@ impl Rows {
         let kept = |text: Option<String>| text.map(|text| text.replace('\0', ""));
         let customer =
             NewCustomer { city: kept(city), location: kept(location), ..NewCustomer::new(UNNAMED, name) };
-        Ok(customer.with(change))
+        Ok(customer.with_change(change))
     }
 
     fn problems(&self, row: u32, errors: &FieldErrors) -> Vec<RowProblem> {

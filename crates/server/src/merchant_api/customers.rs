@@ -151,7 +151,7 @@ async fn try_create(
         return Err(Problem::Internal("a customer passed validation without a name".to_owned()));
     };
     let groups = change.groups.clone().unwrap_or_default();
-    let customer = NewCustomer::new(id, name).with(change);
+    let customer = NewCustomer::new(id, name).with_change(change);
     Ok(app.storage.create_customer(merchant, customer, groups, operation).await)
 }
 

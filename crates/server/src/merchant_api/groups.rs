@@ -107,7 +107,7 @@ pub(crate) async fn create(
         name.ok_or_else(|| Problem::Internal("a group passed validation without a name".to_owned()))?;
     let operation = app.operation(caller.token);
     let id = GroupId::new(app.ids.next(operation.at)).ok_or_else(|| Problem::Internal("no id".to_owned()))?;
-    let group = Group::new(id, name).with(change);
+    let group = Group::new(id, name).with_change(change);
     let made = app.storage.create_group(merchant, group, operation).await?;
     Ok(Success::ok(GroupView::from(made.value)).made_by(made.operation))
 }

@@ -91,7 +91,7 @@ pub(super) async fn update<C: GenericClient>(
     mark: Mark,
 ) -> Try<Written<Customer>> {
     let mut customer = find_to_change(tx, merchant, id).await?;
-    let details = customer.details.clone().with(change.clone());
+    let details = customer.details.clone().with_change(change.clone());
     let is_changed = details != customer.details;
     if is_changed {
         overwrite(tx, merchant, &details, operation.at).await?;

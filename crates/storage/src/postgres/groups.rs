@@ -102,7 +102,7 @@ pub(super) async fn update<C: GenericClient>(
 ) -> Try<Written<Group>> {
     let found = find_to_change(tx, merchant, which).await?;
     let old = found.ok_or(StorageError::NotFound(Resource::Group))?;
-    let new = old.clone().with(change.clone());
+    let new = old.clone().with_change(change.clone());
     if new == old {
         return Ok(Written { operation: None, value: new });
     }
@@ -216,7 +216,7 @@ pub(super) async fn insert_default<C: GenericClient>(
 ) -> Try<u64> {
     let id = GroupId::new(operation.proposed_id.get())
         .ok_or_else(|| StorageError::corrupt("operations", "id", operation.proposed_id))?;
-    insert(tx, merchant, &Group::default_with(id), operation.at).await
+    insert(tx, merchant, &Group::new_default(id), operation.at).await
 }
 
 /// How many rows were added: none if there is a group with the id.

@@ -77,7 +77,7 @@ pub(super) fn update(
 ) -> Result<Written<Customer>> {
     let mut customer = find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Customer))?;
     let groups = change.groups.clone();
-    let details = customer.details.clone().with(change);
+    let details = customer.details.clone().with_change(change);
     let is_changed = details != customer.details;
     if is_changed {
         overwrite(tx, merchant, &details, operation.at)?;

@@ -61,7 +61,7 @@ pub(super) fn update(
     operation: &Operation,
 ) -> Result<Written<Group>> {
     let old = find(tx, merchant, which)?.ok_or(StorageError::NotFound(Resource::Group))?;
-    let new = old.clone().with(change);
+    let new = old.clone().with_change(change);
     if new == old {
         return Ok(Written { operation: None, value: new });
     }
@@ -162,7 +162,7 @@ pub(super) fn resign_default(tx: &Connection, merchant: MerchantId, next: GroupI
 pub(super) fn insert_default(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<bool> {
     let id = GroupId::new(operation.proposed_id.get())
         .ok_or_else(|| StorageError::corrupt("operations", "id", operation.proposed_id))?;
-    insert(tx, merchant, &Group::default_with(id), operation.at)
+    insert(tx, merchant, &Group::new_default(id), operation.at)
 }
 
 /// Whether the group was added; not if there is one with its id.
