@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zumra_core::{Actor, Clock, Entropy, IdGenerator, Operation, TokenId};
-use zumra_storage::Storage;
+use zumra_storage::{Memberships, Storage};
 
 use crate::auth::TokenCache;
 use crate::body::BodyRoom;
@@ -65,6 +65,8 @@ pub struct App(Arc<Shared>);
 /// The parts of an [`App`].
 pub struct Shared {
     pub(crate) storage: Arc<dyn Storage>,
+    /// The same engine, except in benchmarks of the server alone.
+    pub(crate) memberships: Arc<dyn Memberships>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdGenerator,
     pub(crate) tokens: TokenCache,
@@ -76,8 +78,20 @@ pub struct Shared {
 }
 
 impl App {
-    /// A service over `storage`.
+    /// Returns a service on `storage`.
     pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+        options: AppOptions,
+    ) -> Self {
+        Self::with_memberships(Arc::clone(&storage) as _, storage, clock, entropy, options)
+    }
+
+    /// Returns a service on `storage` that keeps memberships elsewhere: benchmarks measure the server without an
+    /// engine this way.
+    pub fn with_memberships(
+        memberships: Arc<dyn Memberships>,
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
@@ -93,6 +107,7 @@ impl App {
             bell: Bell::default(),
             telemetry: Telemetry::new(entropy, storage.as_ref()),
             storage,
+            memberships,
             clock,
             options,
         }))

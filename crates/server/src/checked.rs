@@ -79,7 +79,7 @@ impl Known {
                 groups: asked.groups.into_iter().filter_map(GroupId::new).collect(),
                 customers: asked.customers.into_iter().filter_map(CustomerId::new).collect(),
             };
-            known.ids = app.storage.find_existing_ids(merchant, ids).await?;
+            known.ids = app.memberships.find_existing_ids(merchant, ids).await?;
         }
         if !asked.emails.is_empty() || !asked.mobiles.is_empty() {
             // No engine holds a text with this character, so nobody has it.

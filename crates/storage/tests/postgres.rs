@@ -8,7 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use zumra_core::{Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, SystemEntropy, fixture};
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{AddMembersOutcome, Result, Storage, StorageError};
+use zumra_storage::{
+    AddMembersOutcome, Admin, Customers, Fixtures, Memberships, Result, Storage, StorageError,
+};
 use zumra_testkit::TestDatabase;
 
 fn now() -> Timestamp {
@@ -43,7 +45,7 @@ fn operation(seed: u16) -> Operation {
 
 async fn add(storage: &dyn Storage, customer: i64) -> Result<AddMembersOutcome> {
     let (merchant, group) = (MerchantId::new(1).unwrap(), GroupId::new(10).unwrap());
-    storage.add_members(merchant, group, vec![CustomerId::new(customer).unwrap()], operation(7)).await
+    storage.add_members(merchant, group, vec![CustomerId::new(customer).unwrap()].into(), operation(7)).await
 }
 
 /// Ends every other connection to the database, as a restart of the server does.

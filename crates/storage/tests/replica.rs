@@ -11,7 +11,7 @@ use zumra_core::{
     Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, PageRequest, SystemEntropy, fixture,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{AddMembersOutcome, CustomerFilter, Storage};
+use zumra_storage::{AddMembersOutcome, Admin, CustomerFilter, Customers, Fixtures, Groups, Memberships};
 use zumra_testkit::{TestDatabase, TestPair};
 
 fn now() -> Timestamp {
@@ -46,7 +46,7 @@ impl Shop {
 
     async fn add(&self, customer: i64) {
         let (merchant, group) = (MerchantId::new(1).unwrap(), GroupId::new(10).unwrap());
-        let customers = vec![CustomerId::new(customer).unwrap()];
+        let customers = vec![CustomerId::new(customer).unwrap()].into();
         let added = self.storage.add_members(merchant, group, customers, self.operation()).await;
         assert!(matches!(added.unwrap(), AddMembersOutcome::Added { added: 1, .. }));
     }

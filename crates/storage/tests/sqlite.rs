@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::{Actor, IdGenerator, MerchantId, NewMerchant, Operation, Plan, text::Name};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
-use zumra_storage::{Result, Storage, StorageError};
+use zumra_storage::{Admin, Merchants, Result, Storage, StorageError};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()

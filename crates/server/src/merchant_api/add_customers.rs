@@ -55,7 +55,7 @@ pub(crate) async fn add_customers(
         None => read_slowly(&app, &caller, &submitted, limit).await?,
     };
     let operation = app.operation(caller.token);
-    match app.storage.add_members(merchant, request.group, request.customers, operation).await? {
+    match app.memberships.add_members(merchant, request.group, request.customers.into(), operation).await? {
         AddMembersOutcome::Added { operation, .. } => Ok(Success::ok([ADDED]).made_by(Some(operation))),
         AddMembersOutcome::Unchanged => Ok(Success::ok([ADDED]).made_by(None)),
         AddMembersOutcome::MissingIds(unknown) => {

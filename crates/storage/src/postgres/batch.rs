@@ -7,7 +7,7 @@ use std::sync::Arc;
 use deadpool_postgres::Client;
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
-use zumra_core::{GroupId, MerchantId, Operation, OperationId, OperationKind};
+use zumra_core::{GroupId, IdSet, MerchantId, Operation, OperationId, OperationKind};
 
 use super::connections::End;
 use super::errors::{Failure, Try};
@@ -268,10 +268,10 @@ fn end(group: GroupId, row: &Row) -> Try<End<AddMembersOutcome>> {
     let is_there: bool = row.try_get(0)?;
     let unknown: Option<Vec<i64>> = row.try_get(1)?;
     let unknown = Ids {
-        groups: if is_there { Vec::new() } else { vec![group] },
+        groups: if is_there { IdSet::default() } else { vec![group].into() },
         customers: customer_ids(unknown.unwrap_or_default())?,
     };
-    if unknown != Ids::default() {
+    if !unknown.is_empty() {
         return Ok(End::Unchanged(AddMembersOutcome::MissingIds(unknown)));
     }
     let (added, id, is_done): (i64, i64, bool) = (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);

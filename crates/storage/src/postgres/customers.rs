@@ -12,10 +12,105 @@ use zumra_core::{
     NewCustomer, Operation, OperationId, OperationKind, Subject, search_terms,
 };
 
+use super::PostgresStorage;
+use super::connections::for_tx;
 use super::errors::{Failure, Try, violated};
+use super::lists;
 use super::operations::{self, Mark};
 use super::{memberships, merchants, words};
 use crate::{Conflict, Resource, Result, StorageError, Written};
+use crate::{Contacts, CustomerFilter, Customers};
+use async_trait::async_trait;
+use std::sync::Arc;
+use zumra_core::{Page, PageRequest};
+
+#[async_trait]
+impl Customers for PostgresStorage {
+    async fn list_customers(
+        &self,
+        merchant: MerchantId,
+        filter: CustomerFilter,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        self.list(|db| {
+            let filter = filter.clone();
+            Box::pin(async move { lists::list(db, merchant, &filter, page).await })
+        })
+        .await
+    }
+
+    async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
+        self.connections.read(|db| Box::pin(find(db, merchant, customer))).await
+    }
+
+    async fn create_customer(
+        &self,
+        merchant: MerchantId,
+        customer: NewCustomer,
+        groups: Vec<GroupId>,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        let create = for_tx(move |tx, (new, groups): &(NewCustomer, Vec<GroupId>), operation, mark| {
+            Box::pin(create(tx, merchant, new, groups, operation, mark))
+        });
+        self.connections.change(merchant, operation, (customer, groups), create).await
+    }
+
+    async fn update_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        change: CustomerChange,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        let update = for_tx(move |tx, change, operation, mark| {
+            Box::pin(update(tx, merchant, customer, change, operation, mark))
+        });
+        self.connections.change(merchant, operation, change, update).await
+    }
+
+    async fn delete_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        let delete = for_tx(move |tx, id: &CustomerId, operation, mark| {
+            Box::pin(delete(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, customer, delete).await
+    }
+
+    async fn ban_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        reason: Option<String>,
+        operation: Operation,
+    ) -> Result<Written<()>> {
+        let ban = for_tx(move |tx, reason: &Option<String>, operation, mark| {
+            Box::pin(ban(tx, merchant, customer, reason.as_deref(), operation, mark))
+        });
+        self.connections.change(merchant, operation, reason, ban).await
+    }
+
+    async fn find_used_contacts(
+        &self,
+        merchant: MerchantId,
+        contacts: Contacts,
+        except: Option<CustomerId>,
+    ) -> Result<Contacts> {
+        let contacts = Arc::new(contacts);
+        self.connections
+            .read(|db| {
+                let contacts = Arc::clone(&contacts);
+                Box::pin(
+                    async move { memberships::find_used_contacts(db, merchant, &contacts, except).await },
+                )
+            })
+            .await
+    }
+}
 
 /// Statements that are on their way at once when many customers are put.
 const PIPELINE: usize = 1024;

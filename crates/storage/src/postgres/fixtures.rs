@@ -6,10 +6,34 @@ use deadpool_postgres::GenericClient;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
 
+use super::PostgresStorage;
 use super::errors::Try;
 use super::operations::{self, Mark};
 use super::{customers, groups, memberships, merchants, tokens};
 use crate::{Conflict, GroupSelector, LoadOutcome};
+use crate::{Fixtures, Result};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+#[async_trait]
+impl Fixtures for PostgresStorage {
+    async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
+        let (merchant, fixture) = (fixture.merchant.id, Arc::new(fixture));
+        // No limit but the server's for each statement: whole shops take their time.
+        self.connections
+            .transact(
+                merchant,
+                &operation,
+                None,
+                |loaded: &LoadOutcome| loaded.operation.is_some(),
+                move |tx, mark| {
+                    let fixture = Arc::clone(&fixture);
+                    Box::pin(async move { load(tx, &fixture, &operation, mark).await })
+                },
+            )
+            .await
+    }
+}
 
 /// Memberships that one statement adds.
 const MEMBERS: usize = 10_000;

@@ -9,10 +9,66 @@ use zumra_core::{
     Subject,
 };
 
+use super::PostgresStorage;
+use super::connections::for_tx;
 use super::errors::Try;
 use super::merchants;
 use super::operations::{self, Mark};
+use crate::Groups;
 use crate::{Conflict, GroupSelector, Resource, Result, StorageError, Written};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Groups for PostgresStorage {
+    async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
+        self.list(|db| Box::pin(list(db, merchant, page))).await
+    }
+
+    async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
+        self.connections.read(|db| Box::pin(find(db, merchant, group))).await
+    }
+
+    async fn create_group(
+        &self,
+        merchant: MerchantId,
+        group: Group,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        let create =
+            for_tx(move |tx, group, operation, mark| Box::pin(create(tx, merchant, group, operation, mark)));
+        self.connections.change(merchant, operation, group, create).await
+    }
+
+    async fn update_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupSelector,
+        change: GroupChange,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        let update = for_tx(move |tx, change, operation, mark| {
+            Box::pin(update(tx, merchant, group, change, operation, mark))
+        });
+        self.connections.change(merchant, operation, change, update).await
+    }
+
+    async fn delete_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        let delete = for_tx(move |tx, id: &GroupId, operation, mark| {
+            Box::pin(delete(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, group, delete).await
+    }
+
+    async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
+        // Each statement is its own transaction, and doing one of them twice is doing it once.
+        self.connections.read(|db| Box::pin(sweep(db, limit))).await
+    }
+}
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";

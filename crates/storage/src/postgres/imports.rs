@@ -9,10 +9,69 @@ use zumra_core::{
     Operation, OperationKind, RowProblem, Subject,
 };
 
+use super::PostgresStorage;
+use super::connections::for_tx;
 use super::errors::{Failure, Try};
 use super::operations::{self, Mark};
 use super::{customers, memberships};
-use crate::{Conflict, Resource, Result, StorageError, import};
+use crate::Imports;
+use crate::{Conflict, Resource, Result, StorageError};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+#[async_trait]
+impl Imports for PostgresStorage {
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import> {
+        let import = Arc::new(import);
+        // Doing it twice is doing it once, so a broken connection needs no settling.
+        self.connections
+            .read(|db| {
+                let import = Arc::clone(&import);
+                Box::pin(async move { create(db, merchant, &import, &operation).await })
+            })
+            .await
+    }
+
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ImportLease>> {
+        // A lease whose answer was lost is nobody's until it ends; then somebody takes it again.
+        self.connections.read(|db| Box::pin(lease(db, which, now, until))).await
+    }
+
+    async fn write_import_chunk(
+        &self,
+        lease: LeaseKey,
+        until: Timestamp,
+        piece: ImportChunk,
+        operation: Operation,
+    ) -> Result<Import> {
+        let write = for_tx(move |tx, piece, operation, mark| {
+            Box::pin(write_piece(tx, lease, until, piece, operation, mark))
+        });
+        Ok(self.connections.change(lease.merchant, operation, piece, write).await?.0)
+    }
+
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
+        self.connections.read(|db| Box::pin(list(db, merchant, limit))).await
+    }
+
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>> {
+        self.connections.read(|db| Box::pin(find(db, merchant, import))).await
+    }
+}
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
@@ -94,8 +153,9 @@ pub(super) async fn write_piece<C: GenericClient>(
     }
     let mut is_written = false;
     if !is_finished && (i64::from(piece.last_row) > done || piece.is_last) {
-        let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None).await?;
-        let (made, problems) = import::sort_out(piece, taken);
+        let taken =
+            memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None).await?;
+        let (made, problems) = crate::imports::sort_out(piece, taken);
         if !made.is_empty() {
             make(tx, merchant, &made, operation, mark).await?;
             is_written = true;
@@ -108,7 +168,7 @@ pub(super) async fn write_piece<C: GenericClient>(
         let statement = tx.prepare_cached(sql).await?;
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let (through, made) = (i64::from(piece.last_row), count(made.len() as u64));
-        let refused = count(import::refused_rows(&problems));
+        let refused = count(crate::imports::refused_rows(&problems));
         let (until, at) = (until.as_microsecond(), operation.at.as_microsecond());
         let finished_at = piece.is_last.then_some(at);
         let (merchant, id) = (merchant.get(), id.get());

@@ -2,10 +2,41 @@
 
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
-use zumra_core::{Customer, CustomerId, GroupId, MerchantId, OperationId};
+use zumra_core::{Customer, CustomerId, GroupId, IdSet, MerchantId, OperationId};
 
+use super::PostgresStorage;
+use super::batch::Addition;
 use super::errors::Try;
+use crate::{AddMembersOutcome, Memberships};
 use crate::{Contacts, Ids, Result, StorageError};
+use async_trait::async_trait;
+use std::sync::Arc;
+use zumra_core::Operation;
+
+#[async_trait]
+impl Memberships for PostgresStorage {
+    async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+        let ids = Arc::new(ids);
+        self.connections
+            .read(|db| {
+                let ids = Arc::clone(&ids);
+                Box::pin(async move { find_existing_ids(db, merchant, &ids).await })
+            })
+            .await
+    }
+
+    async fn add_members(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        customers: IdSet<CustomerId>,
+        operation: Operation,
+    ) -> Result<AddMembersOutcome> {
+        let customers = customers.iter().map(|id| id.get()).collect();
+        let addition = Addition { group, customers, operation };
+        self.connections.write(merchant, &operation, &self.additions.attempt(merchant, addition)).await
+    }
+}
 
 /// The bit of `source` that says "by hand".
 pub(super) const BY_HAND: i16 = 1;
@@ -162,7 +193,7 @@ pub(super) async fn find_existing_ids<C: GenericClient>(db: &C, merchant: Mercha
     let groups = set(ids.groups.iter().map(|id| id.get()));
     let customers = set(ids.customers.iter().map(|id| id.get()));
     let row = db.query_one(&statement, &[&merchant.get(), &groups, &customers]).await?;
-    Ok(Ids { groups: group_ids(&row, 0)?, customers: customer_ids(row.try_get(1)?)? })
+    Ok(Ids { groups: group_ids(&row, 0)?.into(), customers: customer_ids(row.try_get(1)?)? })
 }
 
 /// The groups in an array of a row.
@@ -173,7 +204,7 @@ pub(super) fn group_ids(row: &Row, index: usize) -> Result<Vec<GroupId>> {
         .collect()
 }
 
-pub(super) fn customer_ids(ids: Vec<i64>) -> Result<Vec<CustomerId>> {
+pub(super) fn customer_ids(ids: Vec<i64>) -> Result<IdSet<CustomerId>> {
     ids.into_iter()
         .map(|id| CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id)))
         .collect()

@@ -7,10 +7,26 @@ use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
+use super::PostgresStorage;
+use super::connections::for_tx;
 use super::errors::Try;
 use super::groups;
 use super::operations::{self, Mark};
+use crate::Merchants;
 use crate::{Conflict, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Merchants for PostgresStorage {
+    async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant> {
+        let create = for_tx(|tx, new, operation, mark| Box::pin(create(tx, new, operation, mark)));
+        self.connections.change(merchant.id, operation, merchant, create).await
+    }
+
+    async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
+        self.connections.read(|db| Box::pin(list(db, after, limit))).await
+    }
+}
 
 /// The columns that [`read`] reads.
 pub(super) const COLUMNS: &str = "merchants.merchant_id, merchants.name, merchants.plan, merchants.time_zone, merchants.domain, merchants.created_at";

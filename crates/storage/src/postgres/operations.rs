@@ -106,7 +106,7 @@ pub(super) async fn inspect<C: GenericClient>(db: &C) -> Try<Inspection> {
     Ok(Inspection {
         engine: format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()),
         schema: schema(row.try_get(1)?)?,
-        problems: crate::miscounted(count(3)?, count(7)?).into_iter().collect(),
+        problems: crate::admin::count_mismatch(count(3)?, count(7)?).into_iter().collect(),
         merchants: count(2)?,
         customers: count(3)?,
         memberships: count(4)?,

@@ -7,10 +7,48 @@ use zumra_core::{
     Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
+use super::PostgresStorage;
+use super::connections::for_tx;
 use super::errors::Try;
 use super::merchants;
 use super::operations::{self, Mark};
+use crate::Tokens;
 use crate::{Conflict, Resource, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Tokens for PostgresStorage {
+    async fn create_token(
+        &self,
+        merchant: MerchantId,
+        token: NewToken,
+        operation: Operation,
+    ) -> Result<Token> {
+        let create =
+            for_tx(move |tx, new, operation, mark| Box::pin(create(tx, merchant, new, operation, mark)));
+        self.connections.change(merchant, operation, token, create).await
+    }
+
+    async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
+        self.connections.read(|db| Box::pin(list(db, merchant))).await
+    }
+
+    async fn revoke_token(
+        &self,
+        merchant: MerchantId,
+        token: TokenId,
+        operation: Operation,
+    ) -> Result<Token> {
+        let revoke = for_tx(move |tx, id: &TokenId, operation, mark| {
+            Box::pin(revoke(tx, merchant, *id, operation, mark))
+        });
+        self.connections.change(merchant, operation, token, revoke).await
+    }
+
+    async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
+        self.connections.read(|db| Box::pin(find(db, hash))).await
+    }
+}
 
 const COLUMNS: &str =
     "tokens.merchant_id, tokens.id, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.revoked_at";

@@ -11,9 +11,79 @@ use zumra_core::{
     NewCustomer, Operation, OperationId, OperationKind, Subject, search_terms,
 };
 
+use super::SqliteStorage;
+use super::lists;
 use super::memberships::set;
 use super::{memberships, operations, words};
 use crate::{Conflict, Resource, Result, StorageError, Written};
+use crate::{Contacts, CustomerFilter, Customers};
+use async_trait::async_trait;
+use zumra_core::{Page, PageRequest};
+
+#[async_trait]
+impl Customers for SqliteStorage {
+    async fn list_customers(
+        &self,
+        merchant: MerchantId,
+        filter: CustomerFilter,
+        page: PageRequest,
+    ) -> Result<Page<Customer>> {
+        self.read_pool.read(move |db| lists::list(db, merchant, &filter, page)).await
+    }
+
+    async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
+        self.read_pool.read(move |db| find(db, merchant, customer)).await
+    }
+
+    async fn create_customer(
+        &self,
+        merchant: MerchantId,
+        customer: NewCustomer,
+        groups: Vec<GroupId>,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        self.writer.write(move |tx| create(tx, merchant, customer, &groups, &operation)).await
+    }
+
+    async fn update_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        change: CustomerChange,
+        operation: Operation,
+    ) -> Result<Written<Customer>> {
+        self.writer.write(move |tx| update(tx, merchant, customer, change, &operation)).await
+    }
+
+    async fn delete_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        self.writer.write(move |tx| delete(tx, merchant, customer, &operation)).await
+    }
+
+    async fn ban_customer(
+        &self,
+        merchant: MerchantId,
+        customer: CustomerId,
+        reason: Option<String>,
+        operation: Operation,
+    ) -> Result<Written<()>> {
+        let ban = move |tx: &_| ban(tx, merchant, customer, reason.as_deref(), &operation);
+        self.writer.write(ban).await
+    }
+
+    async fn find_used_contacts(
+        &self,
+        merchant: MerchantId,
+        contacts: Contacts,
+        except: Option<CustomerId>,
+    ) -> Result<Contacts> {
+        self.read_pool.read(move |db| memberships::find_used_contacts(db, merchant, &contacts, except)).await
+    }
+}
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, first_name, last_name, mobile, mobile_code, email, gender, birthday, city, location, ban_reason, created_at, updated_at";

@@ -6,8 +6,18 @@ use rusqlite::Connection;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
 
+use super::SqliteStorage;
 use super::{customers, groups, memberships, merchants, operations, tokens};
+use crate::Fixtures;
 use crate::{Conflict, GroupSelector, LoadOutcome, Result};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Fixtures for SqliteStorage {
+    async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
+        self.writer.write(move |tx| load(tx, &fixture, operation)).await
+    }
+}
 
 pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
     let merchant = fixture.merchant.id;

@@ -8,8 +8,58 @@ use zumra_core::{
     Subject,
 };
 
+use super::SqliteStorage;
 use super::operations;
+use crate::Groups;
 use crate::{Conflict, GroupSelector, Resource, Result, StorageError, Written};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Groups for SqliteStorage {
+    async fn list_groups(&self, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
+        self.read_pool.read(move |db| list(db, merchant, page)).await
+    }
+
+    async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
+        self.read_pool.read(move |db| find(db, merchant, group)).await
+    }
+
+    async fn create_group(
+        &self,
+        merchant: MerchantId,
+        group: Group,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        self.writer.write(move |tx| create(tx, merchant, group, &operation)).await
+    }
+
+    async fn update_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupSelector,
+        change: GroupChange,
+        operation: Operation,
+    ) -> Result<Written<Group>> {
+        self.writer.write(move |tx| update(tx, merchant, group, change, &operation)).await
+    }
+
+    async fn delete_group(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        operation: Operation,
+    ) -> Result<OperationId> {
+        self.writer.write(move |tx| delete(tx, merchant, group, &operation)).await
+    }
+
+    async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
+        // The writer is not troubled when there is nothing to do, which is nearly always.
+        if !self.read_pool.read(is_any_deleted).await? {
+            return Ok(false);
+        }
+        self.writer.write(move |tx| sweep(tx, limit)).await
+    }
+}
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, name, conditions, features, is_default";

@@ -8,9 +8,59 @@ use zumra_core::{
     Operation, OperationKind, RowProblem, Subject,
 };
 
+use super::SqliteStorage;
 use super::memberships::{self, set};
 use super::{customers, operations};
-use crate::{Resource, Result, StorageError, import};
+use crate::Imports;
+use crate::{Resource, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Imports for SqliteStorage {
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import> {
+        self.writer.write(move |tx| create(tx, merchant, &import, &operation)).await
+    }
+
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<ImportLease>> {
+        // The writer is not troubled when there is nothing to do, which is nearly always.
+        if !self.read_pool.read(move |db| is_any_waiting(db, now)).await? {
+            return Ok(None);
+        }
+        self.writer.write(move |tx| lease(tx, which, now, until)).await
+    }
+
+    async fn write_import_chunk(
+        &self,
+        lease: LeaseKey,
+        until: Timestamp,
+        piece: ImportChunk,
+        operation: Operation,
+    ) -> Result<Import> {
+        self.writer.write(move |tx| write_piece(tx, lease, until, &piece, &operation)).await
+    }
+
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
+        self.read_pool.read(move |db| list(db, merchant, limit)).await
+    }
+
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>> {
+        self.read_pool.read(move |db| find(db, merchant, import)).await
+    }
+}
 
 /// The columns that [`read`] reads.
 const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
@@ -91,8 +141,8 @@ pub(super) fn write_piece(
         return Err(StorageError::LeaseLost);
     }
     if !is_finished && (piece.last_row > done || piece.is_last) {
-        let taken = memberships::find_used_contacts(tx, merchant, &import::contacts(piece), None)?;
-        let (made, problems) = import::sort_out(piece, taken);
+        let taken = memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None)?;
+        let (made, problems) = crate::imports::sort_out(piece, taken);
         if !made.is_empty() {
             let changes = made.len() as u64;
             let operation_id = operations::next_id(tx, merchant, operation)?;
@@ -114,7 +164,7 @@ pub(super) fn write_piece(
              WHERE merchant_id = ?1 AND id = ?2",
         )?;
         let finished_at = piece.is_last.then(|| operation.at.as_microsecond());
-        let (made, refused) = (made.len() as u64, import::refused_rows(&problems));
+        let (made, refused) = (made.len() as u64, crate::imports::refused_rows(&problems));
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let (made, refused) = (count(made), count(refused));
         let until = until.as_microsecond();

@@ -4,10 +4,32 @@ use std::rc::Rc;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use zumra_core::{Customer, CustomerId, GroupId, MerchantId, Operation, OperationId, OperationKind, Subject};
+use zumra_core::{
+    Customer, CustomerId, GroupId, IdSet, MerchantId, Operation, OperationId, OperationKind, Subject,
+};
 
+use super::SqliteStorage;
 use super::{groups, operations};
+use crate::Memberships;
 use crate::{AddMembersOutcome, Contacts, GroupSelector, Ids, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Memberships for SqliteStorage {
+    async fn find_existing_ids(&self, merchant: MerchantId, ids: Ids) -> Result<Ids> {
+        self.read_pool.read(move |db| find_existing_ids(db, merchant, &ids)).await
+    }
+
+    async fn add_members(
+        &self,
+        merchant: MerchantId,
+        group: GroupId,
+        customers: IdSet<CustomerId>,
+        operation: Operation,
+    ) -> Result<AddMembersOutcome> {
+        self.writer.write_validated(move |tx| add(tx, merchant, group, &customers, operation)).await
+    }
+}
 
 /// The bit of `source` that says "by hand".
 const BY_HAND: i64 = 1;
@@ -16,15 +38,15 @@ pub(super) fn add(
     tx: &Connection,
     merchant: MerchantId,
     group: GroupId,
-    customers: &[CustomerId],
+    customers: &IdSet<CustomerId>,
     operation: Operation,
 ) -> Result<AddMembersOutcome> {
-    let customers = ascending(customers.iter().map(|id| id.get()));
+    let customers: Vec<i64> = customers.iter().map(|id| id.get()).collect();
     let unknown = Ids {
-        groups: if group_exists(tx, merchant, group)? { Vec::new() } else { vec![group] },
+        groups: if group_exists(tx, merchant, group)? { IdSet::default() } else { vec![group].into() },
         customers: unknown_customers(tx, merchant, &customers)?,
     };
-    if unknown != Ids::default() {
+    if !unknown.is_empty() {
         return Ok(AddMembersOutcome::MissingIds(unknown));
     }
     let id = operations::next_id(tx, merchant, &operation)?;
@@ -169,22 +191,19 @@ pub(super) fn find_used_contacts(
 }
 
 pub(super) fn find_existing_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result<Ids> {
-    let mut known = Ids::default();
+    let mut groups = Vec::new();
     for &group in &ids.groups {
         if group_exists(db, merchant, group)? {
-            known.groups.push(group);
+            groups.push(group);
         }
     }
-    known.groups.sort_unstable();
-    known.groups.dedup();
     let customers = set(ids.customers.iter().map(|id| id.get()));
     let mut statement = db.prepare_cached(
         "SELECT value FROM rarray(?2)
          WHERE EXISTS (SELECT 1 FROM customers WHERE merchant_id = ?1 AND id = value)",
     )?;
     let rows = statement.query_map((merchant.get(), customers), |row| row.get(0))?;
-    known.customers = customer_ids(rows)?;
-    Ok(known)
+    Ok(Ids { groups: groups.into(), customers: customer_ids(rows)? })
 }
 
 fn group_exists(db: &Connection, merchant: MerchantId, group: GroupId) -> Result<bool> {
@@ -197,7 +216,7 @@ fn group_exists(db: &Connection, merchant: MerchantId, group: GroupId) -> Result
 /// Which of these, ascending and once each, are not there. Whoever names many often names those who stand side by side: a
 /// page of a shop's customers, or a whole import. So it reads as many as are wanted, from the first of them on, which is
 /// three times as fast as looking for each; those who are not among them are looked for one by one.
-fn unknown_customers(db: &Connection, merchant: MerchantId, wanted: &[i64]) -> Result<Vec<CustomerId>> {
+fn unknown_customers(db: &Connection, merchant: MerchantId, wanted: &[i64]) -> Result<IdSet<CustomerId>> {
     let (first, limit) = (wanted.first().copied(), i64::try_from(wanted.len()).unwrap_or(i64::MAX));
     let mut statement = db.prepare_cached(
         "SELECT id FROM customers WHERE merchant_id = ?1 AND id >= ?2 ORDER BY id LIMIT ?3",
@@ -214,7 +233,7 @@ fn unknown_customers(db: &Connection, merchant: MerchantId, wanted: &[i64]) -> R
         }
     }
     if left.is_empty() {
-        return Ok(Vec::new());
+        return Ok(IdSet::default());
     }
     let mut statement = db.prepare_cached(
         "SELECT value FROM rarray(?2)
@@ -224,7 +243,7 @@ fn unknown_customers(db: &Connection, merchant: MerchantId, wanted: &[i64]) -> R
     customer_ids(rows)
 }
 
-fn customer_ids(rows: impl Iterator<Item = rusqlite::Result<i64>>) -> Result<Vec<CustomerId>> {
+fn customer_ids(rows: impl Iterator<Item = rusqlite::Result<i64>>) -> Result<IdSet<CustomerId>> {
     rows.map(|id| {
         let id = id?;
         CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))

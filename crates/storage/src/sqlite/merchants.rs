@@ -6,8 +6,22 @@ use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::Name;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
+use super::SqliteStorage;
 use super::{groups, operations};
+use crate::Merchants;
 use crate::{Conflict, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Merchants for SqliteStorage {
+    async fn create_merchant(&self, merchant: NewMerchant, operation: Operation) -> Result<Merchant> {
+        self.writer.write(move |tx| create(tx, &merchant, operation)).await
+    }
+
+    async fn list_merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>> {
+        self.read_pool.read(move |db| list(db, after, limit)).await
+    }
+}
 
 /// The columns that [`read`] reads.
 pub(super) const COLUMNS: &str = "merchants.merchant_id, merchants.name, merchants.plan, merchants.time_zone, merchants.domain, merchants.created_at";

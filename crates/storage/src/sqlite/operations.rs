@@ -67,7 +67,10 @@ pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
     let schema = number("SELECT max(number) FROM schema_migrations")?;
     let mut problems: Vec<String> = problems.into_iter().filter(|problem| problem != "ok").collect();
     let customers = count("SELECT count(*) FROM customers")?;
-    problems.extend(crate::miscounted(customers, count("SELECT coalesce(sum(customers), 0) FROM tallies")?));
+    problems.extend(crate::admin::count_mismatch(
+        customers,
+        count("SELECT coalesce(sum(customers), 0) FROM tallies")?,
+    ));
     Ok(Inspection {
         engine: format!("SQLite {}", rusqlite::version()),
         schema: u32::try_from(schema).map_err(|e| StorageError::corrupt("schema_migrations", "number", e))?,

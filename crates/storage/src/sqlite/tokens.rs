@@ -6,8 +6,40 @@ use zumra_core::{
     Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
+use super::SqliteStorage;
 use super::{merchants, operations};
+use crate::Tokens;
 use crate::{Conflict, Resource, Result, StorageError};
+use async_trait::async_trait;
+
+#[async_trait]
+impl Tokens for SqliteStorage {
+    async fn create_token(
+        &self,
+        merchant: MerchantId,
+        token: NewToken,
+        operation: Operation,
+    ) -> Result<Token> {
+        self.writer.write(move |tx| create(tx, merchant, &token, operation)).await
+    }
+
+    async fn list_tokens(&self, merchant: MerchantId) -> Result<Vec<Token>> {
+        self.read_pool.read(move |db| list(db, merchant)).await
+    }
+
+    async fn revoke_token(
+        &self,
+        merchant: MerchantId,
+        token: TokenId,
+        operation: Operation,
+    ) -> Result<Token> {
+        self.writer.write(move |tx| revoke(tx, merchant, token, operation)).await
+    }
+
+    async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>> {
+        self.read_pool.read(move |db| find(db, hash)).await
+    }
+}
 
 const COLUMNS: &str =
     "tokens.merchant_id, tokens.id, tokens.scopes, tokens.created_at, tokens.expires_at, tokens.revoked_at";

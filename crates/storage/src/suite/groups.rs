@@ -153,13 +153,13 @@ async fn a_deleted_group_is_gone_at_once_with_all_its_memberships(scene: Scene) 
         assert_eq!(scene.storage.list_groups(merchant_id(1), page(1, 15)).await.expect("listed").total, 2);
         let added = scene.add(1, 10, &[4]).await;
         assert!(
-            matches!(&added, AddMembersOutcome::MissingIds(ids) if ids.groups == [group_id(10)]),
+            matches!(&added, AddMembersOutcome::MissingIds(ids) if *ids.groups == [group_id(10)]),
             "{added:?}"
         );
         assert!(matches!(delete(&scene, 10).await, Err(StorageError::NotFound(Resource::Group))));
-        let ids = crate::Ids { groups: vec![group_id(10), group_id(20)], customers: vec![] };
+        let ids = crate::Ids { groups: vec![group_id(10), group_id(20)].into(), ..Default::default() };
         let known = scene.storage.find_existing_ids(merchant_id(1), ids).await.expect("answered");
-        assert_eq!(known.groups, [group_id(20)]);
+        assert_eq!(*known.groups, [group_id(20)]);
     };
     check().await;
     assert!(sweep(&scene, 100).await > 0);

@@ -92,7 +92,7 @@ async fn unknown_ones_are_found_wherever_they_stand(scene: Scene) {
         match scene.add(1, 10, &wanted).await {
             AddMembersOutcome::MissingIds(ids) => {
                 let named: Vec<i64> = ids.customers.into_iter().map(CustomerId::get).collect();
-                assert_eq!((ids.groups, named), (Vec::new(), missing), "{wanted:?}");
+                assert_eq!((ids.groups.into_vec(), named), (Vec::new(), missing), "{wanted:?}");
             }
             outcome => assert!(missing.is_empty(), "{wanted:?}: {outcome:?}"),
         }
@@ -137,7 +137,7 @@ async fn many_at_the_same_time_are_all_kept(scene: Scene) {
             let customer = CustomerId::new(id).expect("positive");
             let group = GroupId::new(10).expect("positive");
             tokio::spawn(async move {
-                storage.add_members(merchant_id(1), group, vec![customer], operation).await
+                storage.add_members(merchant_id(1), group, vec![customer].into(), operation).await
             })
         })
         .collect();

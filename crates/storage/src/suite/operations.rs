@@ -19,7 +19,7 @@ async fn operation_ids_ascend_though_the_clock_goes_back(scene: Scene) {
         // A source of its own, as another process would have.
         let other = Scene::new(scene.storage.clone());
         let operation = other.operation_at(Scene::now() + SignedDuration::from_hours(hours));
-        let customers = vec![CustomerId::new(customer).expect("positive")];
+        let customers = vec![CustomerId::new(customer).expect("positive")].into();
         let group = GroupId::new(10).expect("positive");
         match scene.storage.add_members(merchant_id(1), group, customers, operation).await.expect("answered")
         {

@@ -1,10 +1,61 @@
-//! What engines do alike with a piece of an import.
+//! Imports: customers from uploaded files, written in chunks under a lease.
 
 use std::collections::HashSet;
 
-use zumra_core::{Email, ImportChunk, Mobile, NewCustomer, RowProblem};
+use async_trait::async_trait;
+use zumra_core::{
+    Email, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, Mobile, NewCustomer, NewImport,
+    Operation, RowProblem,
+};
 
-use crate::Contacts;
+use crate::{Contacts, Result};
+
+/// Storage of imports. A process that works on one holds its lease.
+#[async_trait]
+pub trait Imports: Send + Sync {
+    /// Inserts a file to be imported.
+    async fn create_import(
+        &self,
+        merchant: MerchantId,
+        import: NewImport,
+        operation: Operation,
+    ) -> Result<Import>;
+
+    /// Acquires the lease of an unfinished import that no process holds at `now`, until `until`.
+    ///
+    /// `which` selects one import; `None` selects the oldest of any merchant. Returns `None` if there is none.
+    async fn lease_import(
+        &self,
+        which: Option<(MerchantId, ImportId)>,
+        now: jiff::Timestamp,
+        until: jiff::Timestamp,
+    ) -> Result<Option<ImportLease>>;
+
+    /// Writes a chunk of an import, extends its lease to `until`, and returns the state of the import.
+    ///
+    /// Idempotent: a chunk that was written before changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::LeaseLost`](crate::StorageError::LeaseLost) if another process holds the lease now.
+    async fn write_import_chunk(
+        &self,
+        lease: LeaseKey,
+        until: jiff::Timestamp,
+        chunk: ImportChunk,
+        operation: Operation,
+    ) -> Result<Import>;
+
+    /// Returns at most `limit` imports of the merchant, newest first.
+    async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>>;
+
+    /// Returns one import and its stored row problems, or `None` if the merchant has no such import.
+    async fn find_import(
+        &self,
+        merchant: MerchantId,
+        import: ImportId,
+    ) -> Result<Option<(Import, Vec<RowProblem>)>>;
+}
 
 /// The mobile numbers and e-mail addresses that a piece would put into use.
 pub(crate) fn contacts(piece: &ImportChunk) -> Contacts {

@@ -1,0 +1,50 @@
+//! The database as operators see it: health, inspection, metrics, shutdown.
+
+use async_trait::async_trait;
+use prometheus_client::registry::Registry;
+
+use crate::Result;
+
+/// Administration of an open database.
+#[async_trait]
+pub trait Admin: Send + Sync {
+    /// Checks that the database answers a query.
+    async fn ping(&self) -> Result<()>;
+
+    /// Checks the integrity of the whole database and counts its rows. Reads all of it: may take minutes.
+    async fn inspect(&self) -> Result<Inspection>;
+
+    /// Registers the metrics of the engine.
+    fn register_metrics(&self, registry: &mut Registry);
+
+    /// Completes accepted calls and closes the database.
+    ///
+    /// Later calls fail with [`StorageError::Unavailable`](crate::StorageError::Unavailable).
+    async fn close(&self);
+}
+
+/// The result of [`Admin::inspect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The engine and its version, such as `SQLite 3.53.0`.
+    pub engine: String,
+    /// Number of the newest migration in the database.
+    pub schema: u32,
+    /// Integrity problems, in the engine's words, and count mismatches. Empty if there are none.
+    pub problems: Vec<String>,
+    /// Number of merchants.
+    pub merchants: u64,
+    /// Number of customers of all merchants.
+    pub customers: u64,
+    /// Number of memberships of all merchants, including those of soft-deleted groups that are not archived yet.
+    pub memberships: u64,
+    /// Number of past memberships of all merchants.
+    pub past_memberships: u64,
+    /// Time of the newest operation.
+    pub newest_operation: Option<jiff::Timestamp>,
+}
+
+/// Describes the mismatch between the number of customers and the counters, if there is one.
+pub(crate) fn count_mismatch(customers: u64, counted: u64) -> Option<String> {
+    (customers != counted).then(|| format!("there are {customers} customers, and the counters say {counted}"))
+}
