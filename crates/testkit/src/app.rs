@@ -1,4 +1,4 @@
-//! The service in one process, through its real router.
+//! The service in the test process, called through its real router.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 
 use crate::{FakeClock, SeededEntropy, TestDatabase, TestRequest};
 
-/// A token of [`SHOP`] with `customers.read_write`.
+/// A token of [`SHOP`] with the scope `customers.read_write`.
 pub const WRITE_TOKEN: &str = "test-token-with-read-write";
 
-/// The shop that a [`TestApp`] begins with: the ids of the contract's examples, and tokens for each case.
+/// The fixture of [`TestApp::new`]: the ids of the contract's examples, and one token per set of scopes.
 pub const SHOP: &str = r#"{"merchants": [{"id": 1305146709, "name": "متجر", "plan": "special",
     "tokens": [
         {"token": "test-token-with-read-write", "scopes": ["customers.read_write"]},
@@ -30,30 +30,30 @@ pub const SHOP: &str = r#"{"merchants": [{"id": 1305146709, "name": "متجر", 
          "email": "a@example.com", "gender": "male", "birthday": "1997-06-03", "groups": [1394760126]},
         {"id": 1761729493, "first_name": "Ahmed"}]}]}"#;
 
-/// A service over a throwaway database.
+/// The service over a throwaway database, which is deleted on drop.
 pub struct TestApp {
-    /// Its router.
+    /// The complete router, with all middleware.
     pub router: Router,
-    /// Its storage, for looking behind the scenes.
+    /// The storage behind the router, for assertions that the API cannot make.
     pub storage: Arc<dyn Storage>,
-    /// Its clock.
+    /// The clock of the service. The storage reads it once, when it is opened.
     pub clock: Arc<FakeClock>,
     ids: IdGenerator,
-    _database: Throwaway,
+    _database: DatabaseGuard,
 }
 
-/// What takes the rows of a [`TestApp`] away when it is dropped.
-type Throwaway = Box<dyn Any + Send + Sync>;
+/// Deletes the database of a [`TestApp`] on drop.
+type DatabaseGuard = Box<dyn Any + Send + Sync>;
 
 impl TestApp {
-    /// A service with [`SHOP`] in it.
+    /// Returns a service with default limits and the merchant of [`SHOP`].
     pub async fn new() -> Self {
         let app = Self::with_limits(Limits::default()).await;
         app.load(SHOP).await;
         app
     }
 
-    /// A service with nothing in it.
+    /// Returns a service without merchants.
     pub async fn with_limits(limits: Limits) -> Self {
         let clock = Arc::new(FakeClock::default());
         let (storage, database) = open(&clock).await;
@@ -72,70 +72,70 @@ impl TestApp {
         }
     }
 
-    /// Loads a fixture file.
+    /// Loads a fixture, the JSON that `zumra load` reads.
     pub async fn load(&self, json: &str) {
-        for shop in fixture::parse(json.as_bytes()).expect("the fixture is right") {
+        for shop in fixture::parse(json.as_bytes()).expect("the fixture is valid") {
             self.storage.load_fixture(shop, self.operation()).await.expect("the fixture loads");
         }
     }
 
-    /// An operation of an operator, now.
+    /// Returns a new operation by an operator, at the time of the clock.
     pub fn operation(&self) -> Operation {
         let at = self.clock.now();
         Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Operator }
     }
 
-    /// A call to the API; the path begins after `/admin/v2`.
+    /// Returns a request without a token. `path` is relative to `/admin/v2`.
     pub fn request(&self, method: &str, path: &str) -> TestRequest {
         TestRequest::new(self.router.clone(), method, &format!("/admin/v2{path}"))
     }
 
-    /// A `GET` with the token that may do everything.
+    /// Returns a GET request with [`WRITE_TOKEN`].
     pub fn get(&self, path: &str) -> TestRequest {
         self.request("GET", path).token(WRITE_TOKEN)
     }
 
-    /// The call to add customers, with the token that may.
+    /// Returns a request that adds customers to a group, with [`WRITE_TOKEN`].
     pub fn add_customers(&self, body: &Value) -> TestRequest {
         self.request("POST", "/customers/groups/add_customers").token(WRITE_TOKEN).json(body)
     }
 
-    /// The groups that a customer shows.
+    /// Returns `data.groups` of a customer, as the API shows it.
     pub async fn group_ids(&self, customer: i64) -> Value {
         self.get(&format!("/customers/{customer}")).send().await.json()["data"]["groups"].clone()
     }
 
-    /// Memberships that are stored, of all merchants.
+    /// Returns the number of stored memberships of all merchants.
     pub async fn membership_count(&self) -> u64 {
-        self.storage.inspect().await.expect("the storage answers").memberships
+        self.storage.inspect().await.expect("the database can be inspected").memberships
     }
 }
 
-/// A fresh database of the engine that `ZUMRA_TEST_ENGINE` names: `sqlite`, which is also the default, or `postgres`.
-async fn open(clock: &FakeClock) -> (Arc<dyn Storage>, Throwaway) {
+/// Creates a database on the engine that `ZUMRA_TEST_ENGINE` names: `sqlite` (the default) or `postgres`.
+async fn open(clock: &FakeClock) -> (Arc<dyn Storage>, DatabaseGuard) {
     match engine().as_deref() {
         None | Some("sqlite") => {
-            let folder = tempfile::tempdir().expect("a folder");
-            let options = SqliteOptions::new(folder.path().join("zumra.db"));
-            let storage = SqliteStorage::open(&options, clock.now()).expect("a fresh database opens");
-            (Arc::new(storage), Box::new(folder))
+            let directory = tempfile::tempdir().expect("a temporary directory");
+            let options = SqliteOptions::new(directory.path().join("zumra.db"));
+            let storage = SqliteStorage::open(&options, clock.now()).expect("a new database can be opened");
+            (Arc::new(storage), Box::new(directory))
         }
         Some("postgres") => {
             let database = TestDatabase::new().await;
-            let options = PostgresOptions::parse(&database.url()).expect("an address");
+            let options = PostgresOptions::parse(&database.url()).expect("the URL is valid");
             let storage = PostgresStorage::open(&options, clock.now(), &SystemEntropy).await;
-            (Arc::new(storage.expect("a fresh database opens")), Box::new(database))
+            (Arc::new(storage.expect("a new database can be opened")), Box::new(database))
         }
         Some(other) => panic!("ZUMRA_TEST_ENGINE must be sqlite or postgres, not {other}"),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
+#[expect(clippy::disallowed_methods, reason = "selects the engine of a test run")]
 fn engine() -> Option<String> {
     std::env::var("ZUMRA_TEST_ENGINE").ok()
 }
 
-/// The body of a request to add customers.
+/// Returns the body of a request that adds customers to a group.
 pub fn add_body(group: i64, customers: &[i64]) -> Value {
     json!({"group_id": group, "customers": customers})
 }

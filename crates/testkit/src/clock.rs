@@ -1,43 +1,43 @@
-//! Time and chance that tests decide.
+//! A clock and an entropy source that tests control.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use zumra_core::{Clock, Entropy};
 
-/// A clock that stands still until it is moved.
+/// A clock that only [`advance`](Self::advance) changes.
 #[derive(Debug)]
 pub struct FakeClock(AtomicI64);
 
 impl Default for FakeClock {
-    /// Stands at the first of December 2026, noon UTC.
+    /// Starts at 2026-12-01 12:00 UTC.
     fn default() -> Self {
         Self(AtomicI64::new(1_796_126_400_000_000))
     }
 }
 
 impl FakeClock {
-    /// Moves it.
-    pub fn advance(&self, by: SignedDuration) {
-        let micros = i64::try_from(by.as_micros()).expect("a test moves by less than ages");
+    /// Advances the clock, or sets it back if `duration` is negative.
+    pub fn advance(&self, duration: SignedDuration) {
+        let micros = i64::try_from(duration.as_micros()).expect("the duration fits in 64 bits");
         self.0.fetch_add(micros, Ordering::SeqCst);
     }
 }
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).expect("a test stays near its day")
+        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).expect("the time is in jiff's range")
     }
 }
 
-/// Bytes that are the same in every run.
+/// A pseudorandom generator with a fixed seed: the same bytes in every run.
 #[derive(Debug, Default)]
 pub struct SeededEntropy(AtomicU64);
 
 impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         for byte in bytes {
-            // Knuth's generator: good enough to tell things apart.
+            // Knuth's MMIX generator. Tests need distinct values, not unpredictable ones.
             let step = |n: u64| {
                 Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
             };

@@ -1,4 +1,7 @@
-//! Harness for tests: a service on a throwaway database, a clock that obeys, a server that can be killed.
+//! Test harness: the service over a throwaway database, the service as a process, and PostgreSQL servers.
+//!
+//! What belongs here: whatever tests of more than one crate need. Time and randomness are arguments, and every wait has
+//! a deadline.
 
 pub mod app;
 pub mod clock;
