@@ -1,4 +1,4 @@
-//! Services whose primary crashes under load, and the standby that takes its place.
+//! Two services under load whose primary crashes, and the standby that is promoted.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,12 +10,18 @@ use zumra_testkit::{ServerProcess, TestPair};
 
 use super::{ADD, Installation, TOKEN, add_body, binary};
 
+/// Customers in each request.
 const BATCH: i64 = 10;
-/// More than any machine adds before the standby is promoted.
+/// Results that can be queued while nothing receives them. Bounds the requests sent during the failover, however long it
+/// takes; enough that clients keep sending until the primary has crashed.
+const QUEUED_RESULTS: usize = 1_000;
+/// Far more than the results before, during and after the failover.
 const REQUESTS: i64 = 4_000;
+/// Successful requests that were started after the failover, at which the services count as recovered.
+const RECOVERED: i32 = 50;
 
-/// Takes batch after batch, each once, until it is told to stop. What came of each.
-fn client(server: &ServerProcess, next: &AtomicI64, tell: &mpsc::Sender<(i64, u16)>) {
+/// Sends each batch once until all are sent, and reports its number and status.
+fn send_batches(server: &ServerProcess, next: &AtomicI64, results: &mpsc::SyncSender<(i64, u16)>) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= REQUESTS {
@@ -24,48 +30,47 @@ fn client(server: &ServerProcess, next: &AtomicI64, tell: &mpsc::Sender<(i64, u1
         let customers = (number * BATCH + 1)..=(number + 1) * BATCH;
         let (status, body) = server.post(ADD, TOKEN, &add_body(customers)).unwrap();
         assert!(matches!(status, 200 | 503), "{status}: {body}");
-        tell.send((number, status)).unwrap();
+        results.send((number, status)).unwrap();
     }
 }
 
 #[test]
-fn what_was_answered_outlives_the_primary() {
+fn acknowledged_writes_survive_the_loss_of_the_primary() {
     let mut pair = TestPair::start();
     let runtime = Runtime::new().unwrap();
-    let address = PathBuf::from(pair.url());
-    let folder = Installation { folder: tempfile::tempdir().unwrap() };
-    folder.load(REQUESTS * BATCH, &address);
-    let servers =
-        [(); 2].map(|()| ServerProcess::start(&mut zumra_testkit::serve_command(binary(), &address)));
+    let url = PathBuf::from(pair.url());
+    let installation = Installation { directory: tempfile::tempdir().unwrap() };
+    installation.load(REQUESTS * BATCH, &url);
+    let servers = [(); 2].map(|()| ServerProcess::start(&mut zumra_testkit::serve_command(binary(), &url)));
     let next = AtomicI64::new(0);
-    let (tell, told) = mpsc::channel();
-    let (mut done, mut refused) = (BTreeSet::new(), BTreeSet::new());
-    let mut note = |(number, status)| {
-        let batches = if status == 200 { &mut done } else { &mut refused };
+    let (sender, results) = mpsc::sync_channel(QUEUED_RESULTS);
+    let (mut acknowledged, mut rejected) = (BTreeSet::new(), BTreeSet::new());
+    let mut record = |(number, status)| {
+        let batches = if status == 200 { &mut acknowledged } else { &mut rejected };
         batches.insert(number);
     };
-    let mut well = 0;
+    let mut recovered = 0;
     std::thread::scope(|scope| {
         for number in 0..6 {
-            let (tell, server, next) = (tell.clone(), &servers[number % 2], &next);
-            scope.spawn(move || client(server, next, &tell));
+            let (sender, server, next) = (sender.clone(), &servers[number % 2], &next);
+            scope.spawn(move || send_batches(server, next, &sender));
         }
-        drop(tell);
-        told.iter().take(50).for_each(&mut note);
+        drop(sender);
+        results.iter().take(50).for_each(&mut record);
         pair.fail_over();
-        // What was begun before is told first; then both services are well again by themselves.
-        let begun = next.load(Ordering::Relaxed);
-        for one in &told {
-            note(one);
-            well += i32::from(one.0 >= begun && one.1 == 200);
-            if well == 50 {
+        // Results of earlier requests arrive first. Then both services recover without a restart.
+        let first_after = next.load(Ordering::Relaxed);
+        for result in &results {
+            record(result);
+            recovered += i32::from(result.0 >= first_after && result.1 == 200);
+            if recovered == RECOVERED {
                 break;
             }
         }
         next.store(REQUESTS, Ordering::Relaxed);
-        told.iter().for_each(&mut note);
+        results.iter().for_each(&mut record);
     });
-    assert_eq!(well, 50, "the services did not get well");
+    assert_eq!(recovered, RECOVERED, "the services did not recover");
     for server in servers {
         assert_eq!(server.terminate_and_wait(), Some(0));
     }
@@ -82,9 +87,9 @@ fn what_was_answered_outlives_the_primary() {
         assert_eq!((customers, operations, changes), (BATCH, 1, BATCH), "batch {number}");
         added.insert(number);
     }
-    assert!(done.is_subset(&added), "lost: {:?}", done.difference(&added));
-    // Whose answer was lost on the way was looked up on the new primary: what was refused was not done.
-    assert!(refused.is_disjoint(&added), "done all the same: {:?}", refused.intersection(&added));
+    assert!(acknowledged.is_subset(&added), "lost: {:?}", acknowledged.difference(&added));
+    // The outcome of a commit in doubt was resolved on the new primary: a rejected batch was not added.
+    assert!(rejected.is_disjoint(&added), "added although rejected: {:?}", rejected.intersection(&added));
     let operations = "SELECT count(*) FROM operations WHERE merchant_id = 1 AND kind = 'add_members'";
     let operations: i64 =
         runtime.block_on(async { pair.connect().await.query_one(operations, &[]).await.unwrap().get(0) });

@@ -1,6 +1,6 @@
-//! The real binary as a service: killed, stopped, asked by slow and by large clients.
+//! The service as a process, as `zumra serve` and `zumra dev` run it: crashes, restarts, limits, failover.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod crash;
 mod dev;
@@ -19,34 +19,34 @@ use zumra_testkit::ServerProcess;
 const ADD: &str = "/admin/v2/customers/groups/add_customers";
 const TOKEN: &str = "the-token-of-this-installation";
 
-/// A database file with one shop in it: group 1, and so many customers with ids from 1.
+/// A temporary directory with a SQLite database of one merchant: group 1, and customers with ids from 1.
 struct Installation {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Installation {
     fn new(customers: i64) -> Self {
-        let installation = Self { folder: tempfile::tempdir().unwrap() };
+        let installation = Self { directory: tempfile::tempdir().unwrap() };
         installation.load(customers, &installation.database());
         installation
     }
 
-    /// Loads the shop into a database.
+    /// Loads the merchant with this number of customers into a database.
     fn load(&self, customers: i64, database: &Path) {
         let customers: Vec<_> = (1..=customers).map(|id| json!({"id": id, "first_name": "c"})).collect();
         let shop = json!({"merchants": [{"id": 1, "name": "shop", "groups": [{"id": 1, "name": "VIP"}],
             "tokens": [{"token": TOKEN, "scopes": ["customers.read_write"]}], "customers": customers}]});
-        let file = self.folder.path().join("shop.json");
+        let file = self.directory.path().join("shop.json");
         std::fs::write(&file, shop.to_string()).unwrap();
         let loaded = command().arg("load").arg(&file).arg("--database").arg(database).output().unwrap();
         assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
     }
 
     fn database(&self) -> PathBuf {
-        self.folder.path().join("zumra.db")
+        self.directory.path().join("zumra.db")
     }
 
-    /// A server on this database, with these flags too.
+    /// Starts a service on the database, with additional flags.
     fn serve(&self, flags: &[&str]) -> ServerProcess {
         ServerProcess::start(zumra_testkit::serve_command(binary(), &self.database()).args(flags))
     }
@@ -56,7 +56,7 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_zumra"))
 }
 
-/// The binary without any setting from outside.
+/// Returns the command `zumra` with an empty environment.
 fn command() -> Command {
     let mut command = Command::new(binary());
     command.env_clear();
@@ -67,7 +67,7 @@ fn add_body(customers: impl IntoIterator<Item = i64>) -> Value {
     json!({"group_id": 1, "customers": customers.into_iter().collect::<Vec<_>>()})
 }
 
-/// Whether a customer is in group 1.
+/// Returns true if group 1 is the only group of the customer.
 fn is_member(server: &ServerProcess, customer: i64) -> bool {
     let (status, body) = server.get(&format!("/admin/v2/customers/{customer}"), TOKEN).unwrap();
     assert_eq!(status, 200, "{body}");

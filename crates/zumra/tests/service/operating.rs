@@ -1,16 +1,16 @@
-//! What operators see: metrics, logs, refusals to start, and commands beside a running service.
+//! What operators see: metrics, logs, failed starts, and commands beside a running service.
 
-use zumra_testkit::ServerProcess;
+use zumra_testkit::{ServerProcess, serve_command};
 
 use super::{ADD, Installation, TOKEN, add_body, command, is_member};
 
-/// A port that was free a moment ago.
+/// Returns a port that is free now.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]
-fn metrics_are_on_the_admin_address_only() {
+fn metrics_are_served_on_the_admin_address_only() {
     let installation = Installation::new(2);
     let admin = format!("127.0.0.1:{}", free_port());
     let server = installation.serve(&["--admin-listen", &admin]);
@@ -30,7 +30,7 @@ fn metrics_are_on_the_admin_address_only() {
 }
 
 #[test]
-fn an_address_in_use_ends_it_with_one_sentence() {
+fn listen_address_in_use_fails_with_one_line() {
     let installation = Installation::new(1);
     let server = installation.serve(&[]);
     let other = Installation::new(1);
@@ -45,7 +45,7 @@ fn an_address_in_use_ends_it_with_one_sentence() {
 }
 
 #[test]
-fn a_token_made_and_revoked_beside_the_service_takes_effect() {
+fn running_service_accepts_new_tokens_and_rejects_revoked_ones() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--tokens-cache-seconds", "0"]);
     let zumra = |arguments: &[&str]| {
@@ -55,38 +55,38 @@ fn a_token_made_and_revoked_beside_the_service_takes_effect() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
-    let made = zumra(&["token", "create", "--merchant", "1", "--scope", "customers.read_write"]);
-    let secret = made["token"].as_str().unwrap();
+    let created = zumra(&["token", "create", "--merchant", "1", "--scope", "customers.read_write"]);
+    let secret = created["token"].as_str().unwrap();
     assert_eq!(server.post(ADD, secret, &add_body([1])).unwrap().0, 200);
-    zumra(&["token", "revoke", "--merchant", "1", &made["id"].to_string()]);
+    zumra(&["token", "revoke", "--merchant", "1", &created["id"].to_string()]);
     assert_eq!(server.post(ADD, secret, &add_body([1])).unwrap().0, 401);
     assert!(is_member(&server, 1));
     assert_eq!(server.terminate_and_wait(), Some(0));
 }
 
 #[test]
-fn a_secret_is_in_no_log() {
+fn logs_contain_no_secrets() {
     let installation = Installation::new(1);
-    let mut serve = zumra_testkit::serve_command(super::binary(), &installation.database());
+    let mut serve = serve_command(super::binary(), &installation.database());
     serve.args(["--log-level", "trace"]);
-    let (server, log) = zumra_testkit::ServerProcess::start_with_log(&mut serve);
+    let (server, log) = ServerProcess::start_with_log(&mut serve);
     server.post(ADD, TOKEN, &add_body([1])).unwrap();
     server.post(ADD, "a-wrong-token-that-is-long", &add_body([1])).unwrap();
-    server.get("/admin/v2/customers?keyword=somebody", TOKEN).unwrap();
+    server.get("/admin/v2/customers?keyword=searched", TOKEN).unwrap();
     server.terminate_and_wait();
     let log = log.join().unwrap();
     assert!(log.contains("add_customers"), "{log}");
-    for secret in [TOKEN, "a-wrong-token-that-is-long", "somebody", "group_id"] {
+    for secret in [TOKEN, "a-wrong-token-that-is-long", "searched", "group_id"] {
         assert!(!log.contains(secret), "{secret}\n{log}");
     }
 }
 
 #[test]
-fn a_backup_beside_the_service_is_a_whole_database() {
+fn backup_of_a_running_service_is_a_consistent_database() {
     let installation = Installation::new(3);
     let server = installation.serve(&[]);
     assert_eq!(server.post(ADD, TOKEN, &add_body([1, 2])).unwrap().0, 200);
-    let copy = installation.folder.path().join("copy.db");
+    let copy = installation.directory.path().join("copy.db");
     let backup = || {
         command().arg("backup").arg(&copy).arg("--database").arg(installation.database()).output().unwrap()
     };
@@ -94,9 +94,9 @@ fn a_backup_beside_the_service_is_a_whole_database() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(server.post(ADD, TOKEN, &add_body([3])).unwrap().0, 200);
     let before = std::fs::read(&copy).unwrap();
-    assert_eq!(backup().status.code(), Some(3), "a backup never writes over another file");
+    assert_eq!(backup().status.code(), Some(3), "a backup does not overwrite a file");
     assert_eq!(std::fs::read(&copy).unwrap(), before);
-    let restored = ServerProcess::start(&mut zumra_testkit::serve_command(super::binary(), &copy));
+    let restored = ServerProcess::start(&mut serve_command(super::binary(), &copy));
     let members = [1, 2, 3].map(|customer| is_member(&restored, customer));
-    assert_eq!(members, [true, true, false], "the copy is as the database was");
+    assert_eq!(members, [true, true, false], "the copy has the state at the time of the backup");
 }

@@ -1,4 +1,4 @@
-//! Services that share a database of PostgreSQL's: killed, and with the database taken away.
+//! Services that share a PostgreSQL database: one is killed, one hangs, and the database is unreachable for a while.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,8 +12,9 @@ use zumra_testkit::{ServerProcess, TestDatabase};
 
 use super::{ADD, Installation, TOKEN, add_body, binary, is_member};
 
-/// A database on a server with the shop in it, and what asynchronous work of the test runs on.
+/// A PostgreSQL database with the merchant of [`Installation`].
 pub(super) struct Shared {
+    /// Runs the asynchronous calls of a test.
     runtime: Runtime,
     database: TestDatabase,
 }
@@ -22,8 +23,8 @@ impl Shared {
     pub(super) fn new(customers: i64) -> Self {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(TestDatabase::new());
-        let folder = Installation { folder: tempfile::tempdir().unwrap() };
-        folder.load(customers, &PathBuf::from(database.url()));
+        let installation = Installation { directory: tempfile::tempdir().unwrap() };
+        installation.load(customers, &PathBuf::from(database.url()));
         Self { runtime, database }
     }
 
@@ -33,19 +34,20 @@ impl Shared {
 
     fn command(&self) -> Command {
         let mut command = zumra_testkit::serve_command(binary(), &PathBuf::from(self.database.url()));
-        // A stop must not wait for a test that has gone wrong.
+        // A graceful stop waits for open requests: keep it short if a test fails.
         command.args(["--limits-request-seconds", "20"]);
         command
     }
 
-    fn number(&self, sql: &str) -> i64 {
+    /// Returns the one number that a query selects.
+    fn query_number(&self, sql: &str) -> i64 {
         self.runtime
             .block_on(async { self.database.connect().await.query_one(sql, &[]).await.unwrap().get(0) })
     }
 }
 
 #[test]
-fn a_database_that_goes_away_and_comes_back() {
+fn service_recovers_when_the_database_is_back() {
     let shared = Shared::new(3);
     let server = shared.serve();
     assert_eq!(server.post(ADD, TOKEN, &add_body([1])).unwrap().0, 200);
@@ -54,14 +56,14 @@ fn a_database_that_goes_away_and_comes_back() {
     assert_eq!(status, 503, "{body}");
     assert_eq!(server.get("/readyz", TOKEN).unwrap().0, 503);
     shared.runtime.block_on(shared.database.allow_connections());
-    // The very next request is answered.
+    // No request fails after the database accepts connections again.
     assert_eq!(server.post(ADD, TOKEN, &add_body([3])).unwrap().0, 200);
     assert_eq!([1, 2, 3].map(|customer| is_member(&server, customer)), [true, false, true]);
     assert_eq!(server.terminate_and_wait(), Some(0));
 }
 
 #[test]
-fn a_replica_that_is_none_is_said_once_and_not_missed() {
+fn unusable_replica_is_logged_once_and_lists_still_work() {
     let shared = Shared::new(1);
     let own = shared.database.url();
     for (replica, why) in [
@@ -76,32 +78,39 @@ fn a_replica_that_is_none_is_said_once_and_not_missed() {
         assert_eq!(server.terminate_and_wait(), Some(0));
         let log = log.join().unwrap();
         assert!(!log.contains("s3cret"), "{log}");
-        let said: Vec<_> = log.lines().filter(|line| line.contains("the replica is left alone")).collect();
-        assert!(said.len() == 1 && said[0].contains(why) && said[0].contains("WARN"), "{log}");
+        let warnings: Vec<_> =
+            log.lines().filter(|line| line.contains("the replica is left alone")).collect();
+        assert!(warnings.len() == 1 && warnings[0].contains(why) && warnings[0].contains("WARN"), "{log}");
     }
 }
 
 const BATCH: i64 = 10;
 const REQUESTS: i64 = 300;
 
-/// The customers of a batch. No two batches share one.
+/// Returns the request body of a batch. No two batches have a customer in common.
 fn batch(number: i64) -> Value {
     add_body((number * BATCH + 1)..=(number + 1) * BATCH)
 }
 
-/// Takes batch after batch until there are no more. Who gets no answer asks the next server, as a client behind one
-/// address would.
-fn client(servers: &[ServerProcess; 3], mut mine: usize, next: &AtomicI64, acknowledge: &mpsc::Sender<i64>) {
+/// Sends batches until all are sent. Without a response it repeats the request on the next server, as a client behind a
+/// load balancer would.
+fn client(
+    servers: &[ServerProcess; 3],
+    mut server: usize,
+    next: &AtomicI64,
+    acknowledge: &mpsc::Sender<i64>,
+) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= REQUESTS {
             return;
         }
-        loop {
-            match servers[mine % 3].post(ADD, TOKEN, &batch(number)) {
+        for attempt in 1.. {
+            assert!(attempt < 10, "no server responds to batch {number}");
+            match servers[server % 3].post(ADD, TOKEN, &batch(number)) {
                 Ok((200, body)) if body.ends_with('}') => break,
-                // After the kill there is no answer, or half of one.
-                Ok((200, _)) | Err(_) => mine += 1,
+                // After the kill there is no response, or an incomplete one.
+                Ok((200, _)) | Err(_) => server += 1,
                 Ok((status, body)) => panic!("{status}: {body}"),
             }
         }
@@ -110,7 +119,7 @@ fn client(servers: &[ServerProcess; 3], mut mine: usize, next: &AtomicI64, ackno
 }
 
 #[test]
-fn of_three_one_is_killed_and_one_hangs_and_every_batch_is_added_once() {
+fn each_batch_is_added_once_while_one_of_three_services_is_killed_and_one_hangs() {
     let shared = Shared::new(REQUESTS * BATCH);
     let servers = [shared.serve(), shared.serve(), shared.serve()];
     let next = AtomicI64::new(0);
@@ -126,15 +135,15 @@ fn of_three_one_is_killed_and_one_hangs_and_every_batch_is_added_once() {
         servers[0].kill();
         servers[1].pause();
         done.extend(acknowledged.iter().take(60));
-        // What the one that hangs has in hand is taken over by the one that is left, before it goes on.
-        let begun = next.load(Ordering::Relaxed).min(REQUESTS);
-        for number in (0..begun).filter(|number| !done.contains(number)) {
+        // The third service adds the batches that the paused one has accepted, before that one continues.
+        let started = next.load(Ordering::Relaxed).min(REQUESTS);
+        for number in (0..started).filter(|number| !done.contains(number)) {
             assert_eq!(servers[2].post(ADD, TOKEN, &batch(number)).unwrap().0, 200);
         }
         servers[1].resume();
         done.extend(acknowledged.iter());
     });
-    assert!(done.into_iter().eq(0..REQUESTS), "every batch was answered");
+    assert!(done.into_iter().eq(0..REQUESTS), "every batch was acknowledged");
     let model = format!(
         "SELECT count(*) FROM (
             SELECT FROM operations JOIN memberships
@@ -143,11 +152,14 @@ fn of_three_one_is_killed_and_one_hangs_and_every_batch_is_added_once() {
             GROUP BY operations.id
             HAVING count(*) = {BATCH} AND count(DISTINCT (memberships.customer_id - 1) / {BATCH}) = 1) AS whole"
     );
-    assert_eq!(shared.number(&model), REQUESTS, "each batch by one operation");
-    assert_eq!(shared.number("SELECT count(*) FROM memberships WHERE merchant_id = 1"), REQUESTS * BATCH);
+    assert_eq!(shared.query_number(&model), REQUESTS, "each batch by one operation");
+    assert_eq!(
+        shared.query_number("SELECT count(*) FROM memberships WHERE merchant_id = 1"),
+        REQUESTS * BATCH
+    );
     let operations = "SELECT count(*) FROM operations WHERE merchant_id = 1 AND kind = 'add_members'";
-    assert_eq!(shared.number(operations), REQUESTS);
-    // Both that are left know what has happened.
+    assert_eq!(shared.query_number(operations), REQUESTS);
+    // Both remaining services show the result.
     for server in &servers[1..] {
         assert!(is_member(server, 1) && is_member(server, REQUESTS * BATCH));
     }
