@@ -1,45 +1,46 @@
-//! The installation that every workload begins with: one large shop and many small ones, nobody in a group by hand.
+//! The initial data of every workload: one large merchant and many small ones. The groups that workloads add to are empty.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use zumra_core::{Actor, Clock, IdGenerator, Operation, SystemClock, fixture};
 
-use crate::database::{Database, Site};
+use crate::database::{Database, Databases};
 
-/// The large shop.
+/// Id of the large merchant.
 pub(crate) const LARGE: i64 = 1;
-/// Its customers, with ids from 1.
+/// Customers of the large merchant; ids start at 1.
 pub(crate) const CUSTOMERS: i64 = 100_000;
-/// Its groups, with ids from 1.
+/// Groups of the large merchant; ids start at 1.
 pub(crate) const GROUPS: i64 = 400;
-/// The first small shop; the others follow.
+/// Id of the first small merchant; the ids of all of them are contiguous.
 pub(crate) const FIRST_SMALL: i64 = 2;
-/// How many they are.
-pub(crate) const SMALL: i64 = 1000;
-/// Customers of each, with ids from 1.
+/// Number of small merchants.
+pub(crate) const SMALL_MERCHANTS: i64 = 1000;
+/// Customers of each small merchant; ids start at 1.
 pub(crate) const SMALL_CUSTOMERS: i64 = 100;
-/// Groups of each, with ids from 1.
+/// Groups of each small merchant; ids start at 1.
 pub(crate) const SMALL_GROUPS: i64 = 4;
 
-/// Loads that are on their way at once.
-const AT_ONCE: usize = 16;
+/// Fixtures that are loaded concurrently.
+const CONCURRENT_LOADS: usize = 16;
 
-/// The token of a shop.
+/// Returns the token of a merchant.
 pub(crate) fn token(merchant: i64) -> String {
     format!("the-token-of-merchant-{merchant}")
 }
 
-/// Makes the installation.
-pub(crate) fn build(site: &Site) -> anyhow::Result<Database> {
-    let database = site.create()?;
-    let small = (FIRST_SMALL..FIRST_SMALL + SMALL).map(|id| shop(id, SMALL_GROUPS, SMALL_CUSTOMERS));
-    load(&database, std::iter::once(shop(LARGE, GROUPS, CUSTOMERS)).chain(small))?;
+/// Creates a database with the initial data.
+pub(crate) fn create(databases: &Databases) -> anyhow::Result<Database> {
+    let database = databases.create()?;
+    let small = (FIRST_SMALL..FIRST_SMALL + SMALL_MERCHANTS)
+        .map(|id| merchant_fixture(id, SMALL_GROUPS, SMALL_CUSTOMERS));
+    load(&database, std::iter::once(merchant_fixture(LARGE, GROUPS, CUSTOMERS)).chain(small))?;
     database.settle()?;
     Ok(database)
 }
 
-/// A shop as an entry of a fixture file.
-pub(crate) fn shop(id: i64, groups: i64, customers: i64) -> Value {
+/// Returns a merchant as an entry of a fixture file.
+pub(crate) fn merchant_fixture(id: i64, groups: i64, customers: i64) -> Value {
     let customer =
         |id: i64| json!({"id": id, "first_name": format!("c{id}"), "mobile": (500_000_000 + id).to_string()});
     json!({
@@ -51,26 +52,27 @@ pub(crate) fn shop(id: i64, groups: i64, customers: i64) -> Value {
     })
 }
 
-/// Loads shops into a database, which gets its tables by that.
-pub(crate) fn load(database: &Database, shops: impl Iterator<Item = Value>) -> anyhow::Result<()> {
-    let file = json!({"merchants": shops.collect::<Vec<_>>()}).to_string();
-    let mut shops = fixture::parse(file.as_bytes())?.into_iter();
+/// Loads merchants into a new database. Opening the storage creates the schema.
+pub(crate) fn load(database: &Database, merchants: impl Iterator<Item = Value>) -> anyhow::Result<()> {
+    let file = json!({"merchants": merchants.collect::<Vec<_>>()}).to_string();
+    let mut merchants = fixture::parse(file.as_bytes())?.into_iter();
     let ids = IdGenerator::new(0);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let storage = database.open().await?;
-        let mut loading = JoinSet::new();
+        let mut loads = JoinSet::new();
         loop {
-            while loading.len() < AT_ONCE
-                && let Some(shop) = shops.next()
+            while loads.len() < CONCURRENT_LOADS
+                && let Some(merchant) = merchants.next()
             {
-                let at = SystemClock.now();
-                let operation = Operation { proposed_id: ids.next_operation(at), at, actor: Actor::Operator };
+                let now = SystemClock.now();
+                let operation =
+                    Operation { proposed_id: ids.next_operation(now), at: now, actor: Actor::Operator };
                 let storage = std::sync::Arc::clone(&storage);
-                loading.spawn(async move { storage.load_fixture(shop, operation).await });
+                loads.spawn(async move { storage.load_fixture(merchant, operation).await });
             }
-            let Some(loaded) = loading.join_next().await else { break };
-            loaded??;
+            let Some(outcome) = loads.join_next().await else { break };
+            outcome??;
         }
         storage.close().await;
         Ok(())

@@ -1,232 +1,160 @@
-//! `cargo run --release -p zumra-bench`: builds the service, starts what it measures, loads it, prints a table for each
-//! engine, and saves everything as JSON with a picture beside it.
+//! `cargo run --release -p zumra-bench`: builds the service, measures it under load, prints a table for each engine, and saves
+//! the result as JSON and the growth chart as SVG.
 //!
-//! What belongs here: the order of things. Numbers mean something only beside others of the same run, so the bounds are
-//! measured with every workload: `bounds.rs`, `driver.rs`. What is asked stands in `workloads.rs`, how it is written in
-//! `requests.rs`, how it is sent in `load.rs`; `measure.rs` puts them together, `growth.rs` does it with ever more
-//! customers, and `peers.rs` with other services.
+//! What belongs here: the order of the measurements. Numbers are only comparable within one run, so `measure.rs` runs every
+//! workload on the service and on its bounds in turns: `http_bound.rs`, `server_bound.rs`, `engine_bound.rs`,
+//! `driver_bound.rs`. `workloads.rs` defines the requests, `requests.rs` writes them, `load.rs` sends them. `growth.rs`
+//! measures growing data, `baselines.rs` other products.
 
-mod bounds;
+mod arguments;
+mod baselines;
 mod chart;
-mod constant;
+mod compare;
 mod database;
-mod driver;
+mod disk;
+mod driver_bound;
+mod engine;
+mod engine_bound;
 mod growth;
+mod http_bound;
 mod installation;
-mod keeper;
+mod janitor;
 mod load;
 mod measure;
-mod peers;
 mod proc;
+mod process;
+mod progress;
 mod report;
 mod requests;
-mod service;
+mod server_bound;
+mod summary;
+mod system;
 mod table;
+mod text;
 mod workloads;
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use zumra_testkit::postgres::DurableServer;
 
-use database::{Database, Engine, Site};
-use keeper::Keeper;
-use measure::System;
-use report::{Bounds, EngineReport, Line, Report};
-use workloads::{Kind, WORKLOADS, Workload};
-
-/// Measure Zumra against bounds of the same run
-#[derive(Parser)]
-struct Arguments {
-    /// What to measure on
-    #[arg(long, value_enum, default_value = "all")]
-    engine: Which,
-    /// Only what has this in its name: a workload as add-1 or mixed, or growth
-    #[arg(long, default_value = "", value_name = "PART")]
-    only: String,
-    /// Runs of each workload; the median counts
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    runs: u64,
-    /// Multiplies the requests of each run
-    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
-    scale: f64,
-    /// The largest group that growth is measured with
-    #[arg(long, default_value_t = 10_000_000, value_name = "MEMBERS")]
-    growth_limit: i64,
-    /// Where to save the result as JSON; growth.svg, and while it runs the databases, go to the same folder
-    #[arg(long, default_value = "bench/results/latest.json", value_name = "FILE")]
-    out: PathBuf,
-    /// Measure Medusa and Vendure on PostgreSQL too; they are installed into this folder
-    #[arg(long, value_name = "FOLDER")]
-    peers: Option<PathBuf>,
-    /// Be the server of the HTTP bound; the benchmark starts itself so
-    #[arg(long, hide = true, value_name = "ADDRESS")]
-    bound: Option<SocketAddr>,
-    /// Be the server of the server bound instead, with the tokens of a database
-    #[arg(long, hide = true, value_name = "DATABASE", requires = "bound")]
-    constant: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Which {
-    Sqlite,
-    Postgres,
-    All,
-}
-
-impl Arguments {
-    fn wants(&self, name: &str) -> bool {
-        name.contains(&self.only)
-    }
-
-    fn engines(&self) -> &'static [Engine] {
-        match self.engine {
-            Which::Sqlite => &[Engine::Sqlite],
-            Which::Postgres => &[Engine::Postgres],
-            Which::All => &[Engine::Sqlite, Engine::Postgres],
-        }
-    }
-}
+use arguments::Arguments;
+use database::Databases;
+use engine::Engine;
+use janitor::Janitor;
+use measure::Repetition;
+use progress::progress;
+use report::{EngineReport, Report};
+use workloads::{WORKLOADS, Workload};
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     if let Some(address) = arguments.bound {
         return match &arguments.constant {
-            Some(database) => constant::serve(address, database),
-            None => bounds::serve(address),
+            Some(database) => server_bound::serve(address, database),
+            None => http_bound::serve(address),
         };
     }
-    anyhow::ensure!(!cfg!(debug_assertions), "this build is slow by design: use cargo run --release");
+    anyhow::ensure!(!cfg!(debug_assertions), "debug builds are too slow to measure; use cargo run --release");
     anyhow::ensure!(
         arguments.peers.is_none() || arguments.engines().contains(&Engine::Postgres),
-        "the peers need PostgreSQL: use --engine postgres or all"
+        "--peers needs PostgreSQL; use --engine postgres or all"
     );
-    let folder = arguments.out.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let keeper = Rc::new(Keeper::start(folder)?);
-    service::build(&keeper)?;
-    let syncs = bounds::syncs_per_second(keeper.folder())?;
-    let mut report = Report::new(arguments.runs, arguments.scale, syncs);
+    let directory =
+        arguments.out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let janitor = Rc::new(Janitor::start(directory)?);
+    process::build(&janitor)?;
+    let fsyncs_per_second = disk::fsyncs_per_second(janitor.directory())?;
+    let mut report = Report::new(arguments.runs, arguments.scale, fsyncs_per_second);
     for &engine in arguments.engines() {
-        measure(engine, &keeper, &arguments, &mut report)?;
+        measure_engine(engine, &janitor, &arguments, &mut report)?;
     }
-    let growths: Vec<_> =
-        report.engines.iter().filter_map(|e| Some((e.engine.name(), e.growth.as_ref()?))).collect();
-    if !growths.is_empty() {
-        std::fs::write(arguments.out.with_file_name("growth.svg"), chart::growth(&growths))?;
-    }
+    save_chart(&report, &arguments.out)?;
     print(&table::tables(&report));
-    anyhow::ensure!(report.failures.is_empty(), "not everything could be measured");
+    anyhow::ensure!(report.failures.is_empty(), "some measurements failed; see \"not measured\" above");
     Ok(())
 }
 
-fn fail(report: &mut Report, what: &str, error: &anyhow::Error) {
-    let failure = format!("{what}: {error:#}");
-    progress(&failure);
-    report.failures.push(failure);
-}
-
-/// Everything on one engine. What was measured is saved after each workload.
-fn measure(
+/// Measures everything that is selected on one engine. Saves the report after each workload.
+fn measure_engine(
     engine: Engine,
-    keeper: &Rc<Keeper>,
+    janitor: &Rc<Janitor>,
     arguments: &Arguments,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let site = Site::new(engine, keeper)?;
+    let databases = Databases::start(engine, janitor)?;
     let settings = if engine == Engine::Postgres { DurableServer::SETTINGS } else { &[] };
-    let this = report.engines.len();
     report.engines.push(EngineReport {
         engine,
-        version: site.version()?,
+        version: databases.version()?,
         settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
-        lines: Vec::new(),
+        results: Vec::new(),
         growth: None,
     });
-    let wanted: Vec<_> = WORKLOADS.iter().filter(|workload| arguments.wants(workload.name)).collect();
-    if !wanted.is_empty() {
-        progress(&format!("{}: making the installation that every workload begins with", engine.name()));
-        let installation = installation::build(&site)?;
-        for workload in wanted {
-            match lines(&site, &installation, workload, arguments) {
-                Ok(lines) => report.engines[this].lines.extend(lines),
-                // The others are worth measuring all the same.
-                Err(error) => fail(report, &format!("{} on {}", workload.name, engine.name()), &error),
-            }
-            report.save(&arguments.out)?;
-        }
-        site.drop(&installation)?;
+    let index = report.engines.len() - 1;
+    measure_workloads(&databases, index, arguments, report)?;
+    if let (Engine::Postgres, Some(directory)) = (engine, &arguments.peers) {
+        let selected: Vec<_> = selected_workloads(arguments).collect();
+        let repetition = Repetition { runs: arguments.runs, scale: arguments.scale };
+        let options = baselines::Options { directory, repetition, out: &arguments.out };
+        baselines::measure(&databases, &selected, &options, report)?;
     }
-    if let (Engine::Postgres, Some(folder)) = (engine, &arguments.peers) {
-        peers::measure(&site, folder, arguments, report)?;
-    }
-    if arguments.wants("growth") {
-        match growth::measure(&site, arguments.growth_limit, arguments.scale) {
-            Ok(growth) => report.engines[this].growth = Some(growth),
-            Err(error) => fail(report, &format!("growth on {}", engine.name()), &error),
+    if arguments.selects("growth") {
+        match growth::measure(&databases, arguments.growth_limit, arguments.scale) {
+            Ok(growth) => report.engines[index].growth = Some(growth),
+            Err(error) => report.record_failure(&format!("growth on {}", engine.name()), &error),
         }
         report.save(&arguments.out)?;
     }
     Ok(())
 }
 
-/// One workload: the service, as often as it is shared, and its bounds, each on a copy of its own.
-fn lines(
-    site: &Site,
-    installation: &Database,
-    workload: &Workload,
+/// Measures the selected workloads and adds their results to the engine at `index`. If one fails, the others still run.
+fn measure_workloads(
+    databases: &Databases,
+    index: usize,
     arguments: &Arguments,
-) -> anyhow::Result<Vec<Line>> {
-    let engine = site.engine();
-    progress(&format!("{}: {}", engine.name(), workload.name));
-    let is_shared = engine == Engine::Postgres;
-    let services = if is_shared { workload.services } else { &[1] };
-    let has_driver = is_shared && workload.size == 1 && workload.kind == Kind::New;
-    // Only new customers are added at once by a storage that looks for none.
-    let has_server = workload.kind == Kind::New;
-    let copies = (0..services.len() + 1 + usize::from(has_driver) + usize::from(has_server))
-        .map(|_| site.copy(installation));
-    let copies = copies.collect::<anyhow::Result<Vec<_>>>()?;
-    let mut systems = vec![System::http(site)?, System::engine(&copies[0])?];
-    if has_server {
-        systems.push(System::constant(site, &copies[copies.len() - 1])?);
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut workloads = selected_workloads(arguments).peekable();
+    if workloads.peek().is_none() {
+        return Ok(());
     }
-    for (&count, copy) in services.iter().zip(&copies[1..]) {
-        systems.push(System::services(site, copy, count)?);
+    let engine = databases.engine();
+    progress(&format!("{}: creating the initial data of all workloads", engine.name()));
+    let installation = installation::create(databases)?;
+    let repetition = Repetition { runs: arguments.runs, scale: arguments.scale };
+    for workload in workloads {
+        match measure::workload(databases, &installation, workload, repetition) {
+            Ok(results) => report.engines[index].results.extend(results),
+            Err(error) => {
+                report.record_failure(&format!("{} on {}", workload.name, engine.name()), &error);
+            }
+        }
+        report.save(&arguments.out)?;
     }
-    if has_driver {
-        systems.push(System::driver(&copies[services.len() + 1], workload)?);
-    }
-    let requests = workload.requests(engine, arguments.scale);
-    let mut measured = measure::rounds(workload, &systems, requests, arguments.runs)?.into_iter();
-    drop(systems);
-    copies.iter().try_for_each(|copy| site.drop(copy))?;
-    let mut bounds = Bounds { http: measured.next(), engine: measured.next(), ..Bounds::default() };
-    if has_server {
-        bounds.server = measured.next();
-    }
-    let summaries: Vec<_> = measured.by_ref().take(services.len()).collect();
-    bounds.driver = measured.next();
-    let line = |(&processes, summary)| Line {
-        system: "zumra".to_owned(),
-        processes,
-        workload: workload.name,
-        clients: workload.clients,
-        size: workload.size,
-        summary,
-        bounds: bounds.clone(),
-    };
-    Ok(services.iter().zip(summaries).map(line).collect())
+    databases.drop(&installation)
 }
 
-/// Tells whoever waits what is being done.
-#[expect(clippy::print_stderr, reason = "a program for people at a terminal")]
-fn progress(text: &str) {
-    eprintln!("· {text}");
+fn selected_workloads(arguments: &Arguments) -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().filter(|workload| arguments.selects(workload.name))
 }
 
-#[expect(clippy::print_stdout, reason = "a program for people at a terminal")]
+/// Draws the growth chart next to the result, if growth was measured.
+fn save_chart(report: &Report, result_path: &Path) -> anyhow::Result<()> {
+    let growths: Vec<_> = report
+        .engines
+        .iter()
+        .filter_map(|report| Some((report.engine.name(), report.growth.as_ref()?)))
+        .collect();
+    if !growths.is_empty() {
+        std::fs::write(result_path.with_file_name("growth.svg"), chart::growth(&growths))?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a command-line program prints its result on standard output")]
 fn print(text: &str) {
     print!("{text}");
 }

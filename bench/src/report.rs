@@ -1,4 +1,5 @@
-//! What was measured, as it is saved.
+//! The result of a benchmark, as it is saved in JSON. The names in the file stay the same, so that saved results remain
+//! comparable; `serde` renames fields whose names in code differ.
 
 use std::path::Path;
 
@@ -6,71 +7,76 @@ use anyhow::Context;
 use serde::Serialize;
 use zumra_core::{Clock, SystemClock};
 
-use crate::database::Engine;
-use crate::growth::Growth;
-use crate::measure::Summary;
-use crate::peers::Peers;
+use crate::engine::Engine;
 use crate::proc;
+use crate::progress::progress;
+use crate::summary::Summary;
 
-/// One run of the benchmark.
+/// The service's name among the measured systems.
+pub(crate) const ZUMRA: &str = "zumra";
+
+/// The result of one benchmark.
 #[derive(Serialize)]
 pub(crate) struct Report {
     pub(crate) date: String,
-    pub(crate) machine: Machine,
+    #[serde(rename = "machine")]
+    pub(crate) host: Host,
     pub(crate) zumra: &'static str,
     pub(crate) runs: u64,
     pub(crate) scale: f64,
     pub(crate) engines: Vec<EngineReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) peers: Option<Peers>,
-    /// What could not be measured, and why.
+    #[serde(rename = "peers", skip_serializing_if = "Option::is_none")]
+    pub(crate) baselines: Option<Baselines>,
+    /// What could not be measured, with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) failures: Vec<String>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct Machine {
+pub(crate) struct Host {
     pub(crate) cores: usize,
     pub(crate) processor: Option<String>,
     pub(crate) memory_mib: Option<u64>,
     architecture: &'static str,
     system: &'static str,
     pub(crate) kernel: Option<String>,
-    /// How often a second the disk keeps a page.
-    pub(crate) syncs_per_second: f64,
+    /// 4 KiB pages that the disk makes durable per second.
+    #[serde(rename = "syncs_per_second")]
+    pub(crate) fsyncs_per_second: f64,
 }
 
-/// What was measured on one engine.
+/// The results on one engine.
 #[derive(Serialize)]
 pub(crate) struct EngineReport {
     pub(crate) engine: Engine,
     pub(crate) version: String,
-    /// In what it differs from what the engine does by itself.
+    /// Settings that the benchmark changes or relies on, as `name=value`.
     pub(crate) settings: Vec<String>,
-    pub(crate) lines: Vec<Line>,
+    #[serde(rename = "lines")]
+    pub(crate) results: Vec<WorkloadResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) growth: Option<Growth>,
 }
 
-/// One workload on one system.
+/// The result of one workload on one system.
 #[derive(Serialize)]
-pub(crate) struct Line {
-    /// Zumra, or another service.
+pub(crate) struct WorkloadResult {
+    /// [`ZUMRA`], or the name of another product.
     pub(crate) system: String,
-    /// Processes that shared the database.
+    /// Number of processes that share the database.
     pub(crate) processes: usize,
     pub(crate) workload: &'static str,
     pub(crate) clients: usize,
-    /// Customers of one request that adds some.
+    /// Customers per add request.
     pub(crate) size: i64,
     #[serde(flatten)]
     pub(crate) summary: Summary,
-    /// None where nobody measured it; another service has none.
+    /// Empty for other products.
     #[serde(skip_serializing_if = "Bounds::is_empty")]
     pub(crate) bounds: Bounds,
 }
 
-/// What was measured beside a workload, with the same requests.
+/// The bounds of a workload, measured with the same requests.
 #[derive(Serialize, Clone, Default)]
 pub(crate) struct Bounds {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,43 +89,152 @@ pub(crate) struct Bounds {
     pub(crate) driver: Option<Summary>,
 }
 
+/// The result of the growth benchmark on one engine.
+#[derive(Serialize)]
+pub(crate) struct Growth {
+    pub(crate) points: Vec<GrowthPoint>,
+    pub(crate) lists: Vec<ListTimes>,
+}
+
+/// `add-100` with groups of one size.
+#[derive(Serialize)]
+pub(crate) struct GrowthPoint {
+    pub(crate) merchants: i64,
+    /// Members of all merchants before each run.
+    pub(crate) members: i64,
+    pub(crate) customers: i64,
+    /// Elapsed time of a run divided by its requests: median, minimum and maximum of the runs.
+    pub(crate) ms_per_request: f64,
+    /// Elapsed time of a run divided by that of a run on an empty group just before it: the median of the turns.
+    ///
+    /// With one merchant, the empty group is compared with another empty group. How far that ratio differs from 1 is
+    /// noise.
+    #[serde(rename = "of_empty")]
+    pub(crate) ratio_to_empty: f64,
+    pub(crate) fastest_ms: f64,
+    pub(crate) slowest_ms: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// Peak memory of a freshly started service at the end of the runs.
+    pub(crate) memory_mib: Option<u64>,
+    /// Time from the start of a service to its first response; the median.
+    pub(crate) start_ms: f64,
+}
+
+/// Response times of one list, requested by one client.
+#[derive(Serialize)]
+pub(crate) struct ListTimes {
+    /// Customers of the merchant.
+    pub(crate) customers: i64,
+    pub(crate) list: &'static str,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// The other products, and how the service compares with them.
+#[derive(Serialize)]
+pub(crate) struct Baselines {
+    pub(crate) medusa: String,
+    pub(crate) vendure: String,
+    pub(crate) node: String,
+    /// Runs of each workload.
+    pub(crate) runs: u64,
+    /// Workloads that a product rejected.
+    #[serde(rename = "refusals", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rejections: Vec<Rejection>,
+    #[serde(rename = "against")]
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// A workload that a product rejected.
+#[derive(Serialize)]
+pub(crate) struct Rejection {
+    pub(crate) system: &'static str,
+    pub(crate) processes: usize,
+    pub(crate) workload: &'static str,
+    #[serde(rename = "answer")]
+    pub(crate) response: String,
+}
+
+/// The fastest other product in one workload, compared with the service.
+#[derive(Serialize)]
+pub(crate) struct Comparison {
+    pub(crate) workload: &'static str,
+    /// Customers per request.
+    pub(crate) size: i64,
+    /// The fastest product, and the number of processes with which it was the fastest.
+    #[serde(rename = "peer")]
+    pub(crate) product: String,
+    pub(crate) processes: usize,
+    pub(crate) customers_per_second: f64,
+    pub(crate) zumra: Vec<ComparedService>,
+}
+
+/// The service's side of a [`Comparison`].
+#[derive(Serialize)]
+pub(crate) struct ComparedService {
+    pub(crate) engine: Engine,
+    pub(crate) processes: usize,
+    pub(crate) customers_per_second: f64,
+    /// Throughput divided by that of the fastest other product.
+    #[serde(rename = "times")]
+    pub(crate) ratio: f64,
+}
+
 impl Bounds {
     fn is_empty(&self) -> bool {
         [&self.http, &self.server, &self.engine, &self.driver].into_iter().all(Option::is_none)
     }
 }
 
-impl Line {
-    /// What part of a bound it reaches.
-    pub(crate) fn part_of(&self, bound: Option<&Summary>) -> Option<f64> {
+impl WorkloadResult {
+    /// Returns the throughput as a fraction of a bound's, if the bound was measured.
+    pub(crate) fn ratio_to(&self, bound: Option<&Summary>) -> Option<f64> {
         bound.map(|bound| self.summary.requests / bound.requests)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a count of customers")]
+    pub(crate) fn customers_per_second(&self) -> f64 {
+        self.summary.requests * self.size as f64
     }
 }
 
 impl Report {
-    pub(crate) fn new(runs: u64, scale: f64, syncs_per_second: f64) -> Self {
+    pub(crate) fn new(runs: u64, scale: f64, fsyncs_per_second: f64) -> Self {
         Self {
             date: SystemClock.now().strftime("%Y-%m-%d").to_string(),
-            machine: Machine {
+            host: Host {
                 cores: std::thread::available_parallelism().map_or(0, usize::from),
                 processor: proc::processor(),
-                memory_mib: proc::memory(),
+                memory_mib: proc::host_memory_mib(),
                 architecture: std::env::consts::ARCH,
                 system: std::env::consts::OS,
                 kernel: proc::kernel(),
-                syncs_per_second,
+                fsyncs_per_second,
             },
             zumra: env!("CARGO_PKG_VERSION"),
             runs,
             scale,
             engines: Vec::new(),
-            peers: None,
+            baselines: None,
             failures: Vec::new(),
         }
     }
 
+    /// Prints and records that something could not be measured. The benchmark continues with the rest.
+    pub(crate) fn record_failure(&mut self, subject: &str, error: &anyhow::Error) {
+        let failure = format!("{subject}: {error:#}");
+        progress(&failure);
+        self.failures.push(failure);
+    }
+
+    /// Returns all workload results, each with its engine.
+    pub(crate) fn results(&self) -> impl Iterator<Item = (Engine, &WorkloadResult)> {
+        self.engines.iter().flat_map(|engine| engine.results.iter().map(|result| (engine.engine, result)))
+    }
+
     pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self)? + "\n";
-        std::fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
     }
 }

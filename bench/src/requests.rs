@@ -1,86 +1,94 @@
-//! What is asked, as requests of the Merchant API.
+//! HTTP requests of the Merchant API.
 
 use std::io::Write;
 
 use crate::installation::{CUSTOMERS, token};
-use crate::workloads::{Ask, Workload};
+use crate::workloads::{Request, Workload};
 
-/// Writes the requests of a workload. The lists of ids are written once: writing a thousand numbers for every request would
+/// Writes the requests of a workload. The lists of ids are formatted once: formatting a thousand numbers per request would
 /// cost more than everything else that the generator does.
-pub(crate) struct Writer<'a> {
+pub(crate) struct RequestWriter<'a> {
     workload: &'a Workload,
-    pieces: Vec<String>,
+    /// The id lists of a workload with fixed lists, in the order of their first id; otherwise empty.
+    id_lists: Vec<String>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> RequestWriter<'a> {
     pub(crate) fn new(workload: &'a Workload) -> Self {
-        let mut pieces = Vec::new();
-        if workload.adds_pieces() {
-            for piece in 0..CUSTOMERS / workload.size {
-                let first = 1 + piece * workload.size;
-                pieces.push(ids(first, workload.size, workload.status() == 422));
+        let mut id_lists = Vec::new();
+        if workload.has_fixed_lists() {
+            for index in 0..CUSTOMERS / workload.size {
+                let first = 1 + index * workload.size;
+                id_lists.push(id_list(first, workload.size, workload.expected_status() == 422));
             }
         }
-        Self { workload, pieces }
+        Self { workload, id_lists }
     }
 
-    /// Appends the request with a number. The status that its answer must have.
-    pub(crate) fn write(&self, number: u64, to: &mut Vec<u8>) -> u16 {
-        let ask = self.workload.ask(number);
-        let piece = match ask {
-            Ask::Add { first, count, .. } => usize::try_from((first - 1) / count).ok(),
+    /// Appends the request with a number. Returns the expected status of its response.
+    pub(crate) fn write(&self, number: u64, buffer: &mut Vec<u8>) -> u16 {
+        let request = self.workload.request(number);
+        let list_index = match request {
+            Request::Add { first, count, .. } => usize::try_from((first - 1) / count).ok(),
             _ => None,
         };
-        match piece.and_then(|piece| self.pieces.get(piece)) {
-            Some(ids) => write_with(ask, ids, to),
-            None => write(ask, to),
+        match list_index.and_then(|index| self.id_lists.get(index)) {
+            Some(ids) => write_with_ids(request, ids, buffer),
+            None => write(request, buffer),
         }
-        self.workload.status()
+        self.workload.expected_status()
     }
 }
 
 /// Appends a request.
-pub(crate) fn write(ask: Ask, to: &mut Vec<u8>) {
-    let ids =
-        if let Ask::Add { first, count, bad, .. } = ask { ids(first, count, bad) } else { String::new() };
-    write_with(ask, &ids, to);
+pub(crate) fn write(request: Request, buffer: &mut Vec<u8>) {
+    let ids = match request {
+        Request::Add { first, count, is_last_missing, .. } => id_list(first, count, is_last_missing),
+        _ => String::new(),
+    };
+    write_with_ids(request, &ids, buffer);
 }
 
-/// Appends a request for something that has no body.
-pub(crate) fn get(merchant: i64, path: &str, to: &mut Vec<u8>) {
-    head(merchant, "GET", path, to);
-    to.extend_from_slice(b"\r\n");
+/// Appends a GET request.
+pub(crate) fn write_get(merchant: i64, path: &str, buffer: &mut Vec<u8>) {
+    write_head(merchant, "GET", path, buffer);
+    buffer.extend_from_slice(b"\r\n");
 }
 
-fn write_with(ask: Ask, ids: &str, to: &mut Vec<u8>) {
-    match ask {
-        Ask::Add { merchant, group, .. } => {
-            head(merchant, "POST", "customers/groups/add_customers", to);
+fn write_with_ids(request: Request, ids: &str, buffer: &mut Vec<u8>) {
+    match request {
+        Request::Add { merchant, group, .. } => {
+            write_head(merchant, "POST", "customers/groups/add_customers", buffer);
             let group = group.to_string();
             let length = r#"{"group_id":,"customers":[]}"#.len() + group.len() + ids.len();
             // Writing to a vector cannot fail.
             let _ = write!(
-                to,
+                buffer,
                 "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{\"group_id\":{group},\"customers\":[{ids}]}}"
             );
         }
-        Ask::Customer { merchant, customer } => get(merchant, &format!("customers/{customer}"), to),
-        Ask::Customers { merchant } => get(merchant, "customers", to),
-        Ask::Groups { merchant } => get(merchant, "customers/groups", to),
+        Request::Customer { merchant, customer } => {
+            write_get(merchant, &format!("customers/{customer}"), buffer);
+        }
+        Request::Customers { merchant } => write_get(merchant, "customers", buffer),
+        Request::Groups { merchant } => write_get(merchant, "customers/groups", buffer),
     }
 }
 
-fn head(merchant: i64, method: &str, path: &str, to: &mut Vec<u8>) {
+/// Appends the request line and the headers of all requests, without the blank line.
+fn write_head(merchant: i64, method: &str, path: &str, buffer: &mut Vec<u8>) {
     let token = token(merchant);
     // Writing to a vector cannot fail.
-    let _ =
-        write!(to, "{method} /admin/v2/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n");
+    let _ = write!(
+        buffer,
+        "{method} /admin/v2/{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+    );
 }
 
-/// The customers of a request, with commas between them; a bad one at the end if wanted.
-pub(crate) fn ids(first: i64, count: i64, bad: bool) -> String {
+/// Returns `count` contiguous ids separated by commas. If `is_last_missing`, the last is `i64::MAX`, which does not exist.
+pub(crate) fn id_list(first: i64, count: i64, is_last_missing: bool) -> String {
     let mut ids: Vec<String> = (first..first + count).map(|id| id.to_string()).collect();
-    if bad && let Some(last) = ids.last_mut() {
+    if is_last_missing && let Some(last) = ids.last_mut() {
         *last = i64::MAX.to_string();
     }
     ids.join(",")
@@ -92,18 +100,18 @@ mod tests {
     use crate::workloads::WORKLOADS;
 
     #[test]
-    fn a_request_is_the_same_with_and_without_its_piece() {
+    fn cached_id_lists_do_not_change_requests() {
         for workload in WORKLOADS {
-            let writer = Writer::new(workload);
+            let writer = RequestWriter::new(workload);
             for number in [0, 1, 7, 123_456] {
-                let (mut one, mut other) = (Vec::new(), Vec::new());
-                writer.write(number, &mut one);
-                write(workload.ask(number), &mut other);
-                assert_eq!(String::from_utf8(one), String::from_utf8(other));
+                let (mut cached, mut formatted) = (Vec::new(), Vec::new());
+                writer.write(number, &mut cached);
+                write(workload.request(number), &mut formatted);
+                assert_eq!(String::from_utf8(cached), String::from_utf8(formatted));
             }
         }
         let mut bytes = Vec::new();
-        write(Ask::Add { merchant: 1, group: 2, first: 3, count: 2, bad: false }, &mut bytes);
+        write(Request::Add { merchant: 1, group: 2, first: 3, count: 2, is_last_missing: false }, &mut bytes);
         assert!(bytes.ends_with(b"Content-Length: 32\r\n\r\n{\"group_id\":2,\"customers\":[3,4]}"));
     }
 }

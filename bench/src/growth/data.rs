@@ -1,34 +1,34 @@
-//! Rows by the million, made by the database itself. They are what the service would have written, but for the least that
-//! a customer can have: a first name, and the word that it is.
+//! SQL that creates millions of rows inside the database. They equal what the service writes for the smallest possible
+//! customer: a first name, which is its only search term.
 
 use std::ops::RangeInclusive;
 
-use crate::database::Engine;
+use crate::engine::Engine;
 
-use super::GROUP;
+/// Id of the only group, or of the first one.
+pub(super) const GROUP: i64 = 1;
+/// Maximum number of rows that one statement inserts.
+const ROWS_PER_STATEMENT: i64 = 1_000_000;
+/// Added to an id to make a name. All names then have the same length and sort like the ids, so that engines append search
+/// terms to the end of an index. In another order, filling it takes hours.
+const NAME_OFFSET: i64 = 100_000_000;
+/// Creation time of customer 0 in microseconds; each customer is created a microsecond after the one before.
+const FIRST_CREATED_AT: i64 = 1_750_000_000_000_000;
 
-/// Rows that one statement makes at most.
-const ROWS: i64 = 1_000_000;
-/// Added to an id to make a name. Names are of one length, so that their order is that of the ids: engines then add words
-/// at the end of an index, and filling it takes no hours.
-const NAMES: i64 = 100_000_000;
-/// When the customers were created; each a microsecond after the one before.
-const CREATED: i64 = 1_750_000_000_000_000;
-
-/// The name of a customer, which is a word that nobody else of the shop has.
+/// Returns the name of a customer: a search term that no other customer of the merchant has.
 pub(super) fn name(customer: i64) -> String {
-    format!("c{}", NAMES + customer)
+    format!("c{}", NAME_OFFSET + customer)
 }
 
-/// Statements that make customers with ids from 1 of each of some merchants.
+/// Returns statements that insert `count` customers with ids from 1 for each merchant.
 pub(super) fn customers(engine: Engine, merchants: RangeInclusive<i64>, count: i64) -> Vec<String> {
-    let name = format!("'c' || ({NAMES} + c.id)");
-    let at = format!("{CREATED} + c.id");
+    let name = format!("'c' || ({NAME_OFFSET} + c.id)");
+    let created_at = format!("{FIRST_CREATED_AT} + c.id");
     let mut statements = Vec::new();
-    for rows in pieces(engine, &merchants, &(1..=count)) {
+    for rows in row_sources(engine, &merchants, &(1..=count)) {
         statements.push(format!(
             "INSERT INTO customers (merchant_id, id, first_name, words, created_at, updated_at)
-             SELECT m.id, c.id, {name}, {name}, {at}, {at} FROM {rows}"
+             SELECT m.id, c.id, {name}, {name}, {created_at}, {created_at} FROM {rows}"
         ));
         statements.push(format!(
             "INSERT INTO customer_words (merchant_id, word, customer_id) SELECT m.id, {name}, c.id FROM {rows}"
@@ -41,7 +41,7 @@ pub(super) fn customers(engine: Engine, merchants: RangeInclusive<i64>, count: i
     statements
 }
 
-/// Statements that make these customers members of the group, in each of some merchants.
+/// Returns statements that make these customers members of the group of each merchant.
 pub(super) fn members(
     engine: Engine,
     merchants: RangeInclusive<i64>,
@@ -53,47 +53,52 @@ pub(super) fn members(
              SELECT m.id, {GROUP}, c.id, 1, 1 FROM {rows}"
         )
     };
-    pieces(engine, &merchants, &customers).into_iter().map(insert).collect()
+    row_sources(engine, &merchants, &customers).into_iter().map(insert).collect()
 }
 
-/// The statement after which the first merchant's group has so many members, if it had as many before a run.
-pub(super) fn shrink(members: i64) -> String {
+/// Returns a statement that deletes the first merchant's members with ids above `members`. It undoes the adds of a run.
+pub(super) fn delete_members_above(members: i64) -> String {
     format!(
         "DELETE FROM memberships WHERE merchant_id = 1 AND group_id = {GROUP} AND customer_id > {members}"
     )
 }
 
-/// All pairs of a merchant `m.id` and a customer `c.id`, in an order in which every index grows at its end, cut into
-/// pieces that a statement makes.
-fn pieces(engine: Engine, merchants: &RangeInclusive<i64>, customers: &RangeInclusive<i64>) -> Vec<String> {
-    let each = customers.end() - customers.start() + 1;
-    let at_once = (ROWS / each.max(1)).max(1);
-    let mut pieces = Vec::new();
-    for m in parts(merchants, at_once) {
-        for c in parts(customers, ROWS) {
-            pieces.push(format!("{} CROSS JOIN {}", series(engine, "m", &m), series(engine, "c", &c)));
+/// Returns `FROM` items that together produce each pair of a merchant `m.id` and a customer `c.id` once, at most
+/// [`ROWS_PER_STATEMENT`] pairs per item. The pairs are in the order of the primary keys, so every index grows at its end.
+fn row_sources(
+    engine: Engine,
+    merchants: &RangeInclusive<i64>,
+    customers: &RangeInclusive<i64>,
+) -> Vec<String> {
+    let customers_per_merchant = customers.end() - customers.start() + 1;
+    let merchants_per_statement = (ROWS_PER_STATEMENT / customers_per_merchant.max(1)).max(1);
+    let mut sources = Vec::new();
+    for m in chunks(merchants, merchants_per_statement) {
+        for c in chunks(customers, ROWS_PER_STATEMENT) {
+            sources.push(format!("{} CROSS JOIN {}", series(engine, "m", &m), series(engine, "c", &c)));
         }
     }
-    pieces
+    sources
 }
 
-fn parts(all: &RangeInclusive<i64>, size: i64) -> impl Iterator<Item = RangeInclusive<i64>> + use<> {
-    let (mut first, end) = (*all.start(), *all.end());
+/// Splits a range into contiguous chunks of at most `size` numbers.
+fn chunks(range: &RangeInclusive<i64>, size: i64) -> impl Iterator<Item = RangeInclusive<i64>> + use<> {
+    let (mut first, last) = (*range.start(), *range.end());
     std::iter::from_fn(move || {
-        let part = first..=end.min(first + size - 1);
+        let chunk = first..=last.min(first + size - 1);
         first += size;
-        (!part.is_empty()).then_some(part)
+        (!chunk.is_empty()).then_some(chunk)
     })
 }
 
-/// Numbers as a table with one column, `id`.
-fn series(engine: Engine, name: &str, numbers: &RangeInclusive<i64>) -> String {
+/// Returns a `FROM` item with one column, `id`, that contains these numbers.
+fn series(engine: Engine, alias: &str, numbers: &RangeInclusive<i64>) -> String {
     let (first, last) = (numbers.start(), numbers.end());
     match engine {
-        Engine::Postgres => format!("generate_series({first}::bigint, {last}::bigint) AS {name} (id)"),
+        Engine::Postgres => format!("generate_series({first}::bigint, {last}::bigint) AS {alias} (id)"),
         Engine::Sqlite => format!(
             "(WITH RECURSIVE numbers (id) AS (SELECT {first} UNION ALL SELECT id + 1 FROM numbers WHERE id < {last})
-              SELECT id FROM numbers) AS {name}"
+              SELECT id FROM numbers) AS {alias}"
         ),
     }
 }
@@ -103,10 +108,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_all_and_none_twice() {
-        let all: Vec<i64> = parts(&(3..=25), 10).flatten().collect();
-        assert_eq!(all, (3..=25).collect::<Vec<_>>());
-        let none = RangeInclusive::new(1, 0);
-        assert_eq!(parts(&none, 10).count(), 0);
+    fn chunks_cover_the_range_without_overlap() {
+        let covered: Vec<i64> = chunks(&(3..=25), 10).flatten().collect();
+        assert_eq!(covered, (3..=25).collect::<Vec<_>>());
+        let empty = RangeInclusive::new(1, 0);
+        assert_eq!(chunks(&empty, 10).count(), 0);
     }
 }

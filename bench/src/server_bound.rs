@@ -1,6 +1,6 @@
-//! The server bound: our own server, with its tokens, limits, log lines and metrics, over a storage that adds nothing and
-//! says at once that all is well. What is between it and the HTTP bound is the server's own work; what is between it and
-//! the service is the storage's.
+//! The server bound: the service's own server, with its tokens, limits, log and metrics, on a storage that reports each add
+//! as successful at once and writes nothing. Its distance to the HTTP bound is the cost of the server, its distance to the
+//! service the cost of the storage.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use zumra_storage::{AddMembersOutcome, Ids, Memberships, Result, Storage};
 
 use crate::database;
 
-/// How long the service believes a token, as by default.
-const TOKEN_LIFE: Duration = Duration::from_secs(2);
+/// The default of `zumra serve`.
+const TOKEN_CACHE_TTL: Duration = Duration::from_secs(2);
 
-/// Serves at an address, with the tokens of a database.
+/// Serves the server bound, until the process is killed. `database` provides the tokens.
 pub(crate) fn serve(address: SocketAddr, database: &str) -> anyhow::Result<()> {
     telemetry::init(LogFormat::Json, "info").map_err(anyhow::Error::msg)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let storage = database::open(database).await?;
-        let memberships = Arc::new(Constant(Arc::clone(&storage)));
+        let memberships = Arc::new(DiscardedMemberships(Arc::clone(&storage)));
         let options = AppOptions {
             public_url: format!("http://{address}"),
-            token_cache_ttl: TOKEN_LIFE,
+            token_cache_ttl: TOKEN_CACHE_TTL,
             limits: Limits::default(),
         };
         let app = App::with_memberships(memberships, storage, Arc::new(SystemClock), &SystemEntropy, options);
@@ -36,11 +36,11 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> anyhow::Result<()> {
     })
 }
 
-/// Memberships that claim success without writing anything; lookups go to a real database.
-struct Constant(Arc<dyn Storage>);
+/// Reports each add as successful without writing it. Lookups read the inner storage.
+struct DiscardedMemberships(Arc<dyn Storage>);
 
 #[async_trait]
-impl Memberships for Constant {
+impl Memberships for DiscardedMemberships {
     async fn add_members(
         &self,
         _: MerchantId,
