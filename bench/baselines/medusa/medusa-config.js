@@ -1,5 +1,5 @@
-// Medusa with nothing but PostgreSQL: the parts that could use Redis (events, cache, workflows, locks) stay in the
-// process, and the admin pages are not served.
+// Medusa with PostgreSQL only: the parts that can use Redis (events, cache, workflows, locks) are in the process, and the
+// admin pages are disabled.
 const { defineConfig } = require("@medusajs/framework/utils")
 const { PGHOST, PGPORT, PGUSER } = process.env
 
@@ -7,7 +7,7 @@ module.exports = defineConfig({
   admin: { disable: true },
   projectConfig: {
     databaseUrl: `postgres://${PGUSER}@${PGHOST}:${PGPORT}/medusa`,
-    // The pool keeps its 10 connections: adding 1 and 100 customers was no faster with 5 or with 32.
+    // The pool has its default of 10 connections: adding 1 and 100 customers was no faster with 5 or with 32.
     databaseDriverOptions: { connection: { ssl: false } },
     http: {
       jwtSecret: "only for the benchmark",

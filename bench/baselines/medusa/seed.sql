@@ -1,4 +1,4 @@
--- Customers 1 to 100,000 and groups 1 to 400, all empty. An id is as long as Medusa's own: prefix and 26 characters.
+-- Customers 1 to 100,000 and the empty groups 1 to 400. Ids have the length of Medusa's own: prefix and 26 characters.
 INSERT INTO customer (id, email, first_name, last_name, phone, has_account)
 SELECT 'cus_' || lpad(n::text, 26, '0'), 'customer-' || n || '@example.com', 'Customer', n::text,
        '+966' || 500000000 + n, true

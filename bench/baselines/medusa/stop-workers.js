@@ -1,5 +1,5 @@
-// With `--cluster`, Medusa's first process waits for its workers to end when it is told to stop, but does not tell
-// them: that works only from a terminal, where Ctrl-C reaches all of them. So this is loaded first and passes it on.
+// With `--cluster`, Medusa's primary process waits for its workers on a signal, but does not forward the signal to them. That
+// works only in a terminal, where Ctrl-C signals all processes. `start` loads this file first to forward the signal.
 const cluster = require("node:cluster")
 
 if (cluster.isPrimary) {

@@ -1,4 +1,4 @@
--- Customers 1 to 100,000 and groups 1 to 400, all empty. Vendure sees only customers of its channel; the default is 1.
+-- Customers 1 to 100,000 and the empty groups 1 to 400. Vendure sees only customers of its channel; the default is 1.
 INSERT INTO customer (id, "emailAddress", "firstName", "lastName", "phoneNumber")
 SELECT n, 'customer-' || n || '@example.com', 'Customer', n::text, '+966' || 500000000 + n
 FROM generate_series(1, 100000) AS n;

@@ -1,4 +1,4 @@
-// Medusa refuses bodies over 100 kB; 10,000 customers are 330 kB. Raised for the one route that takes them.
+// Medusa rejects bodies over 100 kB, and a request with 10,000 customers has 330 kB. Raises the limit of that route.
 const { defineMiddlewares } = require("@medusajs/framework/http")
 
 exports.default = defineMiddlewares({
