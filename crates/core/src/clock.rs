@@ -1,25 +1,26 @@
-//! Where time comes from. An argument everywhere, so that a test can move a day ahead.
+//! Time as an argument, so that a test can advance its clock by a day.
 
 use jiff::Timestamp;
 
-/// A source of the present moment.
+/// Returns the current time.
 pub trait Clock: Send + Sync {
-    /// The moment that is now.
+    /// Returns the current time, in whole microseconds.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now(&self) -> Timestamp {
         truncate_to_micros(Timestamp::now())
     }
 }
 
-/// Cuts a moment to microseconds, which is what engines keep: what was written then reads back the same.
+/// Truncates a timestamp to microseconds, the precision that both engines store, so that a stored timestamp reads back
+/// unchanged.
 pub fn truncate_to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }

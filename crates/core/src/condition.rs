@@ -1,36 +1,36 @@
-//! Conditions of a group: who would belong to it by rule.
+//! Conditions of a group: rules for membership.
 //!
-//! What belongs here: conditions that are complete. Which customers meet them is not asked yet.
+//! What belongs here: complete conditions. Zumra stores conditions but does not evaluate them yet.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
-/// What a condition looks at in a customer (contract §2.1, G2).
+/// The property of a customer that a condition compares (contract §2.1, G2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Money spent in all.
+    /// Total amount spent.
     TotalSales,
-    /// Orders in all.
+    /// Number of orders.
     TotalOrders,
-    /// Stars given to the shop.
+    /// Rating given to the store, in stars.
     StoreRating,
-    /// Whether there is no order at all.
+    /// True if the customer has no orders.
     DoesntHaveOrders,
 }
 
-/// How far a measure must go.
+/// The range of values that meets a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bound {
-    /// More than this.
+    /// Greater than the number.
     Above(Number),
-    /// Less than this.
+    /// Less than the number.
     Below(Number),
-    /// Neither less than the first nor more than the second.
+    /// At least the first number and at most the second.
     Between(Number, Number),
 }
 
-/// One condition. All conditions of a group must hold.
+/// One condition. A customer must meet all conditions of a group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
 pub struct Condition {
@@ -38,18 +38,18 @@ pub struct Condition {
     bound: Option<Bound>,
 }
 
-/// Why something is no condition.
+/// Why a condition is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
-    /// Neither `>` nor `<` nor `between`.
+    /// The symbol is not `>`, `<` or `between`.
     #[error("symbol must be >, < or between")]
     Symbol,
-    /// A number that the symbol needs is missing.
+    /// A number that the symbol requires is missing.
     #[error("> and < need value, between needs min_value and max_value")]
     Incomplete,
 }
 
-/// A condition as the contract writes it.
+/// The JSON form of a condition (contract §2.1).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Parts {
@@ -65,12 +65,12 @@ struct Parts {
 }
 
 impl Condition {
-    /// What it looks at.
+    /// Returns the property that the condition compares.
     pub fn measure(&self) -> Measure {
         self.measure
     }
 
-    /// How far that must go. Nothing for [`Measure::DoesntHaveOrders`], which is a yes or no.
+    /// Returns the range, or `None` for [`Measure::DoesntHaveOrders`], which has none.
     pub fn bound(&self) -> Option<&Bound> {
         self.bound.as_ref()
     }
@@ -83,11 +83,11 @@ impl TryFrom<Parts> for Condition {
         if parts.r#type == Measure::DoesntHaveOrders {
             return Ok(Self { measure: parts.r#type, bound: None });
         }
-        let given = |number: Option<Number>| number.ok_or(ConditionError::Incomplete);
+        let required = |number: Option<Number>| number.ok_or(ConditionError::Incomplete);
         let bound = match parts.symbol.as_deref() {
-            Some(">") => Bound::Above(given(parts.value)?),
-            Some("<") => Bound::Below(given(parts.value)?),
-            Some("between") => Bound::Between(given(parts.min_value)?, given(parts.max_value)?),
+            Some(">") => Bound::Above(required(parts.value)?),
+            Some("<") => Bound::Below(required(parts.value)?),
+            Some("between") => Bound::Between(required(parts.min_value)?, required(parts.max_value)?),
             _ => return Err(ConditionError::Symbol),
         };
         Ok(Self { measure: parts.r#type, bound: Some(bound) })
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_is_complete_and_writes_as_it_read() {
+    fn complete_conditions_round_trip_and_incomplete_ones_are_rejected() {
         for json in [
             r#"{"type":"total_sales","symbol":">","value":100}"#,
             r#"{"type":"total_orders","symbol":"<","value":0.5}"#,
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_symbol_does_not_need_is_left_out() {
-        let noisy = r#"{"type":"total_sales","symbol":">","value":1,"min_value":7,"max_value":null}"#;
-        let plain = r#"{"type":"total_sales","symbol":">","value":1}"#;
-        assert_eq!(serde_json::to_string(&read(noisy).unwrap()).unwrap(), plain);
+    fn numbers_that_the_symbol_does_not_use_are_dropped() {
+        let superfluous = r#"{"type":"total_sales","symbol":">","value":1,"min_value":7,"max_value":null}"#;
+        let minimal = r#"{"type":"total_sales","symbol":">","value":1}"#;
+        assert_eq!(serde_json::to_string(&read(superfluous).unwrap()).unwrap(), minimal);
     }
 }

@@ -1,4 +1,6 @@
-//! Customers: buyers known to one merchant.
+//! Customers of one merchant, and the texts that identify them.
+//!
+//! What belongs here: the fields of a customer and what makes each of them valid.
 
 use std::str::FromStr;
 
@@ -10,50 +12,51 @@ use crate::{CustomerId, GroupId};
 /// A first or last name: at most 25 characters (contract §2.2).
 pub type PersonName = Name<25>;
 
-/// Why a text is not what it should be.
+/// Why the text of a field is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CustomerError {
-    /// Not a mobile number.
+    /// The text is not a mobile number.
     #[error("must be a number of at most 64 characters, without the country code")]
     Mobile,
-    /// Not the country code of a mobile number.
+    /// The text is not the country code of a mobile number.
     #[error("must have 1 to 1024 characters, such as +966")]
     MobileCode,
-    /// Not an e-mail address.
-    #[error("must be an e-mail address of at most 255 characters")]
+    /// The text is not an email address.
+    #[error("must be an email address of at most 255 characters")]
     Email,
-    /// Neither male nor female.
+    /// The text is neither `male` nor `female`.
     #[error("must be male or female")]
     Gender,
 }
 
-/// A mobile number without its country code: the text of a number, at most 64 characters. The contract takes whatever
-/// reads as a number, `+777` and `1e3` among them, and compares it as text.
+/// A mobile number without its country code: a numeric text of at most 64 characters.
+///
+/// The contract accepts every numeric text, including `+777` and `1e3`, and compares numbers as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Mobile(String);
 
-/// Characters of a mobile number at most.
+/// Maximum length of a mobile number, in characters.
 pub const MOBILE_MAX: usize = 64;
-/// Characters of the country code of a mobile number at most.
+/// Maximum length of a country code, in characters.
 pub const MOBILE_CODE_MAX: usize = 1024;
-/// Characters of an e-mail address at most.
+/// Maximum length of an email address, in characters.
 pub const EMAIL_MAX: usize = 255;
 
 impl Mobile {
-    /// The text, as it was given: `0512` and `512` are two numbers here.
+    /// Returns the text as received: `0512` and `512` are different numbers.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number that answers show: whole, and what is beyond 64 bits is cut down to them.
+    /// Returns the number shown in responses: truncated to an integer, saturated to 64 bits.
     pub fn number(&self) -> i64 {
         if let Ok(number) = self.0.parse() {
             return number;
         }
         let number = self.0.parse::<f64>().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, which is what is wanted")]
-        let whole = number as i64;
-        whole
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as documented")]
+        let truncated = number as i64;
+        truncated
     }
 }
 
@@ -61,25 +64,25 @@ impl FromStr for Mobile {
     type Err = CustomerError;
 
     fn from_str(text: &str) -> Result<Self, CustomerError> {
-        // Words that are numbers to Rust alone: "inf", "nan".
-        let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-        let fits = text.len() <= MOBILE_MAX && plain && text.parse::<f64>().is_ok();
+        // Rust also parses "inf" and "nan".
+        let has_numeric_characters = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+        let fits = text.len() <= MOBILE_MAX && has_numeric_characters && text.parse::<f64>().is_ok();
         if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Mobile) }
     }
 }
 
-/// The country code of a mobile number, with its plus sign. The contract takes any text; one that is no number is kept
-/// as it is.
+/// The country code of a mobile number, with a plus sign. The contract accepts any text; a text that is not a number is
+/// stored unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MobileCode(String);
 
 impl MobileCode {
-    /// The text, `+966`.
+    /// Returns the text, for example `+966`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The country that it belongs to, if it is one of those that Zumra knows by name.
+    /// Returns the country of this code, if its name is known to Zumra.
     pub fn country(&self) -> Option<&'static Country> {
         COUNTRIES.iter().find(|country| country.mobile_code == self.0)
     }
@@ -88,7 +91,7 @@ impl MobileCode {
 impl FromStr for MobileCode {
     type Err = CustomerError;
 
-    /// Reads the code with its plus sign or without.
+    /// Parses the code with or without a plus sign.
     fn from_str(text: &str) -> Result<Self, CustomerError> {
         if !(1..=MOBILE_CODE_MAX).contains(&text.chars().count()) {
             return Err(CustomerError::MobileCode);
@@ -98,18 +101,18 @@ impl FromStr for MobileCode {
     }
 }
 
-/// A country as answers show it.
+/// A country as shown in responses.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Country {
-    /// The code before its mobile numbers.
+    /// Country code of its mobile numbers, with a plus sign.
     pub mobile_code: &'static str,
-    /// Its ISO 3166 code.
+    /// ISO 3166 code, two letters.
     pub code: &'static str,
-    /// Its Arabic name.
+    /// Arabic name.
     pub name: &'static str,
 }
 
-/// The countries that a customer is taken to live in by the code of the mobile number alone.
+/// Countries that responses derive from the country code of the mobile number.
 const COUNTRIES: [Country; 10] = [
     Country { mobile_code: "+966", code: "SA", name: "السعودية" },
     Country { mobile_code: "+971", code: "AE", name: "الإمارات" },
@@ -123,18 +126,19 @@ const COUNTRIES: [Country; 10] = [
     Country { mobile_code: "+20", code: "EG", name: "مصر" },
 ];
 
-/// An e-mail address: a part, an `@`, a part; at most 255 characters. What may stand in the parts is the business of
-/// validation, which knows quoted ones with spaces in them.
+/// An email address: two non-empty parts around an `@`, at most 255 characters.
+///
+/// The crate `zumra-validation` checks the syntax of the parts, including quoted ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
 impl Email {
-    /// The address as it was given.
+    /// Returns the address as received.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form by which two addresses are the same: without regard to case.
+    /// Returns the form in which addresses are compared: lower case.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
@@ -144,14 +148,14 @@ impl FromStr for Email {
     type Err = CustomerError;
 
     fn from_str(text: &str) -> Result<Self, CustomerError> {
-        let parts =
+        let has_parts =
             text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-        let fits = parts && text.chars().count() <= EMAIL_MAX && !text.contains('\0');
+        let fits = has_parts && text.chars().count() <= EMAIL_MAX && !text.contains('\0');
         if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Email) }
     }
 }
 
-/// As the contract knows it.
+/// Gender of a customer (contract §2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gender {
     /// `male`
@@ -161,7 +165,7 @@ pub enum Gender {
 }
 
 impl Gender {
-    /// Its name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Male => "male",
@@ -182,12 +186,12 @@ impl FromStr for Gender {
     }
 }
 
-/// What is known of a customer.
+/// The details of a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCustomer {
-    /// The id.
+    /// Unique within the merchant.
     pub id: CustomerId,
-    /// First name.
+    /// First name; the only required detail.
     pub first_name: PersonName,
     /// Last name.
     pub last_name: Option<PersonName>,
@@ -195,20 +199,20 @@ pub struct NewCustomer {
     pub mobile: Option<Mobile>,
     /// Country code of the mobile number.
     pub mobile_code: Option<MobileCode>,
-    /// E-mail address; unique within the merchant, whatever its case.
+    /// Email address; unique within the merchant, ignoring case.
     pub email: Option<Email>,
-    /// Gender.
+    /// Gender; `None` if unknown.
     pub gender: Option<Gender>,
-    /// Day of birth.
+    /// Date of birth.
     pub birthday: Option<Date>,
-    /// City.
+    /// City; free text.
     pub city: Option<String>,
-    /// Street and building.
+    /// Street and building; free text.
     pub location: Option<String>,
 }
 
 impl NewCustomer {
-    /// A customer of whom nothing but the first name is known.
+    /// Creates a customer with only a first name.
     pub fn new(id: CustomerId, first_name: PersonName) -> Self {
         Self {
             id,
@@ -224,7 +228,7 @@ impl NewCustomer {
         }
     }
 
-    /// The customer with a change made. What the change says of groups is no detail.
+    /// Applies a change to the details. The groups of the change are not details and are ignored.
     #[must_use]
     pub fn with_change(mut self, change: CustomerChange) -> Self {
         self.first_name = change.first_name.unwrap_or(self.first_name);
@@ -238,39 +242,39 @@ impl NewCustomer {
     }
 }
 
-/// What is to change in a customer. Nothing stands for "as it is"; of what may be unknown, `Some(None)` forgets it.
+/// A change to a customer. `None` keeps the current value; `Some(None)` clears an optional one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerChange {
-    /// Another first name.
+    /// New first name.
     pub first_name: Option<PersonName>,
-    /// Another last name.
+    /// New last name.
     pub last_name: Option<PersonName>,
-    /// Another mobile number.
+    /// New mobile number.
     pub mobile: Option<Mobile>,
-    /// Another country code.
+    /// New country code.
     pub mobile_code: Option<MobileCode>,
-    /// Another e-mail address.
+    /// New email address.
     pub email: Option<Option<Email>>,
-    /// Another gender.
+    /// New gender.
     pub gender: Option<Option<Gender>>,
-    /// Another day of birth.
+    /// New date of birth.
     pub birthday: Option<Option<Date>>,
-    /// All groups that the customer is to be in. The default group stays whatever this says.
+    /// All groups that the customer is a member of after the change. The default group is always kept.
     pub groups: Option<Vec<GroupId>>,
 }
 
-/// A customer as it is kept, with the groups that it is in now.
+/// A stored customer with its current groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// What is known.
+    /// The details.
     pub details: NewCustomer,
-    /// When Zumra came to know it.
+    /// When the customer was created in Zumra.
     pub created_at: Timestamp,
-    /// When a detail changed last. Groups are no detail: joining one leaves this as it is.
+    /// When a detail last changed. Joining or leaving a group does not count.
     pub updated_at: Timestamp,
-    /// Why the customer may not order, if that is so.
+    /// Why the customer is banned from ordering; `None` if not banned.
     pub ban_reason: Option<String>,
-    /// The groups, ids ascending.
+    /// Ids of the groups, ascending.
     pub groups: Vec<GroupId>,
 }
 
@@ -279,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mobiles_are_numbers_and_codes_carry_a_plus() {
+    fn mobile_numbers_are_numeric_and_country_codes_get_a_plus() {
         let number = |text: &str| text.parse::<Mobile>().map(|mobile| mobile.number());
         for (text, expected) in
             [("512345678", 512_345_678), ("+777", 777), ("0512", 512), ("1e3", 1000), (".5", 0), ("-5", -5)]

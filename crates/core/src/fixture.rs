@@ -1,8 +1,8 @@
-//! Fixture files: whole shops as JSON, for development, tests and moving in.
+//! Fixture files: merchants with all their data as JSON, for development, tests and migration to Zumra.
 //!
-//! What belongs here: the form of the file and the checks that need nothing but the file. A file that parses is
-//! consistent in itself: ids, mobile numbers and e-mail addresses are unique and every group that a customer
-//! names is there. Unknown keys are errors. Every error names the place.
+//! What belongs here: the file format and the checks that need only the file. A parsed file is consistent: ids, mobile
+//! numbers and emails are unique, and every group of a customer is defined. Unknown keys are errors. Every error
+//! contains its JSON path.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -20,26 +20,26 @@ use crate::{
     Scope, Scopes, TokenHash, TokenSecret,
 };
 
-/// One shop with everything in it.
+/// One merchant with all its data.
 #[derive(Debug, Clone)]
 pub struct MerchantFixture {
-    /// The shop.
+    /// The merchant.
     pub merchant: NewMerchant,
-    /// Its tokens.
+    /// Tokens; secrets are unique in the file.
     pub tokens: Vec<NewToken>,
-    /// Its groups. At most one is the default group.
+    /// Groups. At most one is the default group.
     pub groups: Vec<Group>,
-    /// Its customers, each with the groups that it is in.
+    /// Customers, each with the groups that it is a member of.
     pub customers: Vec<(NewCustomer, Vec<GroupId>)>,
 }
 
-/// A mistake in a fixture file.
+/// An error in a fixture file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
+#[error("{path}: {problem}")]
 pub struct FixtureError {
-    /// Where, as `merchants[0].customers[3].mobile`.
-    pub place: String,
-    /// What is wrong there.
+    /// JSON path of the value, such as `merchants[0].customers[3].mobile`.
+    pub path: String,
+    /// What is invalid.
     pub problem: String,
 }
 
@@ -103,122 +103,126 @@ struct CustomerEntry {
     groups: Vec<GroupId>,
 }
 
-/// Reads a fixture file.
+/// Parses a fixture file.
 pub fn parse(json: &[u8]) -> Result<Vec<MerchantFixture>, FixtureError> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let file: File = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let place = match error.path().to_string() {
+        let path = match error.path().to_string() {
             path if path == "." => "the file".to_owned(),
             path => path,
         };
-        FixtureError { place, problem: error.into_inner().to_string() }
+        FixtureError { path, problem: error.into_inner().to_string() }
     })?;
-    deserializer.end().map_err(|error| at("the file", error))?;
+    deserializer.end().map_err(|error| error_at("the file", error))?;
     let (mut ids, mut tokens) = (Unique::default(), Unique::default());
     let mut merchants = Vec::with_capacity(file.merchants.len());
     for (i, entry) in file.merchants.into_iter().enumerate() {
-        let place = format!("merchants[{i}]");
-        ids.insert(entry.id, format!("{place}.id"))?;
-        merchants.push(merchant(&place, entry, &mut tokens)?);
+        let path = format!("merchants[{i}]");
+        ids.insert(entry.id, format!("{path}.id"))?;
+        merchants.push(merchant(&path, entry, &mut tokens)?);
     }
     Ok(merchants)
 }
 
 fn merchant(
-    place: &str,
+    path: &str,
     entry: MerchantEntry,
-    token_places: &mut Unique<TokenHash>,
+    token_paths: &mut Unique<TokenHash>,
 ) -> Result<MerchantFixture, FixtureError> {
-    let field = |name: &str| format!("{place}.{name}");
+    let field = |name: &str| format!("{path}.{name}");
     let plan = entry.plan.as_deref().map(str::parse::<Plan>).transpose();
-    let zone = entry.time_zone.as_deref().unwrap_or(TIME_ZONE_DEFAULT);
+    let time_zone = entry.time_zone.as_deref().unwrap_or(TIME_ZONE_DEFAULT);
     let merchant = NewMerchant {
         id: entry.id,
-        name: Name::parse(&entry.name).map_err(|e| at(field("name"), e))?,
-        plan: plan.map_err(|e| at(field("plan"), e))?.unwrap_or_default(),
-        time_zone: TimeZone::get(zone).map_err(|e| at(field("time_zone"), e))?,
-        domain: optional(entry.domain.as_deref()).map_err(|e| at(field("domain"), e))?,
+        name: Name::parse(&entry.name).map_err(|e| error_at(field("name"), e))?,
+        plan: plan.map_err(|e| error_at(field("plan"), e))?.unwrap_or_default(),
+        time_zone: TimeZone::get(time_zone).map_err(|e| error_at(field("time_zone"), e))?,
+        domain: parse_optional(entry.domain.as_deref()).map_err(|e| error_at(field("domain"), e))?,
     };
     let mut tokens = Vec::with_capacity(entry.tokens.len());
     for (i, entry) in entry.tokens.into_iter().enumerate() {
-        let place = format!("{place}.tokens[{i}]");
-        let token = token(&place, &entry)?;
-        token_places.insert(token.hash, format!("{place}.token"))?;
+        let path = format!("{path}.tokens[{i}]");
+        let token = token(&path, &entry)?;
+        token_paths.insert(token.hash, format!("{path}.token"))?;
         tokens.push(token);
     }
-    let mut group_places = Unique::default();
-    let groups = groups(place, entry.groups, &mut group_places)?;
-    let customers = customers(place, entry.customers, &group_places)?;
+    let mut group_paths = Unique::default();
+    let groups = groups(path, entry.groups, &mut group_paths)?;
+    let customers = customers(path, entry.customers, &group_paths)?;
     Ok(MerchantFixture { merchant, tokens, groups, customers })
 }
 
 fn groups(
-    place: &str,
+    path: &str,
     entries: Vec<GroupEntry>,
-    places: &mut Unique<GroupId>,
+    paths: &mut Unique<GroupId>,
 ) -> Result<Vec<Group>, FixtureError> {
     let mut defaults = Unique::default();
     let mut groups = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
-        let place = format!("{place}.groups[{i}]");
-        places.insert(entry.id, format!("{place}.id"))?;
+        let path = format!("{path}.groups[{i}]");
+        paths.insert(entry.id, format!("{path}.id"))?;
         if entry.default {
-            defaults.insert((), format!("{place}.default"))?;
+            defaults.insert((), format!("{path}.default"))?;
         }
         let (conditions, features, is_default) = (entry.conditions, entry.features, entry.default);
-        let name = Name::parse(&entry.name).map_err(|e| at(format!("{place}.name"), e))?;
+        let name = Name::parse(&entry.name).map_err(|e| error_at(format!("{path}.name"), e))?;
         groups.push(Group { id: entry.id, name, conditions, features, is_default });
     }
     Ok(groups)
 }
 
-fn token(place: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
-    let secret = entry.token.parse::<TokenSecret>().map_err(|e| at(format!("{place}.token"), e))?;
+fn token(path: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
+    let secret = entry.token.parse::<TokenSecret>().map_err(|e| error_at(format!("{path}.token"), e))?;
     let scope = |(i, text): (usize, &String)| {
-        text.parse::<Scope>().map_err(|e| at(format!("{place}.scopes[{i}]"), e))
+        text.parse::<Scope>().map_err(|e| error_at(format!("{path}.scopes[{i}]"), e))
     };
     let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
     Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(truncate_to_micros) })
 }
 
 fn customers(
-    place: &str,
+    path: &str,
     entries: Vec<CustomerEntry>,
     groups: &Unique<GroupId>,
 ) -> Result<Vec<(NewCustomer, Vec<GroupId>)>, FixtureError> {
     let (mut ids, mut mobiles, mut emails) = (Unique::default(), Unique::default(), Unique::default());
     let mut customers = Vec::with_capacity(entries.len());
     for (i, entry) in entries.into_iter().enumerate() {
-        let place = format!("{place}.customers[{i}]");
-        ids.insert(entry.id, format!("{place}.id"))?;
+        let path = format!("{path}.customers[{i}]");
+        ids.insert(entry.id, format!("{path}.id"))?;
         for (j, group) in entry.groups.iter().enumerate() {
-            if !groups.holds(group) {
-                return Err(at(format!("{place}.groups[{j}]"), format!("group {group} is not in this file")));
+            if !groups.contains(group) {
+                return Err(error_at(
+                    format!("{path}.groups[{j}]"),
+                    format!("group {group} is not in this file"),
+                ));
             }
         }
-        let (customer, groups) = customer(&place, entry)?;
+        let (customer, groups) = customer(&path, entry)?;
         if let Some(mobile) = &customer.mobile {
-            mobiles.insert(mobile.clone(), format!("{place}.mobile"))?;
+            mobiles.insert(mobile.clone(), format!("{path}.mobile"))?;
         }
         if let Some(email) = &customer.email {
-            emails.insert(email.key(), format!("{place}.email"))?;
+            emails.insert(email.key(), format!("{path}.email"))?;
         }
         customers.push((customer, groups));
     }
     Ok(customers)
 }
 
-fn customer(place: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
-    let field = |name: &str| format!("{place}.{name}");
+fn customer(path: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
+    let field = |name: &str| format!("{path}.{name}");
     let last_name = entry.last_name.as_deref().filter(|name| !name.trim().is_empty());
     let customer = NewCustomer {
         id: entry.id,
-        first_name: Name::parse(&entry.first_name).map_err(|e| at(field("first_name"), e))?,
-        last_name: last_name.map(Name::parse).transpose().map_err(|e| at(field("last_name"), e))?,
-        mobile: optional(entry.mobile.as_deref()).map_err(|e| at(field("mobile"), e))?,
-        mobile_code: optional(entry.mobile_code.as_deref()).map_err(|e| at(field("mobile_code"), e))?,
-        email: optional(entry.email.as_deref()).map_err(|e| at(field("email"), e))?,
-        gender: optional(entry.gender.as_deref()).map_err(|e| at(field("gender"), e))?,
+        first_name: Name::parse(&entry.first_name).map_err(|e| error_at(field("first_name"), e))?,
+        last_name: last_name.map(Name::parse).transpose().map_err(|e| error_at(field("last_name"), e))?,
+        mobile: parse_optional(entry.mobile.as_deref()).map_err(|e| error_at(field("mobile"), e))?,
+        mobile_code: parse_optional(entry.mobile_code.as_deref())
+            .map_err(|e| error_at(field("mobile_code"), e))?,
+        email: parse_optional(entry.email.as_deref()).map_err(|e| error_at(field("email"), e))?,
+        gender: parse_optional(entry.gender.as_deref()).map_err(|e| error_at(field("gender"), e))?,
         birthday: entry.birthday,
         city: entry.city,
         location: entry.location,
@@ -226,15 +230,15 @@ fn customer(place: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<Group
     Ok((customer, entry.groups))
 }
 
-fn optional<T: FromStr>(text: Option<&str>) -> Result<Option<T>, T::Err> {
+fn parse_optional<T: FromStr>(text: Option<&str>) -> Result<Option<T>, T::Err> {
     text.map(str::parse).transpose()
 }
 
-fn at(place: impl Into<String>, problem: impl Display) -> FixtureError {
-    FixtureError { place: place.into(), problem: problem.to_string() }
+fn error_at(path: impl Into<String>, problem: impl Display) -> FixtureError {
+    FixtureError { path: path.into(), problem: problem.to_string() }
 }
 
-/// Values that may stand in a file once, each with the place where it stands.
+/// Values that may occur once per file, each with the path where it occurs.
 struct Unique<T>(HashMap<T, String>);
 
 impl<T> Default for Unique<T> {
@@ -244,15 +248,15 @@ impl<T> Default for Unique<T> {
 }
 
 impl<T: Eq + Hash> Unique<T> {
-    fn insert(&mut self, value: T, place: String) -> Result<(), FixtureError> {
+    fn insert(&mut self, value: T, path: String) -> Result<(), FixtureError> {
         if let Some(first) = self.0.get(&value) {
-            return Err(at(place, format!("is the same as {first}, and must be unique")));
+            return Err(error_at(path, format!("is the same as {first}, and must be unique")));
         }
-        self.0.insert(value, place);
+        self.0.insert(value, path);
         Ok(())
     }
 
-    fn holds(&self, value: &T) -> bool {
+    fn contains(&self, value: &T) -> bool {
         self.0.contains_key(value)
     }
 }
@@ -262,39 +266,39 @@ mod tests {
     use super::*;
 
     fn problem(json: &str) -> String {
-        parse(json.as_bytes()).expect_err("the file is wrong").to_string()
+        parse(json.as_bytes()).expect_err("the file is invalid").to_string()
     }
 
     #[test]
     fn only_ids_and_names_are_required() {
         let json = r#"{"merchants":[{"id":1,"name":"متجر","groups":[{"id":2,"name":"VIP"}],
             "customers":[{"id":9223372036854775807,"first_name":"عميل","groups":[2]}]}]}"#;
-        let shops = parse(json.as_bytes()).unwrap();
-        assert_eq!(shops[0].customers[0].0.id.get(), i64::MAX);
+        let merchants = parse(json.as_bytes()).unwrap();
+        assert_eq!(merchants[0].customers[0].0.id.get(), i64::MAX);
     }
 
     #[test]
-    fn mistakes_name_their_place() {
-        let shop = |rest: &str| format!(r#"{{"merchants":[{{"id":1,"name":"a"{rest}}}]}}"#);
+    fn errors_contain_the_path_of_the_value() {
+        let merchant = |rest: &str| format!(r#"{{"merchants":[{{"id":1,"name":"a"{rest}}}]}}"#);
         let cases = [
-            (shop(r#","colour":"red""#), "merchants[0].colour: unknown field `colour`"),
-            (shop(r#","plan":"gold""#), "merchants[0].plan: unknown plan \"gold\""),
+            (merchant(r#","color":"red""#), "merchants[0].color: unknown field `color`"),
+            (merchant(r#","plan":"gold""#), "merchants[0].plan: unknown plan \"gold\""),
             (
-                shop(r#","customers":[{"id":0,"first_name":"a"}]"#),
+                merchant(r#","customers":[{"id":0,"first_name":"a"}]"#),
                 "merchants[0].customers[0].id: must be a positive 64-bit integer",
             ),
             (
-                shop(r#","customers":[{"id":1,"first_name":"a","groups":[7]}]"#),
+                merchant(r#","customers":[{"id":1,"first_name":"a","groups":[7]}]"#),
                 "merchants[0].customers[0].groups[0]: group 7 is not in this file",
             ),
             (
-                shop(
+                merchant(
                     r#","customers":[{"id":1,"first_name":"a","mobile":"5"},{"id":2,"first_name":"b","mobile":"5"}]"#,
                 ),
                 "merchants[0].customers[1].mobile: is the same as merchants[0].customers[0].mobile",
             ),
             (
-                shop(r#","tokens":[{"token":"a-secret-of-at-least-16","scopes":["customers.write"]}]"#),
+                merchant(r#","tokens":[{"token":"a-secret-of-at-least-16","scopes":["customers.write"]}]"#),
                 "merchants[0].tokens[0].scopes[0]: unknown scope",
             ),
             (r#"{"merchants":[]} x"#.to_owned(), "the file: trailing characters"),
@@ -305,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_never_stands_in_an_error() {
+    fn errors_do_not_contain_secrets() {
         let json = r#"{"merchants":[{"id":1,"name":"a","tokens":[{"token":"short","scopes":[]}]}]}"#;
         assert!(!problem(json).contains("\"short\""), "{}", problem(json));
     }

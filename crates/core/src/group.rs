@@ -1,4 +1,6 @@
 //! Customer groups.
+//!
+//! What belongs here: a group, its features, and what a change to a group does.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,60 +10,60 @@ use crate::{Condition, GroupId};
 /// The name of a group: at most 255 characters.
 pub type GroupName = Name<255>;
 
-/// The name of the default group of a merchant whose fixture names none.
+/// Name of the default group of a merchant created without one.
 pub const DEFAULT_GROUP_NAME: &str = "المجموعة الافتراضية";
 
 /// What the members of a group may use (contract §2.1, G2).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Features {
-    /// Slugs of payment methods. Nothing said is not the same as none.
+    /// Slugs of payment methods. `None` (not specified) differs from an empty list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<Vec<String>>,
-    /// Ways of shipping; `all` stands for every one.
+    /// Shipping methods; `all` means every method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipping: Option<Vec<String>>,
 }
 
-/// A group.
+/// A group of customers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// Its id.
+    /// Unique within the merchant.
     pub id: GroupId,
-    /// Its name.
+    /// Display name; need not be unique.
     pub name: GroupName,
-    /// Who would belong to it by rule: those who meet all of these.
+    /// Rules for membership; a customer must meet all of them. Stored, not evaluated.
     pub conditions: Vec<Condition>,
-    /// What its members may use.
+    /// What the members may use.
     pub features: Features,
-    /// Whether it is the one that every new customer joins. Each merchant has exactly one.
+    /// True for the group that every new customer joins. Each merchant has exactly one.
     pub is_default: bool,
 }
 
-/// What is to change in a group. Nothing stands for "as it is".
+/// A change to a group. `None` keeps the current value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GroupChange {
-    /// Another name.
+    /// New name.
     pub name: Option<GroupName>,
-    /// Other conditions, all of them.
+    /// Replaces all conditions.
     pub conditions: Option<Vec<Condition>>,
-    /// Other features, all of them.
+    /// Replaces all features.
     pub features: Option<Features>,
 }
 
 impl Group {
-    /// A group with nothing but a name.
+    /// Creates a group with only a name.
     pub fn new(id: GroupId, name: GroupName) -> Self {
         Self { id, name, conditions: Vec::new(), features: Features::default(), is_default: false }
     }
 
-    /// The default group of a merchant who has named none.
+    /// Creates a default group with the default name.
     pub fn new_default(id: GroupId) -> Self {
-        let name = Name::parse(DEFAULT_GROUP_NAME).expect("it is not blank and short");
+        let name = Name::parse(DEFAULT_GROUP_NAME).expect("the name is short and not blank");
         Self { is_default: true, ..Self::new(id, name) }
     }
 
-    /// The group with a change made.
+    /// Applies a change.
     #[must_use]
     pub fn with_change(mut self, change: GroupChange) -> Self {
         self.name = change.name.unwrap_or(self.name);

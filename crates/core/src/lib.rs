@@ -1,7 +1,7 @@
-//! The nouns of Zumra and the rules that hold for each of them, wherever they are kept or shown.
+//! The domain types of Zumra and their rules, independent of storage and of HTTP.
 //!
-//! What belongs here: types that are valid once they exist, and nothing that does I/O. Time and chance come in
-//! as arguments ([`Clock`], [`Entropy`]).
+//! What belongs here: types that are valid by construction, and functions without I/O. Time and randomness are
+//! arguments ([`Clock`], [`Entropy`]).
 
 pub mod clock;
 pub mod condition;

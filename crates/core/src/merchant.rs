@@ -1,4 +1,6 @@
-//! The tenant: one shop. Every other row belongs to exactly one.
+//! Merchants: the tenants. Every other row belongs to exactly one merchant.
+//!
+//! What belongs here: a merchant, its plan and its domain.
 
 use std::str::FromStr;
 
@@ -7,13 +9,13 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::MerchantId;
 use crate::text::Name;
 
-/// The name of a shop: at most 255 characters.
+/// The name of a merchant: at most 255 characters.
 pub type MerchantName = Name<255>;
 
-/// The time zone of a merchant who names none (contract §1.8).
+/// Time zone of a merchant created without one (contract §1.8).
 pub const TIME_ZONE_DEFAULT: &str = "Asia/Riyadh";
 
-/// The subscription of a shop; limits hang on it (contract §6.1).
+/// The subscription of a merchant, which determines its limits (contract §6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Plan {
     /// `basic`
@@ -27,13 +29,13 @@ pub enum Plan {
     Special,
 }
 
-/// Text that names no plan.
+/// A text that is not the name of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown plan {0:?}; known are basic, plus, pro, special")]
 pub struct UnknownPlan(String);
 
 impl Plan {
-    /// Its name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
@@ -53,17 +55,17 @@ impl FromStr for Plan {
     }
 }
 
-/// Where a shop is: the beginning of links into it, with its scheme and without a slash at the end.
+/// The base URL of a merchant's store, with a scheme and without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain(String);
 
-/// Text that is no place on the web.
+/// A text that is not a domain or URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a domain or a URL, such as shop.example or https://shop.example/ar")]
 pub struct DomainError;
 
 impl Domain {
-    /// The text, `https://shop.example`.
+    /// Returns the URL, for example `https://shop.example`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -72,51 +74,55 @@ impl Domain {
 impl FromStr for Domain {
     type Err = DomainError;
 
-    /// Reads a URL; a domain alone is taken as one of `https`.
+    /// Parses a URL, or a domain, which gets the scheme `https`.
     fn from_str(text: &str) -> Result<Self, DomainError> {
-        let (scheme, place) = match text.split_once("://") {
-            Some((scheme @ ("http" | "https"), place)) => (scheme, place),
+        let (scheme, location) = match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), location)) => (scheme, location),
             Some(_) => return Err(DomainError),
             None => ("https", text),
         };
-        let place = place.trim_end_matches('/');
-        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"'<>\\?#".contains(c);
-        if place.is_empty() || place.starts_with('/') || place.len() > 255 || !place.chars().all(plain) {
+        let location = location.trim_end_matches('/');
+        let is_allowed = |c: char| !c.is_whitespace() && !c.is_control() && !"\"'<>\\?#".contains(c);
+        if location.is_empty()
+            || location.starts_with('/')
+            || location.len() > 255
+            || !location.chars().all(is_allowed)
+        {
             return Err(DomainError);
         }
-        Ok(Self(format!("{scheme}://{place}")))
+        Ok(Self(format!("{scheme}://{location}")))
     }
 }
 
-/// A shop as it is kept.
+/// A stored merchant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merchant {
-    /// Its id.
+    /// Unique in the installation.
     pub id: MerchantId,
-    /// Its name.
+    /// Display name; need not be unique.
     pub name: MerchantName,
-    /// Its subscription.
+    /// Subscription.
     pub plan: Plan,
-    /// The zone in which its dates are shown.
+    /// Time zone of dates in responses.
     pub time_zone: TimeZone,
-    /// Where its shop is, as the links of its customers show it.
+    /// Base URL of links to its customers.
     pub domain: Option<Domain>,
-    /// When Zumra came to know it.
+    /// When the merchant was created in Zumra.
     pub created_at: Timestamp,
 }
 
-/// A shop to be kept.
+/// A merchant to create.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewMerchant {
-    /// Its id.
+    /// Unique in the installation.
     pub id: MerchantId,
-    /// Its name.
+    /// Display name; need not be unique.
     pub name: MerchantName,
-    /// Its subscription.
+    /// Subscription.
     pub plan: Plan,
-    /// The zone in which its dates are shown.
+    /// Time zone of dates in responses.
     pub time_zone: TimeZone,
-    /// Where its shop is.
+    /// Base URL of links to its customers.
     pub domain: Option<Domain>,
 }
 
@@ -125,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_get_a_scheme_and_lose_their_last_slash() {
+    fn domain_gets_a_scheme_and_loses_its_trailing_slash() {
         let read = |text: &str| text.parse::<Domain>().map(|domain| domain.as_str().to_owned());
         assert_eq!(read("shop.example").as_deref(), Ok("https://shop.example"));
         assert_eq!(read("http://shop.example/ar/").as_deref(), Ok("http://shop.example/ar"));

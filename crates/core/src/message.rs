@@ -1,21 +1,24 @@
-//! Sentences by code and language. The texts stand in `i18n/`, one line a code; nothing else holds one.
+//! Messages for users, by code and language.
+//!
+//! What belongs here: looking up and filling in the templates in `i18n/`, one line per code. No other file contains the
+//! text of a message.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// A language that answers are written in.
+/// A language of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Language {
-    /// Arabic, unless somebody asks for another.
+    /// The default.
     #[default]
     Arabic,
-    /// English.
+    /// Used on request.
     English,
 }
 
 impl Language {
-    /// Its code.
+    /// Returns the language code, `ar` or `en`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Arabic => "ar",
@@ -23,7 +26,7 @@ impl Language {
         }
     }
 
-    /// The language with this code, if it is one that we speak.
+    /// Returns the language with this code, or `None` if it is not supported.
     pub fn from_code(code: &str) -> Option<Self> {
         [Self::Arabic, Self::English].into_iter().find(|language| language.as_str() == code)
     }
@@ -31,10 +34,10 @@ impl Language {
 
 macro_rules! codes {
     ($($variant:ident $key:ident),* $(,)?) => {
-        /// What a sentence says, without its words.
+        /// Identifies a message, independent of language.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum MessageCode {
-            $(#[doc = concat!("`", stringify!($key), "` in `i18n/`")] $variant,)*
+            $(#[doc = concat!("The key `", stringify!($key), "` in `i18n/`.")] $variant,)*
         }
 
         #[derive(Deserialize)]
@@ -74,30 +77,30 @@ fn table(language: Language) -> &'static Table {
 }
 
 fn read(text: &str) -> Table {
-    toml::from_str(text).expect("the tables in i18n/ are complete, as a test shows")
+    toml::from_str(text).expect("i18n/ defines every key; a test checks it")
 }
 
-/// The sentence for `code`, its `:placeholders` filled from `arguments` (names without the colon).
+/// Returns the message for `code`, with `:placeholders` replaced from `arguments` (names without the colon).
 pub fn format_message(language: Language, code: MessageCode, arguments: &[(&str, &str)]) -> String {
     let template = table(language).template(code);
-    let mut sentence = String::with_capacity(template.len() + 32);
+    let mut message = String::with_capacity(template.len() + 32);
     let mut rest = template;
-    // One pass, so that an argument that looks like a placeholder stays as it is.
+    // A single pass, so that a placeholder inside an argument is not replaced.
     while let Some(colon) = rest.find(':') {
-        sentence.push_str(&rest[..colon]);
+        message.push_str(&rest[..colon]);
         let after = &rest[colon + 1..];
         let end = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
         match arguments.iter().find(|(name, _)| *name == &after[..end]) {
-            Some((_, value)) => sentence.push_str(value),
-            None => sentence.push_str(&rest[colon..=colon + end]),
+            Some((_, value)) => message.push_str(value),
+            None => message.push_str(&rest[colon..=colon + end]),
         }
         rest = &after[end..];
     }
-    sentence.push_str(rest);
-    sentence
+    message.push_str(rest);
+    message
 }
 
-/// The word that a language has for a field, if it has one of its own.
+/// Returns the name of a field in a language, or `None` if `i18n/` does not define one.
 pub fn field_label(language: Language, field: &str) -> Option<&'static str> {
     table(language).attributes.get(field).map(String::as_str)
 }
@@ -117,20 +120,20 @@ mod tests {
     }
 
     #[test]
-    fn both_languages_fill_in_the_same_arguments() {
+    fn both_languages_use_the_same_placeholders() {
         for code in ALL {
             let [arabic, english] =
                 [Language::Arabic, Language::English].map(|language| table(language).template(*code));
-            let custom = format!("{code:?}").ends_with("Required") && *code != MessageCode::Required;
-            // The four sentences for customers name their field in Arabic words.
-            if !custom {
+            let names_field = format!("{code:?}").ends_with("Required") && *code != MessageCode::Required;
+            // The four messages about customers contain the Arabic name of their field.
+            if !names_field {
                 assert_eq!(placeholders(arabic), placeholders(english), "{code:?}");
             }
         }
     }
 
     #[test]
-    fn arguments_are_not_read_as_templates() {
+    fn placeholders_inside_arguments_are_not_replaced() {
         let text =
             format_message(Language::English, MessageCode::Required, &[("attribute", ":attribute :max")]);
         assert_eq!(text, "The :attribute :max field is required.");

@@ -1,4 +1,6 @@
-//! One change, as asked by one caller: who, when, what kind, how many. Every write is one.
+//! Operations: the audit record of every write.
+//!
+//! What belongs here: who changed what and when. Storage inserts one row per operation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +9,17 @@ use jiff::Timestamp;
 
 use crate::{CustomerId, GroupId, OperationId, TokenId};
 
-/// Who asked for a change.
+/// Who requested a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
-    /// A program, by its token.
+    /// A client, identified by its token.
     Token(TokenId),
-    /// A person at the command line.
+    /// An operator at the command line.
     Operator,
 }
 
 impl fmt::Display for Actor {
-    /// The form in which it is kept: `token:17`, `operator`.
+    /// Writes the stored form: `token:17` or `operator`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Token(id) => write!(f, "token:{id}"),
@@ -38,15 +40,15 @@ impl FromStr for Actor {
     }
 }
 
-/// Text that names nobody.
+/// A text that is not an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("names neither a token nor the operator")]
+#[error("is neither a token nor the operator")]
 pub struct UnknownActor;
 
-/// What a change did.
+/// What an operation changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperationKind {
-    /// Customers joined a group.
+    /// Customers were added to a group.
     AddMembers,
     /// A merchant was created.
     CreateMerchant,
@@ -54,41 +56,41 @@ pub enum OperationKind {
     CreateToken,
     /// A token was revoked.
     RevokeToken,
-    /// Fixtures were loaded.
+    /// A fixture was loaded.
     Load,
     /// A group was created.
     CreateGroup,
     /// A group's name, conditions or features changed.
     UpdateGroup,
-    /// A group was deleted, and all memberships in it ended.
+    /// A group was deleted, and all its memberships ended.
     DeleteGroup,
     /// A customer was created.
     CreateCustomer,
     /// A customer's details or groups changed.
     UpdateCustomer,
-    /// A customer was deleted, and all the customer's memberships ended.
+    /// A customer was deleted, and all memberships of the customer ended.
     DeleteCustomer,
-    /// A customer was banned, or the reason for it changed.
+    /// A customer was banned, or the reason for the ban changed.
     BanCustomer,
     /// A customer's ban was lifted.
     UnbanCustomer,
-    /// Customers were made from rows of a file.
+    /// Customers were created from rows of a file.
     Import,
 }
 
-/// What a change was made to, if it was made to one thing.
+/// The row that an operation changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A group, or memberships in it.
+    /// A group, or its memberships.
     Group(GroupId),
     /// A customer.
     Customer(CustomerId),
-    /// Something else, or several things.
+    /// Another row, or several rows.
     Other,
 }
 
 impl OperationKind {
-    /// The form in which it is kept.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AddMembers => "add_members",
@@ -110,24 +112,24 @@ impl OperationKind {
 }
 
 impl Subject {
-    /// The group, if it is one.
+    /// Returns the group, or `None` if the subject is not a group.
     pub fn group(self) -> Option<GroupId> {
         if let Self::Group(id) = self { Some(id) } else { None }
     }
 
-    /// The customer, if it is one.
+    /// Returns the customer, or `None` if the subject is not a customer.
     pub fn customer(self) -> Option<CustomerId> {
         if let Self::Customer(id) = self { Some(id) } else { None }
     }
 }
 
-/// What a caller knows of a change before it is made.
+/// The part of an operation that the caller provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
     /// The proposed id. Storage assigns `max(proposed_id, newest id of the merchant + 1)`.
     pub proposed_id: OperationId,
-    /// When it was asked for.
+    /// When the change was requested.
     pub at: Timestamp,
-    /// Who asked.
+    /// Who requested the change.
     pub actor: Actor,
 }

@@ -1,21 +1,21 @@
-//! Pages of lists (contract §5).
+//! Pagination of lists (contract §5).
 
-/// Items a page has when nobody says.
+/// Default number of items per page.
 pub const PER_PAGE_DEFAULT: u32 = 15;
-/// Items a page has at most; more is cut down to this.
+/// Maximum number of items per page; greater values are reduced to it.
 pub const PER_PAGE_MAX: u32 = 60;
 
-/// Which page of a list is wanted.
+/// The requested page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Number of the page, from 1.
+    /// Page number, starting at 1.
     pub page: u64,
-    /// Items a page, 1 to [`PER_PAGE_MAX`].
+    /// Items per page, 1 to [`PER_PAGE_MAX`].
     pub per_page: u32,
 }
 
 impl PageRequest {
-    /// Reads the query parameters as Laravel's paginator does: what is not a positive integer counts as absent.
+    /// Parses the query parameters like Laravel's paginator: a value that is not a positive integer counts as absent.
     pub fn from_query(page: Option<&str>, per_page: Option<&str>) -> Self {
         let positive = |text: Option<&str>| text?.trim().parse::<i64>().ok().filter(|n| *n > 0);
         let page = positive(page).map_or(1, i64::unsigned_abs);
@@ -24,7 +24,7 @@ impl PageRequest {
         Self { page, per_page }
     }
 
-    /// How many items stand before this page. Saturates at the largest number an engine can count to.
+    /// Returns the number of items before this page, saturated to `i64::MAX`, the largest offset in SQL.
     pub fn offset(self) -> i64 {
         let offset = (self.page - 1).saturating_mul(u64::from(self.per_page));
         i64::try_from(offset).unwrap_or(i64::MAX)
@@ -36,7 +36,7 @@ impl PageRequest {
 pub struct Page<T> {
     /// The items on this page.
     pub items: Vec<T>,
-    /// Items in all.
+    /// Number of items in the whole list.
     pub total: u64,
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_parameters_fall_back_and_large_ones_are_clamped() {
+    fn invalid_parameters_use_defaults_and_large_ones_are_clamped() {
         let read = |page, per_page| {
             let request = PageRequest::from_query(page, per_page);
             (request.page, request.per_page)

@@ -1,9 +1,9 @@
-//! What a token may do (contract §3.1).
+//! Scopes of tokens (contract §3.1).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One permission, as it is written in a token and in the 401 that names it.
+/// One permission, as named in a token and in the 401 response when it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Scope {
@@ -17,17 +17,17 @@ pub enum Scope {
     WebhooksReadWrite,
     /// `payments.read`
     PaymentsRead,
-    /// `offline_access`: asks for a refresh token; opens no resource.
+    /// `offline_access`: requests a refresh token; grants no resource.
     OfflineAccess,
 }
 
-/// Text that names no scope.
+/// A text that is not the name of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown scope {0:?}; known are {known}", known = Scope::ALL.map(Scope::as_str).join(", "))]
 pub struct UnknownScope(String);
 
 impl Scope {
-    /// Every scope, in the order in which a set of them is written.
+    /// Every scope, in the order in which [`Scopes`] lists them.
     pub const ALL: [Self; 6] = [
         Self::CustomersRead,
         Self::CustomersReadWrite,
@@ -37,7 +37,7 @@ impl Scope {
         Self::OfflineAccess,
     ];
 
-    /// Its name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CustomersRead => "customers.read",
@@ -49,7 +49,7 @@ impl Scope {
         }
     }
 
-    /// The wider scope that also opens what this one opens.
+    /// Returns the wider scope that implies this one.
     fn implied_by(self) -> Option<Self> {
         match self {
             Self::CustomersRead => Some(Self::CustomersReadWrite),
@@ -73,27 +73,27 @@ impl FromStr for Scope {
     }
 }
 
-/// A set of scopes.
+/// A set of scopes, one bit per scope.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Whether this set opens what `scope` guards: it holds the scope itself, or the `read_write` that implies it.
+    /// Returns true if the set contains `scope` or the `read_write` scope that implies it.
     pub fn grants(self, scope: Scope) -> bool {
-        self.holds(scope) || scope.implied_by().is_some_and(|wider| self.holds(wider))
+        self.contains(scope) || scope.implied_by().is_some_and(|wider| self.contains(wider))
     }
 
-    /// Whether there is no scope in it.
+    /// Returns true if the set contains no scope.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The scopes in it, in the order of [`Scope::ALL`].
+    /// Returns the scopes of the set, in the order of [`Scope::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL.into_iter().filter(move |s| self.holds(*s))
+        Scope::ALL.into_iter().filter(move |s| self.contains(*s))
     }
 
-    fn holds(self, scope: Scope) -> bool {
+    fn contains(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0
     }
 }
@@ -105,7 +105,7 @@ impl FromIterator<Scope> for Scopes {
 }
 
 impl fmt::Display for Scopes {
-    /// Separated by spaces, as OAuth writes them.
+    /// Writes the names separated by spaces, as in OAuth (RFC 6749 §3.3).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, scope) in self.iter().enumerate() {
             write!(f, "{}{scope}", if i == 0 { "" } else { " " })?;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_survives_its_text() {
+    fn scopes_round_trip_through_text() {
         let all: Scopes = Scope::ALL.into_iter().collect();
         assert_eq!(all.to_string().parse(), Ok(all));
         assert!("customers.read customers.write".parse::<Scopes>().is_err());

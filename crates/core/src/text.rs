@@ -1,24 +1,24 @@
-//! Short texts: names with a limit, and bytes as hexadecimal digits.
+//! Names with a maximum length, and hexadecimal text.
 
 use std::fmt;
 
-/// A text that is not blank, is trimmed, and has at most `MAX` Unicode code points.
+/// A trimmed text of 1 to `MAX` Unicode code points.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name<const MAX: usize>(String);
 
-/// Why a text is not a [`Name`].
+/// Why a text is not a valid [`Name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing but white space.
+    /// The text is empty or white space only.
     #[error("must not be blank")]
     Blank,
-    /// More code points than the limit, which it carries.
+    /// The text has more code points than the limit in the field.
     #[error("must have at most {0} characters")]
     TooLong(usize),
 }
 
 impl<const MAX: usize> Name<MAX> {
-    /// Trims `text` and checks it.
+    /// Trims and checks `text`.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let text = text.trim();
         if text.is_empty() {
@@ -30,7 +30,7 @@ impl<const MAX: usize> Name<MAX> {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,7 +42,7 @@ impl<const MAX: usize> fmt::Display for Name<MAX> {
     }
 }
 
-/// The bytes as lower-case hexadecimal digits.
+/// Returns `bytes` as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_count_code_points_after_trimming() {
+    fn length_limit_counts_code_points_after_trimming() {
         assert_eq!(Name::<4>::parse("  زمرة ").map(|n| n.as_str().to_owned()), Ok("زمرة".to_owned()));
         assert_eq!(Name::<3>::parse("زمرة"), Err(NameError::TooLong(3)));
         assert_eq!(Name::<3>::parse(" \t"), Err(NameError::Blank));

@@ -1,4 +1,4 @@
-//! Bearer tokens: secrets of which only a hash is kept.
+//! Bearer tokens. Only the hash of a secret is stored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,32 +9,32 @@ use sha2::{Digest, Sha256};
 use crate::text::hex;
 use crate::{Entropy, MerchantId, Scopes, TokenId};
 
-/// How every token that Zumra makes begins, so that scanners for leaked secrets can tell it.
+/// Prefix of every generated token, so that secret scanners recognize leaked ones.
 pub const TOKEN_PREFIX: &str = "zum_";
 
-/// A bearer token in plain text. Shown once, when it is made; never stored, never logged.
+/// A bearer token in plain text. Shown once, on creation; never stored, never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenSecret(String);
 
-/// Why a text cannot be a token.
+/// A text that cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 16 to 512 characters, all of them visible ASCII")]
 pub struct TokenError;
 
 impl TokenSecret {
-    /// A new token: the prefix and 256 random bits in hexadecimal.
+    /// Generates a token: the prefix and 256 random bits in hexadecimal.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 32];
         entropy.fill(&mut bytes);
         Self(format!("{TOKEN_PREFIX}{}", hex(&bytes)))
     }
 
-    /// The plain text, for the one place that shows it to its owner.
+    /// Returns the plain text. Only for showing a new token to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What is stored in its place. No slow hash: there is nothing to guess in 256 random bits.
+    /// Returns the hash to store. A fast hash is enough, because 256 random bits cannot be guessed.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
     }
@@ -55,17 +55,17 @@ impl fmt::Debug for TokenSecret {
     }
 }
 
-/// The SHA-256 of a token.
+/// The SHA-256 hash of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// The hash with these bytes.
+    /// Creates a hash from stored bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes, for storage.
+    /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -77,38 +77,38 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A token as it is kept.
+/// A stored token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// Its id, by which it is listed and revoked.
+    /// Unique within the merchant; identifies the token in lists and for revocation.
     pub id: TokenId,
-    /// The one merchant whose data it opens.
+    /// The merchant whose data the token grants access to.
     pub merchant: MerchantId,
-    /// What it may do.
+    /// Permissions.
     pub scopes: Scopes,
-    /// When it was made.
+    /// When the token was created.
     pub created_at: Timestamp,
-    /// From when on it opens nothing, if it has an end.
+    /// When the token expires; `None` if never. Invalid from this time on.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked, if it was.
+    /// When the token was revoked; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl Token {
-    /// Whether it opens anything at `now`.
+    /// Returns true if the token is neither revoked nor expired at `now`.
     pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
 
-/// A token to be kept.
+/// A token to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
-    /// The hash of its secret.
+    /// Hash of the secret.
     pub hash: TokenHash,
-    /// What it may do.
+    /// Permissions.
     pub scopes: Scopes,
-    /// From when on it opens nothing, if it has an end.
+    /// When the token expires; `None` if never. Invalid from this time on.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -117,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_do_not_show() {
+    fn debug_output_hides_secrets() {
         let secret: TokenSecret = "a-secret-of-at-least-16-characters".parse().unwrap();
         assert!(!format!("{secret:?}{:?}", secret.hash()).contains("secret-of"));
     }
 
     #[test]
-    fn short_and_invisible_texts_are_no_tokens() {
+    fn short_or_non_ascii_texts_are_not_tokens() {
         for bad in ["", "fifteen-chars-x", "a secret of at least 16 characters", "رمز-سري-طويل-بما-يكفي"]
         {
             assert!(bad.parse::<TokenSecret>().is_err(), "{bad}");
