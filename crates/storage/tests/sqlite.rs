@@ -1,4 +1,4 @@
-//! What is particular to the embedded engine: its file, and its one writer.
+//! Tests of what only the SQLite engine has: its file, and its queue of writes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -9,23 +9,29 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::{Actor, IdGenerator, MerchantId, NewMerchant, Operation, Plan, text::Name};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
-use zumra_storage::{Admin, Merchants, Result, Storage, StorageError};
+use zumra_storage::{Admin, Merchants, Result, Storage, StorageError, migrate};
+use zumra_testkit::{DEADLINE, eventually_async};
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("zumra.db");
-    (folder, path)
+/// Returns a path for a database in a fresh directory, which is deleted with the first value.
+fn database_path() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zumra.db");
+    (directory, path)
 }
 
 fn open(path: &Path) -> Result<SqliteStorage> {
     SqliteStorage::open(&SqliteOptions::new(path), now())
 }
 
-async fn create(storage: &dyn Storage, id: i64) -> Result<()> {
+fn open_error(path: &Path) -> StorageError {
+    open(path).err().expect("the database does not open")
+}
+
+async fn create_merchant(storage: &dyn Storage, id: i64) -> Result<()> {
     let merchant = NewMerchant {
         id: MerchantId::new(id).unwrap(),
         name: Name::parse("shop").unwrap(),
@@ -33,49 +39,49 @@ async fn create(storage: &dyn Storage, id: i64) -> Result<()> {
         time_zone: jiff::tz::TimeZone::UTC,
         domain: None,
     };
-    let operation = Operation {
-        proposed_id: IdGenerator::new(0).next_operation(now()),
-        at: now(),
-        actor: Actor::Operator,
-    };
-    storage.create_merchant(merchant, operation).await.map(drop)
+    let proposed_id = IdGenerator::new(0).next_operation(now());
+    storage
+        .create_merchant(merchant, Operation { proposed_id, at: now(), actor: Actor::Operator })
+        .await
+        .map(drop)
 }
 
-fn refusal(path: &Path) -> StorageError {
-    open(path).err().expect("it does not open")
+async fn merchant_ids(storage: &dyn Storage) -> Vec<i64> {
+    let merchants = storage.list_merchants(None, 10).await.unwrap();
+    merchants.iter().map(|merchant| merchant.id.get()).collect()
 }
 
 #[test]
-fn a_newer_database_is_refused() {
-    let (_folder, path) = folder();
+fn newer_database_is_rejected() {
+    let (_directory, path) = database_path();
     drop(open(&path).unwrap());
     let file = Connection::open(&path).unwrap();
     file.execute("INSERT INTO schema_migrations VALUES (99, 'later', 'x', 0)", []).unwrap();
-    let error = refusal(&path);
+    let error = open_error(&path);
     assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
 }
 
 #[test]
-fn the_file_of_another_program_is_refused_and_left_alone() {
-    let (_folder, path) = folder();
+fn file_of_another_program_is_rejected_and_not_changed() {
+    let (_directory, path) = database_path();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (id INTEGER)").unwrap();
     let before = std::fs::read(&path).unwrap();
-    assert!(matches!(refusal(&path), StorageError::ForeignDatabase(_)));
+    assert!(matches!(open_error(&path), StorageError::ForeignDatabase(_)));
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    std::fs::write(&path, "not a database at all, but long enough to look like a header of one".repeat(20))
-        .unwrap();
-    assert!(matches!(refusal(&path), StorageError::ForeignDatabase(_)));
+    let text = "not a database at all, but long enough to look like a header of one".repeat(20);
+    std::fs::write(&path, text).unwrap();
+    assert!(matches!(open_error(&path), StorageError::ForeignDatabase(_)));
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_unavailable() {
-    let (_folder, path) = folder();
-    assert!(matches!(refusal(&path.join("deeper").join("zumra.db")), StorageError::Unavailable(_)));
+fn missing_directory_is_unavailable() {
+    let (_directory, path) = database_path();
+    assert!(matches!(open_error(&path.join("deeper").join("zumra.db")), StorageError::Unavailable(_)));
 }
 
 #[test]
-fn many_may_open_a_fresh_file_at_once() {
-    let (_folder, path) = folder();
+fn concurrent_first_opens_migrate_once() {
+    let (_directory, path) = database_path();
     let threads: Vec<_> = (0..8)
         .map(|_| {
             let path = path.clone();
@@ -85,87 +91,106 @@ fn many_may_open_a_fresh_file_at_once() {
     for thread in threads {
         thread.join().unwrap().unwrap();
     }
+    let newest = migrate::SQLITE.last().unwrap().number;
+    let inspection = SqliteStorage::inspect(&path).unwrap();
+    assert_eq!((inspection.schema, inspection.problems), (newest, vec![]));
+    let file = Connection::open(&path).unwrap();
+    let mut statement = file.prepare("SELECT number FROM schema_migrations ORDER BY number").unwrap();
+    let applied = statement.query_map([], |row| row.get(0)).unwrap();
+    let applied: Vec<u32> = applied.collect::<rusqlite::Result<_>>().unwrap();
+    assert_eq!(applied, (1..=newest).collect::<Vec<_>>(), "each migration has one row");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_is_busy_and_what_was_taken_is_done() {
-    let (_folder, path) = folder();
+async fn full_queue_rejects_writes_and_accepted_writes_complete() {
+    let (_directory, path) = database_path();
     let options = SqliteOptions { queue_limit: 1, ..SqliteOptions::new(&path) };
     let storage: Arc<dyn Storage> = Arc::new(SqliteStorage::open(&options, now()).unwrap());
-    // Another process holds the file, so the writer stands still.
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Another process has locked the file, so the writer waits in BEGIN.
+    let other_process = Connection::open(&path).unwrap();
+    other_process.execute_batch("BEGIN IMMEDIATE").unwrap();
     let tasks: Vec<_> = (1..=5)
         .map(|id| {
             let storage = Arc::clone(&storage);
-            tokio::spawn(async move { (id, create(&*storage, id).await) })
+            tokio::spawn(async move { (id, create_merchant(&*storage, id).await) })
         })
         .collect();
-    // One is with the writer or about to be, and one may wait; the others are refused without waiting.
-    while tasks.iter().filter(|task| task.is_finished()).count() < 3 {
-        tokio::task::yield_now().await;
-    }
-    other.execute_batch("COMMIT").unwrap();
-    let mut taken = Vec::new();
+    // At most one write runs and one is queued; the others are rejected at once.
+    eventually_async(DEADLINE, "three writes are rejected", async || {
+        tasks.iter().filter(|task| task.is_finished()).count() >= 3
+    })
+    .await;
+    other_process.execute_batch("COMMIT").unwrap();
+    let mut accepted = Vec::new();
     for task in tasks {
         match task.await.unwrap() {
-            (id, Ok(())) => taken.push(id),
+            (id, Ok(())) => accepted.push(id),
             (_, Err(error)) => assert!(matches!(error, StorageError::QueueFull), "{error}"),
         }
     }
-    assert!((1..=2).contains(&taken.len()), "{taken:?}");
-    taken.sort_unstable();
-    let listed = storage.list_merchants(None, 10).await.unwrap();
-    assert_eq!(listed.iter().map(|merchant| merchant.id.get()).collect::<Vec<_>>(), taken);
+    assert!((1..=2).contains(&accepted.len()), "{accepted:?}");
+    accepted.sort_unstable();
+    assert_eq!(merchant_ids(&*storage).await, accepted);
     storage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_waits_for_any_more_is_not_begun() {
-    let (_folder, path) = folder();
+async fn canceled_write_is_not_run() {
+    let (_directory, path) = database_path();
     let storage: Arc<dyn Storage> = Arc::new(open(&path).unwrap());
-    let other = Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other_process = Connection::open(&path).unwrap();
+    other_process.execute_batch("BEGIN IMMEDIATE").unwrap();
     let start = |id| {
         let storage = Arc::clone(&storage);
-        Box::pin(async move { create(&*storage, id).await })
+        Box::pin(async move { create_merchant(&*storage, id).await })
     };
-    let (mut first, mut given_up) = (start(1), start(2));
-    // Both are in the queue once they have been asked; neither can be done yet.
-    for future in [&mut first, &mut given_up] {
-        let once = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(future.as_mut().poll(context).is_pending())
-        });
-        assert!(once.await);
+    let (mut first, mut canceled) = (start(1), start(2));
+    // The first poll puts a write in the queue. Neither can run yet.
+    for write in [&mut first, &mut canceled] {
+        let is_pending =
+            std::future::poll_fn(|context| std::task::Poll::Ready(write.as_mut().poll(context).is_pending()));
+        assert!(is_pending.await);
     }
-    drop(given_up);
-    other.execute_batch("COMMIT").unwrap();
+    drop(canceled);
+    other_process.execute_batch("COMMIT").unwrap();
     first.await.unwrap();
-    create(&*storage, 3).await.unwrap();
-    let listed = storage.list_merchants(None, 10).await.unwrap();
-    assert_eq!(listed.iter().map(|merchant| merchant.id.get()).collect::<Vec<_>>(), [1, 3]);
+    create_merchant(&*storage, 3).await.unwrap();
+    assert_eq!(merchant_ids(&*storage).await, [1, 3]);
     storage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_leaves_one_file() {
-    let (folder, path) = folder();
+    let (directory, path) = database_path();
     let storage = open(&path).unwrap();
-    create(&storage, 1).await.unwrap();
-    assert_eq!(storage.list_merchants(None, 10).await.unwrap().len(), 1);
+    create_merchant(&storage, 1).await.unwrap();
+    assert_eq!(merchant_ids(&storage).await, [1]);
     storage.close().await;
     drop(storage);
-    let files: Vec<_> =
-        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let entries = std::fs::read_dir(directory.path()).unwrap();
+    let files: Vec<_> = entries.map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files, ["zumra.db"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closed_storage_rejects_reads_and_writes() {
+    let (_directory, path) = database_path();
+    let storage = open(&path).unwrap();
+    storage.close().await;
+    let write = create_merchant(&storage, 1).await;
+    assert!(matches!(write, Err(StorageError::Unavailable(_))), "{write:?}");
+    let read = storage.list_merchants(None, 10).await;
+    assert!(matches!(read, Err(StorageError::Unavailable(_))), "{read:?}");
 }
 
 #[test]
 fn inspecting_changes_nothing() {
-    let (_folder, path) = folder();
+    let (_directory, path) = database_path();
     drop(open(&path).unwrap());
     let before = std::fs::read(&path).unwrap();
-    assert_eq!(SqliteStorage::inspect(&path).unwrap().schema, 1);
+    let newest = migrate::SQLITE.last().unwrap().number;
+    assert_eq!(SqliteStorage::inspect(&path).unwrap().schema, newest);
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    assert!(SqliteStorage::inspect(&path.with_extension("none")).is_err());
+    let missing = SqliteStorage::inspect(&path.with_extension("none"));
+    assert!(matches!(missing, Err(StorageError::Unavailable(_))), "{missing:?}");
 }
