@@ -17,6 +17,7 @@ mod merchants;
 mod open;
 mod operations;
 mod read_pool;
+mod schema;
 mod tokens;
 mod words;
 

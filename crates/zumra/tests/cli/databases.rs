@@ -53,7 +53,10 @@ fn a_slip_in_a_path_makes_no_database() {
     for line in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
         let problem = zumra.fails(&format!("{line} --database no/folder.db"), 4);
         assert!(problem.starts_with("database no/folder.db: "), "{problem}");
-        assert!(problem.ends_with("there is no folder no; make it, or name another file"), "{problem}");
+        assert!(
+            problem.ends_with("directory no does not exist; create it or choose another path"),
+            "{problem}"
+        );
     }
 }
 
