@@ -1,12 +1,16 @@
 //! Customers.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use zumra_core::search::search_terms;
+use zumra_core::text::Name;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, GroupId, MerchantId, NewCustomer, Operation, OperationId, Page,
-    PageRequest, SearchQuery,
+    Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
+    NewCustomer, Operation, OperationId, OperationKind, Page, PageRequest, SearchQuery,
 };
 
-use crate::{Result, Written};
+use crate::row::{Row, RowReader};
+use crate::{Resource, Result, StorageError, Written};
 
 /// Storage of customers.
 #[async_trait]
@@ -104,4 +108,104 @@ pub struct Contacts {
     pub mobiles: Vec<String>,
     /// E-mail addresses, in the form of [`Email::key`](zumra_core::Email::key).
     pub emails: Vec<String>,
+}
+
+/// The columns that [`decode`] reads.
+pub(crate) const COLUMNS: [&str; 13] = [
+    "id",
+    "first_name",
+    "last_name",
+    "mobile",
+    "mobile_code",
+    "email",
+    "gender",
+    "birthday",
+    "city",
+    "location",
+    "ban_reason",
+    "created_at",
+    "updated_at",
+];
+
+/// Decodes [`COLUMNS`]. The groups of the customer are left empty.
+pub(crate) fn decode(row: &impl Row) -> Result<Customer> {
+    let mut row = RowReader::new(row, "customers");
+    Ok(Customer {
+        details: NewCustomer {
+            id: row.id("id", CustomerId::new)?,
+            first_name: row.parsed("first_name", Name::parse)?,
+            last_name: row.optional_parsed("last_name", Name::parse)?,
+            mobile: row.optional_parsed("mobile", str::parse)?,
+            mobile_code: row.optional_parsed("mobile_code", str::parse)?,
+            email: row.optional_parsed("email", str::parse)?,
+            gender: row.optional_parsed("gender", str::parse)?,
+            birthday: row.optional_parsed("birthday", str::parse)?,
+            city: row.optional_text()?,
+            location: row.optional_text()?,
+        },
+        ban_reason: row.optional_text()?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        groups: Vec::new(),
+    })
+}
+
+/// The details of a customer as they are stored, one field for each column.
+pub(crate) struct StoredDetails<'c> {
+    pub(crate) id: i64,
+    pub(crate) first_name: &'c str,
+    pub(crate) last_name: Option<&'c str>,
+    pub(crate) mobile: Option<&'c str>,
+    pub(crate) mobile_code: Option<&'c str>,
+    pub(crate) email: Option<&'c str>,
+    pub(crate) email_key: Option<String>,
+    pub(crate) gender: Option<&'static str>,
+    pub(crate) birthday: Option<String>,
+    pub(crate) city: Option<&'c str>,
+    pub(crate) location: Option<&'c str>,
+    /// Separated by spaces.
+    pub(crate) search_terms: String,
+}
+
+impl<'c> From<&'c NewCustomer> for StoredDetails<'c> {
+    fn from(customer: &'c NewCustomer) -> Self {
+        Self {
+            id: customer.id.get(),
+            first_name: customer.first_name.as_str(),
+            last_name: customer.last_name.as_ref().map(Name::as_str),
+            mobile: customer.mobile.as_ref().map(Mobile::as_str),
+            mobile_code: customer.mobile_code.as_ref().map(MobileCode::as_str),
+            email: customer.email.as_ref().map(Email::as_str),
+            email_key: customer.email.as_ref().map(Email::key),
+            gender: customer.gender.map(Gender::as_str),
+            birthday: customer.birthday.map(|day| day.to_string()),
+            city: customer.city.as_deref(),
+            location: customer.location.as_deref(),
+            search_terms: search_terms(customer),
+        }
+    }
+}
+
+/// Returns the customer that `details` become when they are inserted at `created_at`.
+pub(crate) fn created(details: NewCustomer, created_at: Timestamp, groups: Vec<GroupId>) -> Customer {
+    Customer { details, created_at, updated_at: created_at, ban_reason: None, groups }
+}
+
+/// Decides what setting the ban of a customer does: `None` if the reason is the stored one.
+///
+/// # Errors
+///
+/// [`StorageError::NotFound`] if a ban is to be lifted and there is none.
+pub(crate) fn ban_operation(stored: &Customer, reason: Option<&str>) -> Result<Option<OperationKind>> {
+    match (reason, stored.ban_reason.as_deref()) {
+        (None, None) => Err(StorageError::NotFound(Resource::Ban)),
+        (reason, stored) if reason == stored => Ok(None),
+        (Some(_), _) => Ok(Some(OperationKind::BanCustomer)),
+        (None, Some(_)) => Ok(Some(OperationKind::UnbanCustomer)),
+    }
+}
+
+/// Returns the smallest string above every search term that begins with `prefix`.
+pub(crate) fn prefix_end(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }

@@ -1,8 +1,10 @@
 //! Whole shops from fixture files.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use zumra_core::fixture::MerchantFixture;
-use zumra_core::{Operation, OperationId};
+use zumra_core::{CustomerId, GroupId, IdSet, Operation, OperationId};
 
 use crate::Result;
 
@@ -26,4 +28,15 @@ pub struct LoadOutcome {
     pub operation: Option<OperationId>,
     /// Number of rows inserted or updated.
     pub changes: u64,
+}
+
+/// Returns the members of each group that the fixture names.
+pub(crate) fn members_by_group(fixture: &MerchantFixture) -> BTreeMap<GroupId, IdSet<CustomerId>> {
+    let mut members: BTreeMap<GroupId, Vec<CustomerId>> = BTreeMap::new();
+    for (customer, groups) in &fixture.customers {
+        for &group in groups {
+            members.entry(group).or_default().push(customer.id);
+        }
+    }
+    members.into_iter().map(|(group, customers)| (group, customers.into())).collect()
 }

@@ -1,9 +1,13 @@
 //! Customer groups.
 
 use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zumra_core::text::Name;
 use zumra_core::{Group, GroupChange, GroupId, MerchantId, Operation, OperationId, Page, PageRequest};
 
-use crate::{Result, Written};
+use crate::row::{Row, RowReader};
+use crate::{Conflict, Result, StorageError, Written};
 
 /// Storage of customer groups.
 #[async_trait]
@@ -68,4 +72,45 @@ pub enum GroupSelector {
     Id(GroupId),
     /// The default group, which every new customer joins.
     Default,
+}
+
+/// The columns that [`decode`] reads.
+pub(crate) const COLUMNS: &str = "id, name, conditions, features, is_default";
+
+/// Decodes [`COLUMNS`].
+pub(crate) fn decode(row: &impl Row) -> Result<Group> {
+    let mut row = RowReader::new(row, "groups");
+    Ok(Group {
+        id: row.id("id", GroupId::new)?,
+        name: row.parsed("name", Name::parse)?,
+        conditions: row.parsed("conditions", from_json)?,
+        features: row.parsed("features", from_json)?,
+        is_default: row.flag()?,
+    })
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    serde_json::from_str(text)
+}
+
+/// Returns conditions or features as they are stored.
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| StorageError::Internal(e.to_string()))
+}
+
+/// Returns the group of a fixture merged with the stored one, or `None` if they are equal.
+///
+/// A fixture that does not mark the stored default group keeps it as the default.
+pub(crate) fn merge(stored: &Group, new: &Group) -> Option<Group> {
+    let merged = Group { is_default: new.is_default || stored.is_default, ..new.clone() };
+    (merged != *stored).then_some(merged)
+}
+
+/// Checks that a group may be deleted.
+///
+/// # Errors
+///
+/// [`Conflict::DefaultGroup`] for the default group.
+pub(crate) fn require_deletable(group: &Group) -> Result<()> {
+    if group.is_default { Err(Conflict::DefaultGroup(group.id).into()) } else { Ok(()) }
 }

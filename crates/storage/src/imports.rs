@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use zumra_core::{
-    Email, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, Mobile, NewCustomer, NewImport,
-    Operation, RowProblem,
+    Email, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, Mobile, NewCustomer,
+    NewImport, Operation, RowProblem,
 };
 
-use crate::{Contacts, Result};
+use crate::row::{Row, RowReader};
+use crate::{Contacts, Result, StorageError};
 
 /// Storage of imports. A process that works on one holds its lease.
 #[async_trait]
@@ -57,46 +58,127 @@ pub trait Imports: Send + Sync {
     ) -> Result<Option<(Import, Vec<RowProblem>)>>;
 }
 
-/// The mobile numbers and e-mail addresses that a piece would put into use.
-pub(crate) fn contacts(piece: &ImportChunk) -> Contacts {
-    let customers = || piece.customers.iter().map(|(_, customer)| customer);
+/// The columns that [`decode`] reads.
+pub(crate) const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
+
+/// Decodes [`COLUMNS`].
+pub(crate) fn decode(row: &impl Row) -> Result<Import> {
+    let mut row = RowReader::new(row, "imports");
+    Ok(Import {
+        id: row.id("id", ImportId::new)?,
+        at: row.time("at")?,
+        finished_at: row.optional_time("finished_at")?,
+        last_row: row.count("row_count")?,
+        created_customers: row.count("customers")?,
+        rejected_rows: row.count("refused")?,
+        failure: row.optional_text()?,
+    })
+}
+
+/// The columns that [`decode_lease`] reads; the file follows them.
+pub(crate) const LEASE_COLUMNS: &str = "merchant_id, id, fence, row_count, actor, language";
+
+/// Number of [`LEASE_COLUMNS`]: the file is at this index.
+pub(crate) const LEASE_COLUMN_COUNT: usize = 6;
+
+/// Decodes [`LEASE_COLUMNS`].
+pub(crate) fn decode_lease(row: &impl Row, file: Vec<u8>) -> Result<ImportLease> {
+    let mut row = RowReader::new(row, "imports");
+    Ok(ImportLease {
+        key: LeaseKey {
+            merchant: row.id("merchant_id", MerchantId::new)?,
+            import: row.id("id", ImportId::new)?,
+            fencing_token: row.int("fence")?,
+        },
+        last_row: row.count("row_count")?,
+        actor: row.parsed("actor", str::parse)?,
+        language: row.parsed("language", |code| Language::from_code(code).ok_or("is unknown"))?,
+        file,
+    })
+}
+
+/// The state of an import that decides what writing a chunk does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ImportState {
+    /// The fencing token of the current lease.
+    pub(crate) fencing_token: i64,
+    /// The last row that was processed.
+    pub(crate) last_row: u32,
+    /// True after the last chunk.
+    pub(crate) is_finished: bool,
+}
+
+impl ImportState {
+    /// Decodes the columns `fence, row_count, finished_at IS NOT NULL`.
+    pub(crate) fn decode(row: &impl Row) -> Result<Self> {
+        let mut row = RowReader::new(row, "imports");
+        Ok(Self {
+            fencing_token: row.int("fence")?,
+            last_row: row.count("row_count")?,
+            is_finished: row.flag()?,
+        })
+    }
+
+    /// Returns true if `chunk` is to be written, false if it was written before.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::LeaseLost`] if another process has taken the lease since.
+    pub(crate) fn accepts(&self, lease: &LeaseKey, chunk: &ImportChunk) -> Result<bool> {
+        if self.fencing_token != lease.fencing_token {
+            return Err(StorageError::LeaseLost);
+        }
+        Ok(!self.is_finished && (chunk.last_row > self.last_row || chunk.is_last))
+    }
+}
+
+/// Returns the mobile numbers and e-mail addresses of the customers of a chunk.
+pub(crate) fn contacts(chunk: &ImportChunk) -> Contacts {
+    let customers = || chunk.customers.iter().map(|(_, customer)| customer);
     Contacts {
         mobiles: customers().filter_map(mobile).map(str::to_owned).collect(),
         emails: customers().filter_map(|customer| customer.email.as_ref().map(Email::key)).collect(),
     }
 }
 
-/// Which customers of a piece can be made, given what others have, and all that is wrong with its rows.
-pub(crate) fn sort_out(piece: &ImportChunk, taken: Contacts) -> (Vec<&NewCustomer>, Vec<RowProblem>) {
-    let mut mobiles: HashSet<String> = taken.mobiles.into_iter().collect();
-    let mut emails: HashSet<String> = taken.emails.into_iter().collect();
-    let (mut made, mut problems) = (Vec::new(), piece.problems.clone());
-    for (row, customer) in &piece.customers {
-        let mut refuse = |column: &str, reason: &str| {
+/// What a chunk writes.
+pub(crate) struct ChunkPlan<'c> {
+    /// The customers to insert.
+    pub(crate) customers: Vec<&'c NewCustomer>,
+    /// All problems of its rows, by row.
+    pub(crate) problems: Vec<RowProblem>,
+    /// Number of rows with at least one problem.
+    pub(crate) rejected_rows: u64,
+}
+
+/// Plans a chunk: a customer whose mobile number or e-mail address is in `used`, or occurs earlier in the chunk,
+/// becomes a problem instead.
+pub(crate) fn plan_chunk(chunk: &ImportChunk, used: Contacts) -> ChunkPlan<'_> {
+    let mut mobiles: HashSet<String> = used.mobiles.into_iter().collect();
+    let mut emails: HashSet<String> = used.emails.into_iter().collect();
+    let (mut customers, mut problems) = (Vec::new(), chunk.problems.clone());
+    for (row, customer) in &chunk.customers {
+        let mut reject = |column: &str, reason: &str| {
             problems.push(RowProblem { row: *row, column: column.to_owned(), reason: reason.to_owned() });
         };
         let email = customer.email.as_ref().map(Email::key);
-        let mobile_is_taken = mobile(customer).is_some_and(|mobile| mobiles.contains(mobile));
-        let email_is_taken = email.as_ref().is_some_and(|email| emails.contains(email));
-        if mobile_is_taken {
-            refuse("mobile", &piece.mobile_used_reason);
+        let is_mobile_used = mobile(customer).is_some_and(|mobile| mobiles.contains(mobile));
+        let is_email_used = email.as_ref().is_some_and(|email| emails.contains(email));
+        if is_mobile_used {
+            reject("mobile", &chunk.mobile_used_reason);
         }
-        if email_is_taken {
-            refuse("email", &piece.email_used_reason);
+        if is_email_used {
+            reject("email", &chunk.email_used_reason);
         }
-        if !mobile_is_taken && !email_is_taken {
+        if !is_mobile_used && !is_email_used {
             mobiles.extend(mobile(customer).map(str::to_owned));
             emails.extend(email);
-            made.push(customer);
+            customers.push(customer);
         }
     }
     problems.sort_by_key(|problem| problem.row);
-    (made, problems)
-}
-
-/// How many rows have problems.
-pub(crate) fn refused_rows(problems: &[RowProblem]) -> u64 {
-    problems.iter().map(|problem| problem.row).collect::<HashSet<_>>().len() as u64
+    let rejected_rows = problems.iter().map(|problem| problem.row).collect::<HashSet<_>>().len() as u64;
+    ChunkPlan { customers, problems, rejected_rows }
 }
 
 fn mobile(customer: &NewCustomer) -> Option<&str> {

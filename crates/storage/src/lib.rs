@@ -15,7 +15,9 @@ mod memberships;
 mod merchants;
 mod metrics;
 pub mod migrate;
+mod operations;
 pub mod postgres;
+mod row;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;

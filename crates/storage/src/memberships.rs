@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use zumra_core::{CustomerId, GroupId, IdSet, MerchantId, Operation, OperationId};
 
-use crate::Result;
+use crate::{Result, StorageError};
 
 /// Storage of memberships.
 #[async_trait]
@@ -53,4 +53,76 @@ pub enum AddMembersOutcome {
     Unchanged,
     /// The merchant does not have these ids: nothing was written.
     MissingIds(Ids),
+}
+
+/// The bit of `memberships.source` for members that were added by hand.
+pub(crate) const ADDED_BY_HAND: i16 = 1;
+
+/// The changes that turn the current groups of a customer into the requested ones.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct GroupDiff {
+    /// The groups of the customer after the change.
+    pub(crate) groups: IdSet<GroupId>,
+    /// Groups in which the membership ends.
+    pub(crate) ended: IdSet<GroupId>,
+    /// Groups in which a membership is created.
+    pub(crate) created: IdSet<GroupId>,
+}
+
+impl GroupDiff {
+    /// Computes the difference. A customer in the `default` group stays in it; one outside does not join it this way.
+    pub(crate) fn new(
+        current: &[GroupId],
+        requested: impl IntoIterator<Item = GroupId>,
+        default: Option<GroupId>,
+    ) -> Self {
+        let kept = default.filter(|group| current.contains(group));
+        let groups: IdSet<GroupId> = requested.into_iter().chain(kept).collect();
+        let current: IdSet<GroupId> = current.iter().copied().collect();
+        Self { ended: current.difference(&groups), created: groups.difference(&current), groups }
+    }
+
+    /// Returns true if nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ended.is_empty() && self.created.is_empty()
+    }
+}
+
+/// Decodes ids of groups.
+pub(crate) fn decode_groups(ids: impl IntoIterator<Item = i64>) -> Result<IdSet<GroupId>> {
+    decode_ids("groups", ids, GroupId::new)
+}
+
+/// Decodes ids of customers.
+pub(crate) fn decode_customers(ids: impl IntoIterator<Item = i64>) -> Result<IdSet<CustomerId>> {
+    decode_ids("customers", ids, CustomerId::new)
+}
+
+fn decode_ids<Id: Ord>(
+    table: &str,
+    ids: impl IntoIterator<Item = i64>,
+    new: impl Fn(i64) -> Option<Id>,
+) -> Result<IdSet<Id>> {
+    ids.into_iter().map(|id| new(id).ok_or_else(|| StorageError::corrupt(table, "id", id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(ids: &[i64]) -> IdSet<GroupId> {
+        ids.iter().filter_map(|id| GroupId::new(*id)).collect()
+    }
+
+    #[test]
+    fn requested_groups_replace_the_current_ones_except_the_default_group() {
+        let diff = |current: &[i64], requested: &[i64]| {
+            GroupDiff::new(&groups(current), groups(requested), GroupId::new(30))
+        };
+        let expected = GroupDiff { groups: groups(&[20, 30]), ended: groups(&[10]), created: groups(&[20]) };
+        assert_eq!(diff(&[10, 30], &[20]), expected);
+        assert!(diff(&[10, 30], &[30, 10]).is_empty());
+        let outside = GroupDiff { groups: groups(&[20]), ended: groups(&[10]), created: groups(&[20]) };
+        assert_eq!(diff(&[10], &[20]), outside, "the default group is not joined");
+    }
 }

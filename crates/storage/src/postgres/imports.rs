@@ -155,7 +155,8 @@ pub(super) async fn write_piece<C: GenericClient>(
     if !is_finished && (i64::from(piece.last_row) > done || piece.is_last) {
         let taken =
             memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None).await?;
-        let (made, problems) = crate::imports::sort_out(piece, taken);
+        let crate::imports::ChunkPlan { customers: made, problems, rejected_rows } =
+            crate::imports::plan_chunk(piece, taken);
         if !made.is_empty() {
             make(tx, merchant, &made, operation, mark).await?;
             is_written = true;
@@ -168,7 +169,7 @@ pub(super) async fn write_piece<C: GenericClient>(
         let statement = tx.prepare_cached(sql).await?;
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let (through, made) = (i64::from(piece.last_row), count(made.len() as u64));
-        let refused = count(crate::imports::refused_rows(&problems));
+        let refused = count(rejected_rows);
         let (until, at) = (until.as_microsecond(), operation.at.as_microsecond());
         let finished_at = piece.is_last.then_some(at);
         let (merchant, id) = (merchant.get(), id.get());

@@ -142,7 +142,8 @@ pub(super) fn write_piece(
     }
     if !is_finished && (piece.last_row > done || piece.is_last) {
         let taken = memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None)?;
-        let (made, problems) = crate::imports::sort_out(piece, taken);
+        let crate::imports::ChunkPlan { customers: made, problems, rejected_rows } =
+            crate::imports::plan_chunk(piece, taken);
         if !made.is_empty() {
             let changes = made.len() as u64;
             let operation_id = operations::next_id(tx, merchant, operation)?;
@@ -164,7 +165,7 @@ pub(super) fn write_piece(
              WHERE merchant_id = ?1 AND id = ?2",
         )?;
         let finished_at = piece.is_last.then(|| operation.at.as_microsecond());
-        let (made, refused) = (made.len() as u64, crate::imports::refused_rows(&problems));
+        let (made, refused) = (made.len() as u64, rejected_rows);
         let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
         let (made, refused) = (count(made), count(refused));
         let until = until.as_microsecond();
