@@ -27,15 +27,15 @@ pub(super) fn customers(engine: Engine, merchants: RangeInclusive<i64>, count: i
     let mut statements = Vec::new();
     for rows in row_sources(engine, &merchants, &(1..=count)) {
         statements.push(format!(
-            "INSERT INTO customers (merchant_id, id, first_name, words, created_at, updated_at)
+            "INSERT INTO customers (merchant_id, id, first_name, search_terms, created_at, updated_at)
              SELECT m.id, c.id, {name}, {name}, {created_at}, {created_at} FROM {rows}"
         ));
         statements.push(format!(
-            "INSERT INTO customer_words (merchant_id, word, customer_id) SELECT m.id, {name}, c.id FROM {rows}"
+            "INSERT INTO customer_search_terms (merchant_id, term, customer_id) SELECT m.id, {name}, c.id FROM {rows}"
         ));
     }
     statements.push(format!(
-        "INSERT INTO tallies (merchant_id, slot, customers) SELECT m.id, 1, {count} FROM {}",
+        "INSERT INTO customer_counters (merchant_id, shard, customers) SELECT m.id, 1, {count} FROM {}",
         series(engine, "m", &merchants)
     ));
     statements

@@ -41,7 +41,7 @@ impl Table {
     }
 }
 
-/// Every table, those first that others refer to. What `customers` says a second time, `customer_words` and `tallies`, is
+/// Every table, those first that others refer to. What `customers` says a second time, `customer_search_terms` and `customer_counters`, is
 /// written anew with its rows.
 pub(crate) const TABLES: &[Table] = &[
     Table {
@@ -109,7 +109,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("city", Kind::Text),
             ("location", Kind::Text),
             ("ban_reason", Kind::Text),
-            ("words", Kind::Text),
+            ("search_terms", Kind::Text),
             ("created_at", Kind::Int),
             ("updated_at", Kind::Int),
         ],
@@ -143,10 +143,10 @@ pub(crate) const TABLES: &[Table] = &[
             ("at", Kind::Int),
             ("actor", Kind::Text),
             ("language", Kind::Text),
-            ("row_count", Kind::Int),
-            ("customers", Kind::Int),
-            ("refused", Kind::Int),
-            ("fence", Kind::Int),
+            ("last_row", Kind::Int),
+            ("created_customers", Kind::Int),
+            ("rejected_rows", Kind::Int),
+            ("fencing_token", Kind::Int),
             ("lease_until", Kind::Int),
             ("finished_at", Kind::Int),
             ("failure", Kind::Text),
@@ -214,7 +214,7 @@ pub struct Batch(pub(crate) Vec<Row>);
 impl Batch {
     /// Of rows of `customers`: each one's id and words.
     pub(crate) fn words(&self, table: &Table) -> Vec<(i64, &str)> {
-        let words = table.columns.iter().position(|(name, _)| *name == "words").unwrap_or_default();
+        let words = table.columns.iter().position(|(name, _)| *name == "search_terms").unwrap_or_default();
         let mut read = Vec::with_capacity(self.0.len());
         for row in &self.0 {
             if let (Value::Int(id), Value::Text(words)) = (&row[0], &row[words]) {

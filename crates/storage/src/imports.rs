@@ -59,7 +59,7 @@ pub trait Imports: Send + Sync {
 }
 
 /// The columns that [`decode`] reads.
-pub(crate) const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
+pub(crate) const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
 
 /// Decodes [`COLUMNS`].
 pub(crate) fn decode(row: &impl Row) -> Result<Import> {
@@ -68,15 +68,15 @@ pub(crate) fn decode(row: &impl Row) -> Result<Import> {
         id: row.id("id", ImportId::new)?,
         at: row.time("at")?,
         finished_at: row.optional_time("finished_at")?,
-        last_row: row.count("row_count")?,
-        created_customers: row.count("customers")?,
-        rejected_rows: row.count("refused")?,
+        last_row: row.count("last_row")?,
+        created_customers: row.count("created_customers")?,
+        rejected_rows: row.count("rejected_rows")?,
         failure: row.optional_text()?,
     })
 }
 
 /// The columns that [`decode_lease`] reads; the file follows them.
-pub(crate) const LEASE_COLUMNS: &str = "merchant_id, id, fence, row_count, actor, language";
+pub(crate) const LEASE_COLUMNS: &str = "merchant_id, id, fencing_token, last_row, actor, language";
 
 /// Number of [`LEASE_COLUMNS`]: the file is at this index.
 pub(crate) const LEASE_COLUMN_COUNT: usize = 6;
@@ -88,9 +88,9 @@ pub(crate) fn decode_lease(row: &impl Row, file: Vec<u8>) -> Result<ImportLease>
         key: LeaseKey {
             merchant: row.id("merchant_id", MerchantId::new)?,
             import: row.id("id", ImportId::new)?,
-            fencing_token: row.int("fence")?,
+            fencing_token: row.int("fencing_token")?,
         },
-        last_row: row.count("row_count")?,
+        last_row: row.count("last_row")?,
         actor: row.parsed("actor", str::parse)?,
         language: row.parsed("language", |code| Language::from_code(code).ok_or("is unknown"))?,
         file,
@@ -109,12 +109,12 @@ pub(crate) struct ImportState {
 }
 
 impl ImportState {
-    /// Decodes the columns `fence, row_count, finished_at IS NOT NULL`.
+    /// Decodes the columns `fencing_token, last_row, finished_at IS NOT NULL`.
     pub(crate) fn decode(row: &impl Row) -> Result<Self> {
         let mut row = RowReader::new(row, "imports");
         Ok(Self {
-            fencing_token: row.int("fence")?,
-            last_row: row.count("row_count")?,
+            fencing_token: row.int("fencing_token")?,
+            last_row: row.count("last_row")?,
             is_finished: row.flag()?,
         })
     }

@@ -25,17 +25,28 @@ impl Migration {
 }
 
 /// The migrations of the `sqlite` engine.
-pub const SQLITE: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") }];
+pub const SQLITE: &[Migration] = &[
+    Migration { number: 1, name: "init", sql: include_str!("../migrations/sqlite/0001_init.sql") },
+    Migration {
+        number: 2,
+        name: "standard_names",
+        sql: include_str!("../migrations/sqlite/0002_standard_names.sql"),
+    },
+];
 
 /// The migrations of the `postgres` engine.
-pub const POSTGRES: &[Migration] =
-    &[Migration { number: 1, name: "init", sql: include_str!("../migrations/postgres/0001_init.sql") }];
+pub const POSTGRES: &[Migration] = &[
+    Migration { number: 1, name: "init", sql: include_str!("../migrations/postgres/0001_init.sql") },
+    Migration {
+        number: 2,
+        name: "standard_names",
+        sql: include_str!("../migrations/postgres/0002_standard_names.sql"),
+    },
+];
 
 /// Those of `all` that come after what a database has `applied` (number and hash, ascending).
 ///
-/// [`StorageError::NewerSchema`] if the database has steps that we do not know; [`StorageError::ForeignDatabase`] if it has run
-/// another text under a number of ours.
+/// X/// another text under a number of ours.
 pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Result<&'a [Migration]> {
     let known = all.last().map_or(0, |m| m.number);
     if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {

@@ -290,7 +290,7 @@ pub(super) async fn put<C: GenericClient>(
 /// Adds a customer, unless there is one with the id.
 const INSERT: &str = "
     INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key,
-                           gender, birthday, city, location, words, created_at, updated_at)
+                           gender, birthday, city, location, search_terms, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
     ON CONFLICT (merchant_id, id) DO NOTHING";
 
@@ -303,7 +303,7 @@ async fn overwrite<C: GenericClient>(
 ) -> Try<u64> {
     let sql = "UPDATE customers
          SET first_name = $3, last_name = $4, mobile = $5, mobile_code = $6, email = $7, email_key = $8, gender = $9,
-             birthday = $10, city = $11, location = $12, words = $13, updated_at = $14
+             birthday = $10, city = $11, location = $12, search_terms = $13, updated_at = $14
          WHERE merchant_id = $1 AND id = $2
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -322,7 +322,7 @@ async fn overwrite<C: GenericClient>(
 
 /// The words by which a customer is found now.
 async fn stored_words<C: GenericClient>(tx: &C, merchant: MerchantId, id: CustomerId) -> Try<String> {
-    let sql = "SELECT words FROM customers WHERE merchant_id = $1 AND id = $2";
+    let sql = "SELECT search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
     let statement = tx.prepare_cached(sql).await?;
     Ok(tx.query_one(&statement, &[&merchant.get(), &id.get()]).await?.try_get(0)?)
 }

@@ -74,7 +74,7 @@ impl Imports for PostgresStorage {
 }
 
 /// The columns that [`read`] reads.
-const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
+const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
 
 pub(super) async fn create<C: GenericClient>(
     db: &C,
@@ -108,9 +108,9 @@ pub(super) async fn lease<C: GenericClient>(
     };
     let (merchant, id): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     // Of two who saw it free, the second finds that it is no more.
-    let sql = "UPDATE imports SET fence = fence + 1, lease_until = $4
+    let sql = "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = $4
                WHERE merchant_id = $1 AND id = $2 AND finished_at IS NULL AND lease_until <= $3
-               RETURNING fence, row_count, actor, language, file";
+               RETURNING fencing_token, last_row, actor, language, file";
     let statement = db.prepare_cached(sql).await?;
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
         [&merchant, &id, &now.as_microsecond(), &until.as_microsecond()];
@@ -141,7 +141,7 @@ pub(super) async fn write_piece<C: GenericClient>(
     mark: Mark,
 ) -> Try<(Import, bool)> {
     let LeaseKey { merchant, import: id, fencing_token } = lease;
-    let sql = "SELECT fence, row_count, finished_at IS NOT NULL FROM imports
+    let sql = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports
                WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     let statement = tx.prepare_cached(sql).await?;
     let Some(row) = tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await? else {
@@ -162,7 +162,7 @@ pub(super) async fn write_piece<C: GenericClient>(
             is_written = true;
         }
         keep_problems(tx, (merchant, id), &problems).await?;
-        let sql = "UPDATE imports SET row_count = $3, customers = customers + $4, refused = refused + $5,
+        let sql = "UPDATE imports SET last_row = $3, created_customers = created_customers + $4, rejected_rows = rejected_rows + $5,
                           lease_until = $6, finished_at = $7::bigint, failure = $8,
                           file = CASE WHEN $7::bigint IS NULL THEN file END
                    WHERE merchant_id = $1 AND id = $2";
@@ -258,7 +258,7 @@ pub(super) async fn find<C: GenericClient>(
 }
 
 fn rows(count: i64) -> Result<u32> {
-    u32::try_from(count).map_err(|e| StorageError::corrupt("imports", "row_count", e))
+    u32::try_from(count).map_err(|e| StorageError::corrupt("imports", "last_row", e))
 }
 
 /// Reads [`COLUMNS`].

@@ -55,7 +55,7 @@ fn list_sql(terms: usize, is_timed: bool) -> String {
     let words = |i: usize| {
         let (from, before) = (4 + 2 * i, 5 + 2 * i);
         format!(
-            "SELECT customer_id FROM customer_words WHERE merchant_id = $1 AND word >= ${from} AND word < ${before}"
+            "SELECT customer_id FROM customer_search_terms WHERE merchant_id = $1 AND term >= ${from} AND term < ${before}"
         )
     };
     let both = (0..terms).map(words).collect::<Vec<_>>().join(" INTERSECT ");
@@ -71,7 +71,7 @@ fn list_sql(terms: usize, is_timed: bool) -> String {
     };
     let page = "ORDER BY id DESC LIMIT $2 OFFSET $3";
     let (with, count, ids) = if found.is_empty() {
-        let count = "SELECT coalesce(sum(customers), 0)::bigint AS count FROM tallies WHERE merchant_id = $1";
+        let count = "SELECT coalesce(sum(customers), 0)::bigint AS count FROM customer_counters WHERE merchant_id = $1";
         (String::new(), count, format!("SELECT id FROM customers WHERE merchant_id = $1 {page}"))
     } else {
         let with = format!("WITH found AS MATERIALIZED ({found})");

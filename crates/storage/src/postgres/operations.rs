@@ -95,7 +95,7 @@ pub(super) async fn inspect<C: GenericClient>(db: &C) -> Try<Inspection> {
                       (SELECT count(*) FROM memberships),
                       (SELECT max(at) FROM operations),
                       (SELECT count(*) FROM past_memberships),
-                      (SELECT coalesce(sum(customers), 0)::bigint FROM tallies)";
+                      (SELECT coalesce(sum(customers), 0)::bigint FROM customer_counters)";
     // It counts whole tables, which is best done from end to end: the one statement for which that is right.
     db.batch_execute("SET enable_seqscan = on").await?;
     let row = db.query_one(sql, &[]).await;

@@ -1,4 +1,4 @@
-//! The tables beside `customers` that make lists fast, `customer_words` and `tallies`: nobody else writes them.
+//! The tables beside `customers` that make lists fast, `customer_search_terms` and `customer_counters`: nobody else writes them.
 
 use deadpool_postgres::GenericClient;
 use zumra_core::{CustomerId, MerchantId};
@@ -15,7 +15,7 @@ pub(super) async fn add<C: GenericClient>(
     merchant: MerchantId,
     words: &[(CustomerId, &str)],
 ) -> Try<()> {
-    let sql = "INSERT INTO customer_words (merchant_id, word, customer_id)
+    let sql = "INSERT INTO customer_search_terms (merchant_id, term, customer_id)
                SELECT $1, word, id FROM unnest($2::text[], $3::bigint[]) AS words (word, id)";
     each(tx, sql, merchant, words).await
 }
@@ -26,9 +26,9 @@ pub(super) async fn remove<C: GenericClient>(
     merchant: MerchantId,
     words: &[(CustomerId, &str)],
 ) -> Try<()> {
-    let sql = "DELETE FROM customer_words USING unnest($2::text[], $3::bigint[]) AS words (word, id)
-               WHERE customer_words.merchant_id = $1 AND customer_words.word = words.word
-                 AND customer_words.customer_id = words.id";
+    let sql = "DELETE FROM customer_search_terms USING unnest($2::text[], $3::bigint[]) AS words (word, id)
+               WHERE customer_search_terms.merchant_id = $1 AND customer_search_terms.term = words.word
+                 AND customer_search_terms.customer_id = words.id";
     each(tx, sql, merchant, words).await
 }
 
@@ -47,9 +47,9 @@ async fn each<C: GenericClient>(
 
 /// Counts customers who came, or with a number below zero those who went.
 pub(super) async fn count<C: GenericClient>(tx: &C, merchant: MerchantId, more: i64, mark: Mark) -> Try<()> {
-    let sql = "INSERT INTO tallies (merchant_id, slot, customers) VALUES ($1, $2, $3)
-               ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
-               WHERE tallies.merchant_id = $1";
+    let sql = "INSERT INTO customer_counters (merchant_id, shard, customers) VALUES ($1, $2, $3)
+               ON CONFLICT (merchant_id, shard) DO UPDATE SET customers = customer_counters.customers + excluded.customers
+               WHERE customer_counters.merchant_id = $1";
     let statement = tx.prepare_cached(sql).await?;
     tx.execute(&statement, &[&merchant.get(), &slot(mark), &more]).await?;
     Ok(())
@@ -63,9 +63,9 @@ fn slot(mark: Mark) -> i64 {
 /// The same for rows of `customers` that a copy writes: parts of its statement, in which they are called `copied`.
 pub(super) const COPIED: &str = ",
     words AS (
-        INSERT INTO customer_words (merchant_id, word, customer_id)
-        SELECT $1, word, id FROM copied, unnest(string_to_array(words, ' ')) AS word WHERE word <> ''),
+        INSERT INTO customer_search_terms (merchant_id, term, customer_id)
+        SELECT $1, word, id FROM copied, unnest(string_to_array(search_terms, ' ')) AS word WHERE word <> ''),
     counted AS (
-        INSERT INTO tallies (merchant_id, slot, customers) SELECT $1, 1, count(*) FROM copied
-        ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = tallies.customers + excluded.customers
-        WHERE tallies.merchant_id = $1)";
+        INSERT INTO customer_counters (merchant_id, shard, customers) SELECT $1, 1, count(*) FROM copied
+        ON CONFLICT (merchant_id, shard) DO UPDATE SET customers = customer_counters.customers + excluded.customers
+        WHERE customer_counters.merchant_id = $1)";

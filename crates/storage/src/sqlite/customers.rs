@@ -217,7 +217,7 @@ pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now:
 fn insert(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Timestamp) -> Result<bool> {
     let mut statement = tx.prepare_cached(
         "INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key, gender,
-                                birthday, city, location, words, created_at, updated_at)
+                                birthday, city, location, search_terms, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)
          ON CONFLICT (merchant_id, id) DO NOTHING",
     )?;
@@ -236,7 +236,7 @@ fn overwrite(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Time
     let mut statement = tx.prepare_cached(
         "UPDATE customers
          SET first_name = ?3, last_name = ?4, mobile = ?5, mobile_code = ?6, email = ?7, email_key = ?8, gender = ?9,
-             birthday = ?10, city = ?11, location = ?12, words = ?13, updated_at = ?14
+             birthday = ?10, city = ?11, location = ?12, search_terms = ?13, updated_at = ?14
          WHERE merchant_id = ?1 AND id = ?2
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -254,7 +254,7 @@ fn overwrite(tx: &Connection, merchant: MerchantId, new: &NewCustomer, now: Time
 
 /// The words by which a customer is found now.
 fn stored_words(tx: &Connection, merchant: MerchantId, id: CustomerId) -> Result<String> {
-    let sql = "SELECT words FROM customers WHERE merchant_id = ?1 AND id = ?2";
+    let sql = "SELECT search_terms FROM customers WHERE merchant_id = ?1 AND id = ?2";
     Ok(tx.prepare_cached(sql)?.query_row((merchant.get(), id.get()), |row| row.get(0))?)
 }
 

@@ -63,7 +63,7 @@ impl Imports for SqliteStorage {
 }
 
 /// The columns that [`read`] reads.
-const COLUMNS: &str = "id, at, finished_at, row_count, customers, refused, failure";
+const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
 
 pub(super) fn create(
     tx: &Connection,
@@ -100,8 +100,8 @@ pub(super) fn lease(
     let found = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((merchant, id)): Option<(i64, i64)> = found else { return Ok(None) };
     let mut statement = tx.prepare_cached(
-        "UPDATE imports SET fence = fence + 1, lease_until = ?3 WHERE merchant_id = ?1 AND id = ?2
-         RETURNING fence, row_count, actor, language, file",
+        "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = ?3 WHERE merchant_id = ?1 AND id = ?2
+         RETURNING fencing_token, last_row, actor, language, file",
     )?;
     let lease = statement.query_row((merchant, id, until.as_microsecond()), |row| {
         Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get(4)?))
@@ -131,8 +131,7 @@ pub(super) fn write_piece(
 ) -> Result<Import> {
     let LeaseKey { merchant, import: id, fencing_token } = lease;
     let key = (merchant.get(), id.get());
-    let sql =
-        "SELECT fence, row_count, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
+    let sql = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
     let row = tx.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let Some((current, done, is_finished)): Option<(i64, u32, bool)> = row.optional()? else {
         return Err(StorageError::NotFound(Resource::Import));
@@ -160,7 +159,7 @@ pub(super) fn write_piece(
         }
         keep_problems(tx, key, &problems)?;
         let mut statement = tx.prepare_cached(
-            "UPDATE imports SET row_count = ?3, customers = customers + ?4, refused = refused + ?5, lease_until = ?6,
+            "UPDATE imports SET last_row = ?3, created_customers = created_customers + ?4, rejected_rows = rejected_rows + ?5, lease_until = ?6,
                     finished_at = ?7, failure = ?8, file = CASE WHEN ?7 IS NULL THEN file END
              WHERE merchant_id = ?1 AND id = ?2",
         )?;

@@ -64,7 +64,7 @@ fn page_of_range(
 }
 
 fn total(db: &Connection, merchant: MerchantId) -> Result<u64> {
-    let sql = "SELECT coalesce(sum(customers), 0) FROM tallies WHERE merchant_id = ?1";
+    let sql = "SELECT coalesce(sum(customers), 0) FROM customer_counters WHERE merchant_id = ?1";
     let total: i64 = db.prepare_cached(sql)?.query_row([merchant.get()], |row| row.get(0))?;
     Ok(total.unsigned_abs())
 }
@@ -72,7 +72,7 @@ fn total(db: &Connection, merchant: MerchantId) -> Result<u64> {
 /// The ids of those whom a keyword finds, ascending.
 fn find(db: &Connection, merchant: MerchantId, keyword: &SearchQuery) -> Result<Vec<i64>> {
     let mut statement = db.prepare_cached(
-        "SELECT customer_id FROM customer_words WHERE merchant_id = ?1 AND word >= ?2 AND word < ?3",
+        "SELECT customer_id FROM customer_search_terms WHERE merchant_id = ?1 AND term >= ?2 AND term < ?3",
     )?;
     let mut found: Option<Vec<i64>> = None;
     for term in keyword.prefixes() {

@@ -69,7 +69,7 @@ pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
     let customers = count("SELECT count(*) FROM customers")?;
     problems.extend(crate::admin::count_mismatch(
         customers,
-        count("SELECT coalesce(sum(customers), 0) FROM tallies")?,
+        count("SELECT coalesce(sum(customers), 0) FROM customer_counters")?,
     ));
     Ok(Inspection {
         engine: format!("SQLite {}", rusqlite::version()),

@@ -1,4 +1,4 @@
-//! The tables beside `customers` that make lists fast, `customer_words` and `tallies`: nobody else writes them.
+//! The tables beside `customers` that make lists fast, `customer_search_terms` and `customer_counters`: nobody else writes them.
 
 use rusqlite::Connection;
 use zumra_core::{CustomerId, MerchantId};
@@ -11,13 +11,13 @@ const SLOT: i64 = 1;
 
 /// Makes a customer findable by `words`, which have a space between each two.
 pub(super) fn add(tx: &Connection, merchant: MerchantId, customer: CustomerId, words: &str) -> Result<()> {
-    let sql = "INSERT INTO customer_words (merchant_id, word, customer_id) VALUES (?1, ?2, ?3)";
+    let sql = "INSERT INTO customer_search_terms (merchant_id, term, customer_id) VALUES (?1, ?2, ?3)";
     each(tx, sql, merchant, customer, words)
 }
 
 /// Makes a customer no more findable by `words`.
 pub(super) fn remove(tx: &Connection, merchant: MerchantId, customer: CustomerId, words: &str) -> Result<()> {
-    let sql = "DELETE FROM customer_words WHERE merchant_id = ?1 AND word = ?2 AND customer_id = ?3";
+    let sql = "DELETE FROM customer_search_terms WHERE merchant_id = ?1 AND term = ?2 AND customer_id = ?3";
     each(tx, sql, merchant, customer, words)
 }
 
@@ -44,8 +44,8 @@ fn each(tx: &Connection, sql: &str, merchant: MerchantId, customer: CustomerId, 
 /// Counts customers who came, or with a number below zero those who went.
 pub(super) fn count(tx: &Connection, merchant: MerchantId, more: i64) -> Result<()> {
     let mut statement = tx.prepare_cached(
-        "INSERT INTO tallies (merchant_id, slot, customers) VALUES (?1, ?2, ?3)
-         ON CONFLICT (merchant_id, slot) DO UPDATE SET customers = customers + excluded.customers",
+        "INSERT INTO customer_counters (merchant_id, shard, customers) VALUES (?1, ?2, ?3)
+         ON CONFLICT (merchant_id, shard) DO UPDATE SET customers = customers + excluded.customers",
     )?;
     statement.execute((merchant.get(), SLOT, more))?;
     Ok(())

@@ -112,8 +112,8 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
         "DELETE FROM import_problems WHERE merchant_id > 0; DELETE FROM imports WHERE merchant_id > 0;
         DELETE FROM past_memberships WHERE merchant_id > 0; DELETE FROM memberships WHERE merchant_id > 0;
         DELETE FROM customers WHERE merchant_id > 7 OR id > 5000;
-        DELETE FROM customer_words WHERE merchant_id > 7 OR customer_id > 5000;
-        DELETE FROM tallies WHERE merchant_id > 7; UPDATE tallies SET customers = 5000; DELETE FROM groups WHERE merchant_id > 7;
+        DELETE FROM customer_search_terms WHERE merchant_id > 7 OR customer_id > 5000;
+        DELETE FROM customer_counters WHERE merchant_id > 7; UPDATE customer_counters SET customers = 5000; DELETE FROM groups WHERE merchant_id > 7;
         DELETE FROM operations WHERE merchant_id > 7; DELETE FROM merchants WHERE merchant_id > 7";
     runtime.block_on(async { server.connect().await.batch_execute(missing).await.unwrap() });
     assert_eq!(zumra.json(&copy), whole);
@@ -121,8 +121,8 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
     let counted = runtime.block_on(async {
         let sql = "SELECT sum(customers)::bigint, (SELECT count(*) FROM customers),
-                          (SELECT sum(cardinality(string_to_array(words, ' '))) FROM customers),
-                          (SELECT count(*) FROM customer_words) FROM tallies";
+                          (SELECT sum(cardinality(string_to_array(search_terms, ' '))) FROM customers),
+                          (SELECT count(*) FROM customer_search_terms) FROM customer_counters";
         let row = server.connect().await.query_one(sql, &[]).await.unwrap();
         (0..4).map(|i| row.get(i)).collect::<Vec<i64>>()
     });

@@ -93,7 +93,7 @@ const SLOW_CHUNK: &str = "
     CREATE VIEW slow AS
         WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers)
         SELECT number FROM numbers LIMIT 100000000000;
-    CREATE TRIGGER slow_chunk BEFORE UPDATE ON imports WHEN new.row_count > 5000
+    CREATE TRIGGER slow_chunk BEFORE UPDATE ON imports WHEN new.last_row > 5000
         BEGIN SELECT count(*) FROM slow; END";
 
 #[test]
@@ -113,7 +113,7 @@ fn killed_import_continues_after_a_restart() {
     file.execute_batch(SLOW_CHUNK).unwrap();
     assert_eq!(server.send(&head, &body).unwrap().0, 200);
     let number = |sql: &str| file.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    let rows = || number("SELECT row_count FROM imports");
+    let rows = || number("SELECT last_row FROM imports");
     eventually(DEADLINE, "more than 4,000 rows are imported", || rows() > 4000);
     server.kill();
     // The row of the headings counts, and there was one customer before the import.
