@@ -116,8 +116,8 @@ pub fn parse(json: &[u8]) -> Result<Vec<MerchantFixture>, FixtureError> {
     deserializer.end().map_err(|error| error_at("the file", error))?;
     let (mut ids, mut tokens) = (Unique::default(), Unique::default());
     let mut merchants = Vec::with_capacity(file.merchants.len());
-    for (i, entry) in file.merchants.into_iter().enumerate() {
-        let path = format!("merchants[{i}]");
+    for (index, entry) in file.merchants.into_iter().enumerate() {
+        let path = format!("merchants[{index}]");
         ids.insert(entry.id, format!("{path}.id"))?;
         merchants.push(merchant(&path, entry, &mut tokens)?);
     }
@@ -140,8 +140,8 @@ fn merchant(
         domain: parse_optional(entry.domain.as_deref()).map_err(|e| error_at(field("domain"), e))?,
     };
     let mut tokens = Vec::with_capacity(entry.tokens.len());
-    for (i, entry) in entry.tokens.into_iter().enumerate() {
-        let path = format!("{path}.tokens[{i}]");
+    for (index, entry) in entry.tokens.into_iter().enumerate() {
+        let path = format!("{path}.tokens[{index}]");
         let token = token(&path, &entry)?;
         token_paths.insert(token.hash, format!("{path}.token"))?;
         tokens.push(token);
@@ -159,8 +159,8 @@ fn groups(
 ) -> Result<Vec<Group>, FixtureError> {
     let mut defaults = Unique::default();
     let mut groups = Vec::with_capacity(entries.len());
-    for (i, entry) in entries.into_iter().enumerate() {
-        let path = format!("{path}.groups[{i}]");
+    for (index, entry) in entries.into_iter().enumerate() {
+        let path = format!("{path}.groups[{index}]");
         paths.insert(entry.id, format!("{path}.id"))?;
         if entry.default {
             defaults.insert((), format!("{path}.default"))?;
@@ -174,8 +174,8 @@ fn groups(
 
 fn token(path: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
     let secret = entry.token.parse::<TokenSecret>().map_err(|e| error_at(format!("{path}.token"), e))?;
-    let scope = |(i, text): (usize, &String)| {
-        text.parse::<Scope>().map_err(|e| error_at(format!("{path}.scopes[{i}]"), e))
+    let scope = |(index, text): (usize, &String)| {
+        text.parse::<Scope>().map_err(|e| error_at(format!("{path}.scopes[{index}]"), e))
     };
     let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
     Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(truncate_to_micros) })
@@ -188,13 +188,13 @@ fn customers(
 ) -> Result<Vec<(NewCustomer, Vec<GroupId>)>, FixtureError> {
     let (mut ids, mut mobiles, mut emails) = (Unique::default(), Unique::default(), Unique::default());
     let mut customers = Vec::with_capacity(entries.len());
-    for (i, entry) in entries.into_iter().enumerate() {
-        let path = format!("{path}.customers[{i}]");
+    for (index, entry) in entries.into_iter().enumerate() {
+        let path = format!("{path}.customers[{index}]");
         ids.insert(entry.id, format!("{path}.id"))?;
-        for (j, group) in entry.groups.iter().enumerate() {
+        for (group_index, group) in entry.groups.iter().enumerate() {
             if !groups.contains(group) {
                 return Err(error_at(
-                    format!("{path}.groups[{j}]"),
+                    format!("{path}.groups[{group_index}]"),
                     format!("group {group} is not in this file"),
                 ));
             }

@@ -20,10 +20,10 @@ pub enum Actor {
 
 impl fmt::Display for Actor {
     /// Writes the stored form: `token:17` or `operator`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Token(id) => write!(f, "token:{id}"),
-            Self::Operator => f.write_str("operator"),
+            Self::Token(id) => write!(formatter, "token:{id}"),
+            Self::Operator => formatter.write_str("operator"),
         }
     }
 }

@@ -60,8 +60,8 @@ impl Scope {
 }
 
 impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -106,17 +106,17 @@ impl FromIterator<Scope> for Scopes {
 
 impl fmt::Display for Scopes {
     /// Writes the names separated by spaces, as in OAuth (RFC 6749 §3.3).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, scope) in self.iter().enumerate() {
-            write!(f, "{}{scope}", if i == 0 { "" } else { " " })?;
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.iter().enumerate() {
+            write!(formatter, "{}{scope}", if index == 0 { "" } else { " " })?;
         }
         Ok(())
     }
 }
 
 impl fmt::Debug for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scopes({self})")
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Scopes({self})")
     }
 }
 

@@ -37,8 +37,8 @@ impl<const MAX: usize> Name<MAX> {
 }
 
 impl<const MAX: usize> fmt::Display for Name<MAX> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
     }
 }
 
