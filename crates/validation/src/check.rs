@@ -1,8 +1,10 @@
-//! Running rules over an input.
+//! Runs the rules of a [`RuleSet`] over an input, in the order of Laravel's `Illuminate\Validation\Validator`.
 //!
-//! Fields without a wildcard come first, then those with one, each expanded over the keys that are there. Keys that
-//! hold a dot or an asterisk are the one oddity: Laravel masks them in its paths and unmasks them in its messages, so
-//! what it looks up by a message it does not find again. `Attribute::is_masked` marks every place where that shows.
+//! Fields without a wildcard are checked first, then fields with one, each expanded over the keys in the input.
+//!
+//! Keys with a dot or an asterisk behave differently. Laravel masks these characters in attribute names
+//! (`Validator::parseData`) and unmasks them before it stores a message (`Validator::addFailure`). A later lookup under
+//! the other name finds nothing. `Attribute::is_masked` marks every such case.
 
 use std::borrow::Cow;
 
@@ -12,80 +14,97 @@ use crate::Input;
 use crate::date::is_date;
 use crate::email::is_email;
 use crate::lookups::{Entity, LookupResults, Lookups, Recorder, UniqueField};
-use crate::number::{integer, is_numeric};
+use crate::number::{is_numeric, to_integer};
 use crate::rule::{Field, Rule, RuleSet};
 use crate::value::{Key, Value};
 use crate::violation::{Argument, FieldError, FieldErrors, FieldName, Violation};
 
 impl RuleSet {
-    /// What the rules would ask of the storage: everything that [`RuleSet::check`] can ask for this input.
+    /// Returns every lookup that [`RuleSet::check`] can make for this input.
     pub fn lookups(&self, input: &Input) -> Lookups {
         let recorder = Recorder::default();
-        // Only the questions matter here.
+        // Only the recorded lookups matter, not the result.
         let _ = self.check(input, &recorder);
         recorder.into_lookups()
     }
 
-    /// Checks an input.
-    pub fn check(&self, input: &Input, facts: &dyn LookupResults) -> Result<(), FieldErrors> {
+    /// Checks an input. `results` must contain the results of [`RuleSet::lookups`] for the same input.
+    ///
+    /// # Errors
+    /// Returns the violations of every field, in the order of the fields.
+    pub fn check(&self, input: &Input, results: &dyn LookupResults) -> Result<(), FieldErrors> {
         let mut errors = Vec::new();
-        let (elements, plain): (Vec<_>, Vec<_>) =
+        let (wildcard_fields, plain_fields): (Vec<_>, Vec<_>) =
             self.fields.iter().partition(|field| field.path.contains('*'));
-        for field in plain {
-            let value = input.root().at(field.path);
-            errors.extend(Attribute { field, root: input.root(), key: None, value }.check(facts));
+        for field in plain_fields {
+            let value = input.root().get_path(field.path);
+            errors.extend(Attribute { field, root: input.root(), key: None, value }.check(results));
         }
-        for field in elements {
-            self.for_each_element(field, input.root(), |attribute| errors.extend(attribute.check(facts)));
+        for field in wildcard_fields {
+            self.for_each_element(field, input.root(), |attribute| errors.extend(attribute.check(results)));
         }
         FieldErrors::new(errors)
     }
 
-    /// Expands a field with a wildcard.
+    /// Visits the elements that a field with a wildcard stands for, in the order of Laravel.
+    ///
+    /// `ValidationRuleParser::explodeWildcardRules` matches the path against the keys from
+    /// `ValidationData::initializeAndGatherData`: first the flattened data (`Arr::dot`), then the keys that
+    /// `extractValuesForWildcards` adds.
     fn for_each_element<'a>(&self, field: &'a Field, root: &'a Value, mut visit: impl FnMut(Attribute<'a>)) {
-        let Some((list, after)) = field.wildcard() else { return };
-        let Some(container) = root.at(list).filter(|container| !self.is_too_long(list, container)) else {
-            return;
-        };
-        let attribute = |key, value| Attribute { field, root, key: Some(key), value };
-        if !after.is_empty() {
-            container.members().for_each(|(key, element)| visit(attribute(key, element.at(after))));
+        let Some((container_path, element_path)) = field.wildcard() else { return };
+        let Some(container) = root.get_path(container_path) else { return };
+        if self.is_too_long(container_path, container) {
             return;
         }
-        // Laravel looks for elements in the flattened list. One that has members is not in it, since its members are;
-        // such elements are found in a second pass, which sees no empty key.
+        let attribute = |key, value| Attribute { field, root, key: Some(key), value };
+        // A path that continues after the wildcard: `data_set` adds absent fields, so one pass visits every element.
+        // - `conditions.*.type`, {"conditions": [{"type": 1}, {}]}: conditions.0.type, then conditions.1.type
+        // - `conditions.*.type`, {"conditions": {"": 5}}: conditions..type
+        if !element_path.is_empty() {
+            for (key, element) in container.entries() {
+                visit(attribute(key, element.get_path(element_path)));
+            }
+            return;
+        }
+        // First pass: `Arr::dot` keeps scalars and empty containers. Containers with entries become longer keys.
+        // - `customers.*`, {"customers": [[1], "x", []]}: customers.1, then customers.2
+        // - `customers.*`, {"customers": {"": 1}}: `customers.`, because `[^\.]*` matches the empty key
         let is_flat = |value: &Value| value.len().is_none_or(|len| len == 0);
-        for (key, value) in container.members().filter(|(_, value)| is_flat(value)) {
+        for (key, value) in container.entries().filter(|(_, value)| is_flat(value)) {
             visit(attribute(key, Some(value)));
         }
-        for (key, value) in container.members().filter(|(key, value)| !is_flat(value) && !key.is_empty()) {
+        // Second pass: `extractValuesForWildcards` shortens the longer keys again.
+        // - `customers.*`, {"customers": [[1], "x", []]}: customers.0
+        // - `customers.*`, {"customers": {"": [1]}}: nothing, because `[^\.]+` does not match the empty key
+        for (key, value) in container.entries().filter(|(key, value)| !is_flat(value) && !key.is_empty()) {
             visit(attribute(key, Some(value)));
         }
     }
 
-    /// Whether a list has crossed its limit, so that its elements are not looked at.
-    fn is_too_long(&self, list: &str, container: &Value) -> bool {
-        let rules = self.fields.iter().filter(|field| field.path == list).flat_map(|field| &field.rules);
+    /// Returns true if a container exceeds its [`Rule::MaxItems`], so that its elements are not checked.
+    fn is_too_long(&self, path: &str, container: &Value) -> bool {
+        let rules = self.fields.iter().filter(|field| field.path == path).flat_map(|field| &field.rules);
         rules.into_iter().any(|rule| matches!(rule, Rule::MaxItems(max) if container.len() > Some(*max)))
     }
 }
 
-/// A field without a wildcard, or one element that a wildcard stands for.
+/// A field without a wildcard, or one element of a field with a wildcard.
 struct Attribute<'a> {
     field: &'a Field,
     root: &'a Value,
-    /// What the wildcard stands for.
+    /// The key that replaces the wildcard; `None` for a field without one.
     key: Option<Key<'a>>,
-    /// None if the key is absent.
+    /// `None` if the key is absent from the input.
     value: Option<&'a Value>,
 }
 
 impl Attribute<'_> {
-    fn check(&self, facts: &dyn LookupResults) -> Option<FieldError> {
+    fn check(&self, results: &dyn LookupResults) -> Option<FieldError> {
         if self.value.is_none() && self.field.has(Rule::Sometimes) {
             return None;
         }
-        let is_skipped = match self.value {
+        let is_optional = match self.value {
             None => true,
             Some(Value::Null) => self.field.has(Rule::Nullable),
             Some(_) => false,
@@ -93,12 +112,14 @@ impl Attribute<'_> {
         let value = self.value.unwrap_or(&Value::Null);
         let mut violations = Vec::new();
         for rule in &self.field.rules {
-            let is_quiet = rule.asks() && !violations.is_empty() && !self.is_masked();
-            if is_quiet || is_skipped && !rule.is_implicit() {
+            // `Validator::hasNotFailedPreviousRuleIfPresenceRule` skips lookups after a violation. It does not find the
+            // violation under a masked name.
+            let skips_lookup = rule.needs_lookup() && !violations.is_empty() && !self.is_masked();
+            if skips_lookup || is_optional && !rule.is_implicit() {
                 continue;
             }
-            if let Some(failure) = self.failure(*rule, value, facts) {
-                violations.push(failure);
+            if let Some(violation) = self.apply(*rule, value, results) {
+                violations.push(violation);
                 if rule.is_implicit() {
                     break;
                 }
@@ -107,13 +128,13 @@ impl Attribute<'_> {
         (!violations.is_empty()).then(|| FieldError { name: self.name(self.field.path), violations })
     }
 
-    fn failure(&self, rule: Rule, value: &Value, facts: &dyn LookupResults) -> Option<Violation> {
+    fn apply(&self, rule: Rule, value: &Value, results: &dyn LookupResults) -> Option<Violation> {
         let (passes, code) = match rule {
             Rule::Sometimes | Rule::Nullable => return None,
             Rule::Required(code) => (!value.is_empty(), code),
             Rule::RequiredIf { other, values } => return self.required_if(value, other, values),
             Rule::RequiredUnless { other, values } => return self.required_unless(value, other, values),
-            Rule::Integer => (integer(value).is_some(), MessageCode::Integer),
+            Rule::Integer => (to_integer(value).is_some(), MessageCode::Integer),
             Rule::Numeric => (is_numeric(value), MessageCode::Numeric),
             Rule::Array => (value.is_container(), MessageCode::Array),
             Rule::String => (matches!(value, Value::Text(_) | Value::Bytes(_)), MessageCode::String),
@@ -121,74 +142,88 @@ impl Attribute<'_> {
             Rule::MaxItems(max) => return exceeds(value.len().unwrap_or(0), max, MessageCode::MaxArray),
             Rule::In(texts) => (value.text().is_some_and(|text| texts.contains(&&*text)), MessageCode::In),
             Rule::Email => (matches!(value, Value::Text(text) if is_email(text)), MessageCode::Email),
-            Rule::Exists(table) => (exists(value, table, facts), MessageCode::Exists),
-            Rule::Unique(column) => (!is_used(value, column, facts), MessageCode::Unique),
+            Rule::Exists(entity) => (exists(value, entity, results), MessageCode::Exists),
+            Rule::Unique(field) => (!is_used(value, field, results), MessageCode::Unique),
             Rule::Date if matches!(value, Value::Text(text) if is_date(text)) => return None,
             Rule::Date => {
-                return Some(
-                    Violation::new(MessageCode::DateFormat).with("format", Argument::from_text("Y-m-d")),
-                );
+                let format = Argument::from_text("Y-m-d");
+                return Some(Violation::new(MessageCode::DateFormat).with_argument("format", format));
             }
         };
         (!passes).then(|| Violation::new(code))
     }
 
     fn required_if(&self, value: &Value, other: &str, values: &[&str]) -> Option<Violation> {
-        if !value.is_empty() || !is_one_of(self.other(other), values) {
+        if !value.is_empty() || !is_one_of(self.other_value(other), values) {
             return None;
         }
         let name = self.name(other);
-        // The message looks the value up by the name that it shows.
-        let shown = if self.is_masked() { self.root.at(&name.key) } else { self.other(other) };
+        // `ReplacesAttributes::replaceRequiredIf` reads the value under the unmasked name that the message shows.
+        // It finds none for a masked key, and the message says "empty".
+        let shown = if self.is_masked() { self.root.get_path(&name.key) } else { self.other_value(other) };
         let shown = Argument::from_text(display(shown).into_owned());
-        Some(
-            Violation::new(MessageCode::RequiredIf).with("other", Argument::Field(name)).with("value", shown),
-        )
+        let violation = Violation::new(MessageCode::RequiredIf);
+        Some(violation.with_argument("other", Argument::Field(name)).with_argument("value", shown))
     }
 
     fn required_unless(&self, value: &Value, other: &str, values: &[&str]) -> Option<Violation> {
-        if !value.is_empty() || is_one_of(self.other(other), values) {
+        if !value.is_empty() || is_one_of(self.other_value(other), values) {
             return None;
         }
+        let other = Argument::Field(self.name(other));
         let values = Argument::from_text(values.join(", "));
-        Some(
-            Violation::new(MessageCode::RequiredUnless)
-                .with("other", Argument::Field(self.name(other)))
-                .with("values", values),
-        )
+        let violation = Violation::new(MessageCode::RequiredUnless);
+        Some(violation.with_argument("other", other).with_argument("values", values))
     }
 
-    /// The value of another field, whose wildcard stands for what this one's does.
-    fn other(&self, path: &str) -> Option<&Value> {
+    /// Returns the value of another field. Its wildcard stands for the same key as the wildcard of this field.
+    fn other_value(&self, path: &str) -> Option<&Value> {
         match (self.key, path.split_once(".*.")) {
-            // The empty key is put in for no wildcard.
-            (Some(key), Some((list, after))) if !key.is_empty() => self.root.at(list)?.member(key)?.at(after),
+            // The empty key does not replace a wildcard in a parameter; see `name`.
+            (Some(key), Some((container_path, element_path))) if !key.is_empty() => {
+                self.root.get_path(container_path)?.get_key(key)?.get_path(element_path)
+            }
             (_, Some(_)) => None,
-            (_, None) => self.root.at(path),
+            (_, None) => self.root.get_path(path),
         }
     }
 
-    /// The name of a field whose wildcard stands for what this one's does. Names are made when something failed.
+    /// Returns the name of this field or of a field in a parameter of its rules, with this element's key.
+    ///
+    /// Built only for violations, because most elements have none.
     fn name(&self, path: &str) -> FieldName {
         let is_own = path == self.field.path;
         let key = match self.key {
+            // The key replaces the wildcard.
+            // - own path `customers.*`, key 0: `customers.0`
+            // - parameter `conditions.*.symbol`, key `a.b`: `conditions.a.b.symbol`
             Some(key) if is_own || !key.is_empty() => path.replacen('*', &key.to_string(), 1),
+            // The path is unchanged. `Validator::getExplicitKeys` matches no empty key, so
+            // `replaceAsterisksInParameters` keeps the wildcard.
+            // - parameter `conditions.*.type`, empty key: `conditions.*.type`
+            // - `group_id`, no wildcard: `group_id`
             _ => path.to_owned(),
         };
-        // Unmasked, a key is a part of no wildcard any more: unless it is the wildcard.
-        FieldName { is_element: self.key.is_some() && (!self.is_masked() || key == path), key }
+        // `FormatsMessages::getDisplayableAttribute` shows a name unchanged if `getPrimaryAttribute` knows it or if it
+        // equals a path with a wildcard. An unmasked name is not known.
+        // - `conditions.0.min_value`: shown as `conditions.0.min_value`
+        // - `conditions.a.b.min_value`, key `a.b`: shown as `conditions.a.b.min value`
+        // - `customers.*`, key `*`: equals the path, shown as `customers.*`
+        let is_element = self.key.is_some() && (!self.is_masked() || key == path);
+        FieldName { key, is_element }
     }
 
+    /// Returns true if Laravel masks characters of the key; see the module documentation.
     fn is_masked(&self) -> bool {
         matches!(self.key, Some(Key::Name(key)) if key.contains(['.', '*']))
     }
 }
 
 fn exceeds(length: usize, max: usize, code: MessageCode) -> Option<Violation> {
-    (length > max).then(|| Violation::new(code).with("max", Argument::from_text(max.to_string())))
+    (length > max).then(|| Violation::new(code).with_argument("max", Argument::from_text(max.to_string())))
 }
 
-/// Members of a list or object, or else characters of the text.
+/// Returns the number of entries of a container, or of characters of a text.
 fn length(value: &Value) -> usize {
     match value {
         Value::List(list) => list.len(),
@@ -198,7 +233,9 @@ fn length(value: &Value) -> usize {
     }
 }
 
-/// The characters that bytes begin, whether or not they go on to end them: a leading byte takes those after it with it.
+/// Returns the number of characters that PHP's `mb_strlen` counts in invalid UTF-8.
+///
+/// A leading byte counts as one character together with the bytes that it announces, whatever these are.
 fn count_characters(bytes: &[u8]) -> usize {
     let (mut count, mut position) = (0, 0);
     while let Some(byte) = bytes.get(position) {
@@ -222,7 +259,7 @@ fn is_one_of(value: Option<&Value>, values: &[&str]) -> bool {
     }
 }
 
-/// A value as messages show it.
+/// Returns a value as messages show it (`FormatsMessages::getDisplayableValue`).
 fn display(value: Option<&Value>) -> Cow<'_, str> {
     match value {
         None | Some(Value::Null) => "empty".into(),
@@ -232,18 +269,19 @@ fn display(value: Option<&Value>) -> Cow<'_, str> {
     }
 }
 
-/// Of a list or object every member must exist. No list comes here that failed before, so only the elements whose keys
-/// are masked do.
-fn exists(value: &Value, table: Entity, facts: &dyn LookupResults) -> bool {
+/// Returns true if a row with this id exists. In a container, every entry must exist.
+///
+/// Only elements with a masked key reach this rule as containers: others have violated [`Rule::Integer`] before.
+fn exists(value: &Value, entity: Entity, results: &dyn LookupResults) -> bool {
     if value.is_container() {
-        return value.members().all(|(_, member)| !member.is_container() && exists(member, table, facts));
+        return value.entries().all(|(_, entry)| !entry.is_container() && exists(entry, entity, results));
     }
-    integer(value).is_some_and(|id| facts.exists(table, id))
+    to_integer(value).is_some_and(|id| results.exists(entity, id))
 }
 
-fn is_used(value: &Value, column: UniqueField, facts: &dyn LookupResults) -> bool {
-    value.text().is_some_and(|text| match column {
-        UniqueField::Email => facts.is_used(column, &text.to_lowercase()),
-        UniqueField::Mobile => facts.is_used(column, &text),
+fn is_used(value: &Value, field: UniqueField, results: &dyn LookupResults) -> bool {
+    value.text().is_some_and(|text| match field {
+        UniqueField::Email => results.is_used(field, &text.to_lowercase()),
+        UniqueField::Mobile => results.is_used(field, &text),
     })
 }

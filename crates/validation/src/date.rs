@@ -1,26 +1,26 @@
-//! Days as `2026-11-23`.
+//! Dates such as `2026-11-23`.
 
-/// Whether a text is a real day of the years 0000 to 9999, with four, two and two digits.
+/// Returns true if a text is an existing date of the years 0000 to 9999, written with four, two and two digits.
 pub(crate) fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let number = |range: std::ops::Range<usize>| {
         let digits = bytes.get(range)?;
-        let add =
+        let append =
             |number: u32, digit: &u8| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0'));
-        digits.iter().try_fold(0, add)
+        digits.iter().try_fold(0, append)
     };
     let (Some(year), Some(month), Some(day)) = (number(0..4), number(5..7), number(8..10)) else {
         return false;
     };
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let days = match month {
+    let is_leap_year = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days_in_month = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
+        2 if is_leap_year => 29,
         2 => 28,
         _ => 0,
     };
-    bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-' && (1..=days).contains(&day)
+    bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-' && (1..=days_in_month).contains(&day)
 }
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_real_days_in_the_one_form() {
+    fn existing_dates_in_the_exact_format_are_dates() {
         for good in ["2000-02-29", "0000-02-29", "9999-12-31", "1990-01-01"] {
             assert!(is_date(good), "{good}");
         }

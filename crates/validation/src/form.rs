@@ -1,15 +1,15 @@
-//! Fields of forms and query strings, whose names build lists and maps with brackets as PHP's do.
+//! Forms and query strings. Names with brackets build lists and maps, as in PHP (`parse_str`).
 
 use crate::{Map, Value};
 
-/// Brackets that a name may have; a field with more takes its whole variable with it.
+/// Maximum number of brackets in a name. A field with more removes its whole variable, as in PHP.
 const DEPTH_MAX: usize = 64;
 
-/// Lists and maps that a form may build: as many as PHP lets it, with 1,000 fields of 64 brackets each. Fields that
-/// would build more are dropped. The number of fields itself is not limited here: a list may have thousands.
+/// Maximum number of lists and maps in a form: PHP's limits of 1,000 fields with 64 brackets each. Fields that would
+/// create more are dropped. The number of fields is not limited here, because a list may have thousands of entries.
 const ARRAYS_MAX: usize = 64_000;
 
-/// Reads `name=value` pairs between `&`, percent-encoded.
+/// Parses percent-encoded `name=value` pairs separated by `&`.
 pub(crate) fn parse(bytes: &[u8]) -> Map {
     let mut form = Form::default();
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -20,7 +20,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Map {
     form.into_map()
 }
 
-/// Turns `+` into a space and `%XX` into its byte; a `%` without two digits stays.
+/// Decodes `+` to a space and `%XX` to a byte. A `%` without two hexadecimal digits is kept.
 fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -28,7 +28,7 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     while let Some(byte) = bytes.get(position) {
         let (byte, length) = match (byte, digit(position + 1), digit(position + 2)) {
             (b'+', ..) => (b' ', 1),
-            // Two digits make at most 255.
+            // Two hexadecimal digits are at most 255, so the conversion cannot fail.
             (b'%', Some(high), Some(low)) => (u8::try_from(high * 16 + low).unwrap_or(b'%'), 3),
             (other, ..) => (*other, 1),
         };
@@ -38,19 +38,19 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// Variables that fields have built so far.
+/// Builder of the variables of a form.
 #[derive(Default)]
 pub(crate) struct Form {
     variables: Array,
-    /// Lists and maps built so far.
+    /// Number of lists and maps created so far.
     arrays: usize,
 }
 
-/// A list or map that still grows.
+/// A list or map under construction.
 #[derive(Default)]
 struct Array {
-    members: indexmap::IndexMap<String, Node>,
-    /// The key that `[]` gives next; none when the largest is in use.
+    entries: indexmap::IndexMap<String, Node>,
+    /// Key for the next `[]`; `None` if the largest key is used.
     next: Next,
 }
 
@@ -67,61 +67,61 @@ impl Default for Next {
     }
 }
 
-/// `a[b][]` is the variable `a` with the indexes `b` and none.
+/// A parsed name: `a[b][]` has the variable `a` and the indexes `Some(b)` and `None`.
 struct Name {
     variable: String,
     indexes: Vec<Option<String>>,
 }
 
 impl Form {
-    /// Adds a field. The name is decoded; bytes of it that are no UTF-8 are replaced.
+    /// Adds a field with a decoded name. Invalid UTF-8 in the name is replaced.
     pub(crate) fn add(&mut self, name: &[u8], value: Vec<u8>) {
         let Some(name) = Name::parse(name) else { return };
         if name.indexes.len() > DEPTH_MAX {
-            self.variables.members.shift_remove(&name.variable);
+            self.variables.entries.shift_remove(&name.variable);
             return;
         }
         let mut array = &mut self.variables;
         let mut key = Some(name.variable);
         for index in name.indexes {
-            let Some(inner) = array.inner(key, &mut self.arrays) else { return };
-            array = inner;
+            let Some(nested) = array.nested_array(key, &mut self.arrays) else { return };
+            array = nested;
             key = index;
         }
         array.set(key, Node::Text(value));
     }
 
-    /// The variables as values.
+    /// Returns the variables as values.
     pub(crate) fn into_map(self) -> Map {
         self.variables.into_map()
     }
 }
 
 impl Array {
-    /// The array under `key`, made if there is none: what else stood there goes. None if there are enough arrays.
-    fn inner(&mut self, key: Option<String>, arrays: &mut usize) -> Option<&mut Self> {
-        let key = self.claim(key)?;
-        if !matches!(self.members.get(&key), Some(Node::Array(_))) {
+    /// Returns the array under `key`, creating it or replacing a text there. Returns `None` at the limit of arrays.
+    fn nested_array(&mut self, key: Option<String>, arrays: &mut usize) -> Option<&mut Self> {
+        let key = self.assign_key(key)?;
+        if !matches!(self.entries.get(&key), Some(Node::Array(_))) {
             if *arrays == ARRAYS_MAX {
                 return None;
             }
             *arrays += 1;
-            self.members.insert(key.clone(), Node::Array(Box::default()));
+            self.entries.insert(key.clone(), Node::Array(Box::default()));
         }
-        match self.members.get_mut(&key)? {
+        match self.entries.get_mut(&key)? {
             Node::Array(array) => Some(array),
             Node::Text(_) => None,
         }
     }
 
     fn set(&mut self, key: Option<String>, node: Node) {
-        if let Some(key) = self.claim(key) {
-            self.members.insert(key, node);
+        if let Some(key) = self.assign_key(key) {
+            self.entries.insert(key, node);
         }
     }
 
-    /// The key itself, or the next free one; keys that are numbers move the next.
-    fn claim(&mut self, key: Option<String>) -> Option<String> {
+    /// Returns the key, or the next free number for `None`. A numeric key advances the next free number.
+    fn assign_key(&mut self, key: Option<String>) -> Option<String> {
         let number = match &key {
             None => Some(self.next.0?),
             Some(key) => key.parse::<i64>().ok().filter(|number| number.to_string() == *key),
@@ -134,19 +134,19 @@ impl Array {
         key.or_else(|| number.map(|number| number.to_string()))
     }
 
-    /// Bounded: no name goes deeper than `DEPTH_MAX`.
+    /// Recursive; the depth is limited by `DEPTH_MAX`.
     fn into_map(self) -> Map {
         let value = |node| match node {
             Node::Text(text) => Value::from_bytes(text),
             Node::Array(array) => Value::from_map(array.into_map()),
         };
-        self.members.into_iter().map(|(key, node)| (key, value(node))).collect()
+        self.entries.into_iter().map(|(key, node)| (key, value(node))).collect()
     }
 }
 
 impl Name {
-    /// Leading spaces go; spaces, dots and a bracket that nothing closes become `_` in the variable. A name without
-    /// a variable names nothing.
+    /// Parses a name. Leading spaces are removed; spaces, dots and an unclosed bracket become `_` in the variable.
+    /// Returns `None` if the variable is empty.
     fn parse(name: &[u8]) -> Option<Self> {
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         let start = name.iter().position(|byte| *byte != b' ')?;
@@ -185,14 +185,14 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The fields as text, `a.b=1` for what `a[b]=1` gives.
+    /// Returns the fields as lines: `a[b]=1` becomes `a.b=1`.
     fn flat(query: &str) -> Vec<String> {
         fn walk(path: &str, value: &Value, lines: &mut Vec<String>) {
             match value {
                 Value::Text(text) => lines.push(format!("{path}={text}")),
                 Value::Null => lines.push(path.to_owned()),
                 other => {
-                    other.members().for_each(|(key, value)| walk(&format!("{path}.{key}"), value, lines));
+                    other.entries().for_each(|(key, value)| walk(&format!("{path}.{key}"), value, lines));
                 }
             }
         }
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn plain_names() {
+    fn plain_names_follow_php() {
         assert_eq!(flat("a=1&b=&c&&a=2&=x&d=x=y"), ["a=2", "b", "c", "d=x=y"]);
         assert_eq!(flat("a+b.c=1&%20%20d=+2%zz%4"), ["a_b_c=1", "d=2%zz%4"]);
         assert_eq!(flat("a%00b=%2B966"), ["a=+966"]);
     }
 
     #[test]
-    fn brackets_append_and_set() {
+    fn brackets_append_to_lists_and_set_keys() {
         assert_eq!(
             flat("a[]=1&a[]=2&a[5]=3&a[]=4&a[x]=5&a[]=6"),
             ["a.0=1", "a.1=2", "a.5=3", "a.6=4", "a.x=5", "a.7=6"]
@@ -222,23 +222,23 @@ mod tests {
     }
 
     #[test]
-    fn brackets_that_nothing_opens_or_closes() {
+    fn unbalanced_brackets_follow_php() {
         assert_eq!(flat("a[=1&b[c=2&d]=3&[e]=4&[=5"), ["a_=1", "b_c=2", "d]=3"]);
         assert_eq!(flat("a[b][c=1"), ["a.b=1"]);
     }
 
     #[test]
-    fn depth_has_an_end() {
-        let deep = |n: usize| format!("a[x]=1&b=2&a{}=3", "[y]".repeat(n));
+    fn depth_is_limited() {
+        let deep = |depth: usize| format!("a[x]=1&b=2&a{}=3", "[y]".repeat(depth));
         assert_eq!(flat(&deep(64)).len(), 3);
         assert_eq!(flat(&deep(65)), ["b=2"]);
     }
 
     #[test]
-    fn arrays_have_an_end_and_fields_have_none() {
+    fn arrays_are_limited_and_fields_are_not() {
         let many = "a[][]=1&".repeat(70_000) + &"b[]=2&".repeat(70_000);
         let form = parse(many.as_bytes());
-        // One of them is `a` itself.
+        // One of the arrays is `a` itself.
         assert_eq!((form["a"].len(), form.get("b")), (Some(ARRAYS_MAX - 1), None));
         assert_eq!(parse("c[]=3&".repeat(70_000).as_bytes())["c"].len(), Some(70_000));
     }

@@ -1,10 +1,10 @@
-//! From a request to the map that rules run over.
+//! Parses a request into the map of fields that the rules check.
 
 use std::borrow::Cow;
 
 use crate::{Map, Value, form, json, multipart};
 
-/// The method of a request whose input is read.
+/// Method of a request with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// `POST`
@@ -13,27 +13,27 @@ pub enum Method {
     Put,
 }
 
-/// What of a request can hold input.
+/// The parts of a request that may contain input.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRequest<'a> {
-    /// Its method: forms are read a little differently by it.
+    /// HTTP method; forms are parsed differently for `PUT`.
     pub method: Method,
-    /// The value of the header `Content-Type`.
+    /// Value of the header `Content-Type`.
     pub content_type: Option<&'a [u8]>,
-    /// The query string, without its question mark.
+    /// Query string, without the question mark.
     pub query: Option<&'a str>,
-    /// The body.
+    /// Body, not decoded.
     pub body: &'a [u8],
 }
 
-/// The input of a request: one ordered map, its texts trimmed and blank ones null.
+/// The input of a request: an ordered map. Texts are trimmed, and blank texts are null.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     fields: Value,
 }
 
 impl Input {
-    /// Reads a request. A body that cannot be read is an empty one; the query fills in fields that the body lacks.
+    /// Parses a request. An invalid body counts as empty. The query string adds fields that the body lacks.
     pub fn read(request: &RawRequest<'_>) -> Self {
         let mut fields = body(request);
         for (key, value) in request.query.map(|query| form::parse(query.as_bytes())).unwrap_or_default() {
@@ -42,46 +42,46 @@ impl Input {
         Self { fields: Value::from_map(fields) }
     }
 
-    /// Reads a query string alone.
+    /// Parses a query string.
     pub fn from_query(query: &str) -> Self {
         Self { fields: Value::from_map(form::parse(query.as_bytes())) }
     }
 
-    /// The value of a field.
+    /// Returns the value of a field.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.fields.get(key)
     }
 
-    /// The text of a field that has a single value; none if it is absent, null, a list or an object.
+    /// Returns a single value as text, or `None` if the field is absent, null, a list or an object.
     pub fn text(&self, key: &str) -> Option<Cow<'_, str>> {
         self.get(key).filter(|value| **value != Value::Null)?.text()
     }
 
-    /// An input of these texts, which are trimmed and null when blank like those of every request.
+    /// Creates an input from texts, trimmed and null if blank, as in a request.
     pub fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let fields: Map =
             texts.into_iter().map(|(key, text)| (key.to_owned(), Value::from_text(text))).collect();
         Self { fields: Value::from_map(fields) }
     }
 
-    /// The texts in the list of a field, or its one text.
+    /// Returns the texts in the list of a field, or its single text.
     pub fn texts(&self, field: &str) -> Vec<Cow<'_, str>> {
         match self.get(field) {
             Some(value) if value.is_container() => {
-                value.members().filter_map(|(_, value)| value.text()).collect()
+                value.entries().filter_map(|(_, value)| value.text()).collect()
             }
             Some(value) => value.text().into_iter().collect(),
             None => Vec::new(),
         }
     }
 
-    /// All of it, for rules whose fields are paths.
+    /// Returns the whole map as a value, for lookups by path.
     pub(crate) fn root(&self) -> &Value {
         &self.fields
     }
 }
 
-/// Whether a content type is taken to mean JSON: it has `/json` or `+json` anywhere, in lower case.
+/// Returns true if a content type means JSON to Laravel: it contains `/json` or `+json`, in lower case.
 pub fn is_json(content_type: Option<&[u8]>) -> bool {
     content_type.is_some_and(|value| value.windows(5).any(|part| part == b"/json" || part == b"+json"))
 }
@@ -92,7 +92,7 @@ fn body(request: &RawRequest<'_>) -> Map {
     if is_json(Some(content_type)) {
         return match json::parse(request.body) {
             Some(Value::Map(map)) => *map,
-            // Anything else has no keys, or numbers for keys, which are the names of no field.
+            // Other documents have no keys, or numeric keys, which do not name a field.
             _ => Map::new(),
         };
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_fills_in_what_the_body_lacks() {
+    fn query_adds_fields_that_the_body_lacks() {
         let input = read(Method::Post, "application/json", Some("a=1&b=2&c[]=3"), r#"{"a":null,"c":[]}"#);
         assert_eq!(input.get("a"), Some(&Value::Null));
         assert_eq!(input.text("a"), None);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_alone() {
+    fn query_is_parsed_without_a_body() {
         let input = Input::from_query("page=%202&keyword=++&fields[]=a&n=");
         assert_eq!(input.text("page").as_deref(), Some("2"));
         assert_eq!((input.text("keyword"), input.text("fields"), input.text("x")), (None, None, None));
@@ -138,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn the_content_type_decides() {
-        for (method, content_type, read_it) in [
+    fn content_type_selects_the_parser() {
+        for (method, content_type, is_parsed) in [
             (Method::Post, "Application/X-WWW-Form-URLEncoded; charset=utf-8", true),
             (Method::Put, "Application/X-WWW-Form-URLEncoded", false),
             (Method::Put, "application/x-www-form-urlencodedx", true),
@@ -147,7 +147,7 @@ mod tests {
             (Method::Post, "text/plain", false),
         ] {
             let input = read(method, content_type, None, "a=1");
-            assert_eq!(input.get("a").is_some(), read_it, "{content_type}");
+            assert_eq!(input.get("a").is_some(), is_parsed, "{content_type}");
         }
         assert!(is_json(Some(b"application/problem+json")) && is_json(Some(b"text/plain; x=a/json")));
         assert!(!is_json(Some(b"application/JSON")) && !is_json(Some(b"json")) && !is_json(None));

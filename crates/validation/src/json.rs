@@ -1,20 +1,20 @@
-//! A strict reader of JSON (RFC 8259) that keeps what verdicts depend on.
+//! A strict JSON parser (RFC 8259) that behaves like PHP's `json_decode` where rules depend on it.
 //!
-//! Another reader would hide it: integers stay apart from doubles and become doubles beyond 64 bits, `1e400` is
-//! infinity, the last of equal keys wins at the place of the first, and there is no half-read document.
+//! Integers stay distinct from doubles and become doubles beyond 64 bits. `1e400` is infinity. Of duplicate keys, the
+//! last value wins at the position of the first. An error anywhere rejects the whole document.
 
 use indexmap::map::Entry;
 
 use crate::{Map, Value};
 
-/// Lists and objects that may stand within one another.
+/// Maximum nesting depth of lists and objects.
 const DEPTH_MAX: usize = 511;
 
-/// Lists and objects that may stand in a document. No request needs as many, and each takes far more memory than
-/// the two bytes that it can be written in.
+/// Maximum number of lists and objects in a document. No request needs as many, and each takes far more memory than
+/// its two bytes of JSON.
 const CONTAINERS_MAX: usize = 1 << 18;
 
-/// Reads a whole document; anything wrong anywhere in it, and it is none.
+/// Parses a document. Returns `None` if it is not valid JSON or exceeds a limit.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let mut parser = Parser { bytes, position: 0, containers: 0 };
     parser.skip_space();
@@ -26,7 +26,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
 struct Parser<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// How many have been opened.
+    /// Number of lists and objects opened so far.
     containers: usize,
 }
 
@@ -35,10 +35,12 @@ impl Parser<'_> {
         self.bytes.get(self.position).copied()
     }
 
-    /// Steps over `byte` if it is next.
+    /// Consumes `byte` if it is next, and returns true if it was.
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
-        self.position += usize::from(is_next);
+        if is_next {
+            self.position += 1;
+        }
         is_next
     }
 
@@ -48,7 +50,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads a value that stands within `depth` containers.
+    /// Parses a value nested in `depth` containers.
     fn value(&mut self, depth: usize) -> Option<Value> {
         match self.peek()? {
             open @ (b'{' | b'[') => {
@@ -67,9 +69,9 @@ impl Parser<'_> {
     }
 
     fn literal(&mut self, word: &[u8], value: Value) -> Option<Value> {
-        let found = self.bytes[self.position..].starts_with(word);
+        let is_next = self.bytes[self.position..].starts_with(word);
         self.position += word.len();
-        found.then_some(value)
+        is_next.then_some(value)
     }
 
     fn list(&mut self, depth: usize) -> Option<Value> {
@@ -84,7 +86,7 @@ impl Parser<'_> {
             list.push(self.value(depth)?);
             self.skip_space();
             if self.take(b']') {
-                // Documents of many short lists would otherwise hold four places for each.
+                // Vectors grow to four elements at once, which documents with many short lists would pay for.
                 list.shrink_to_fit();
                 return Some(Value::List(list));
             }
@@ -112,7 +114,7 @@ impl Parser<'_> {
             let value = self.value(depth)?;
             match map.entry(key) {
                 Entry::Occupied(mut earlier) => drop(earlier.insert(value)),
-                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Vacant(vacant) => drop(vacant.insert(value)),
             }
             self.skip_space();
             if self.take(b'}') {
@@ -130,15 +132,15 @@ impl Parser<'_> {
         if !self.take(b'0') && self.digits() == 0 {
             return None;
         }
-        let mut whole = true;
+        let mut is_integer = true;
         if self.take(b'.') {
-            whole = false;
+            is_integer = false;
             if self.digits() == 0 {
                 return None;
             }
         }
         if self.take(b'e') || self.take(b'E') {
-            whole = false;
+            is_integer = false;
             if !self.take(b'+') {
                 self.take(b'-');
             }
@@ -147,8 +149,8 @@ impl Parser<'_> {
             }
         }
         let text = str::from_utf8(&self.bytes[start..self.position]).ok()?;
-        // There is no integer −0.
-        if whole
+        // Integers have no negative zero.
+        if is_integer
             && text != "-0"
             && let Ok(number) = text.parse()
         {
@@ -157,7 +159,7 @@ impl Parser<'_> {
         text.parse().map(Value::Double).ok()
     }
 
-    /// Steps over digits and says how many.
+    /// Consumes digits and returns their number.
     fn digits(&mut self) -> usize {
         let start = self.position;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -176,7 +178,7 @@ impl Parser<'_> {
             while self.peek().is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
                 self.position += 1;
             }
-            // A piece ends at an ASCII byte, so it is UTF-8 if the whole is.
+            // The slice ends before an ASCII byte, so it splits no character.
             text.push_str(str::from_utf8(&self.bytes[start..self.position]).ok()?);
             if self.take(b'"') {
                 return Some(text);
@@ -188,7 +190,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads what follows a backslash.
+    /// Parses the characters after a backslash.
     fn escape(&mut self) -> Option<char> {
         let byte = self.peek()?;
         self.position += 1;
@@ -204,7 +206,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads the four digits after `\u`, and the second half of a surrogate pair.
+    /// Parses the four digits after `\u` and, for a high surrogate, the low surrogate that must follow.
     fn unicode_escape(&mut self) -> Option<char> {
         let unit = self.hex4()?;
         if !(0xD800..0xDC00).contains(&unit) {
@@ -229,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_their_type() {
+    fn integers_and_doubles_are_distinct() {
         assert_eq!(parse(b"9223372036854775807"), Some(Value::Int(i64::MAX)));
         assert_eq!(parse(b"-9223372036854775808"), Some(Value::Int(i64::MIN)));
         assert_eq!(parse(b"9223372036854775808"), Some(Value::Double(9_223_372_036_854_775_808.0)));
@@ -241,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn one_error_and_there_is_no_document() {
-        let wrong: [&[u8]; 30] = [
+    fn any_error_rejects_the_document() {
+        let invalid: [&[u8]; 30] = [
             b"",
             b" ",
             b"01",
@@ -274,20 +276,20 @@ mod tests {
             b"\"\xED\xA0\x80\"",
             b"\"\xC0\x80\"",
         ];
-        for document in wrong {
+        for document in invalid {
             assert_eq!(parse(document), None, "{:?}", document.escape_ascii().to_string());
         }
     }
 
     #[test]
-    fn escapes() {
+    fn escapes_are_decoded() {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         assert_eq!(parse(br#""a\u0000\u00e9\ud83d\ude00\/\"b""#), text("a\0é😀/\"b"));
         assert_eq!(parse(br#"" \t""#), Some(Value::Null));
     }
 
     #[test]
-    fn the_last_of_equal_keys_wins_at_the_place_of_the_first() {
+    fn last_duplicate_key_wins_at_the_position_of_the_first() {
         let Some(Value::Map(map)) = parse(br#"{"a":1,"b":2,"\u0061":3}"#) else { panic!("an object") };
         assert_eq!(
             map.into_iter().collect::<Vec<_>>(),
@@ -296,16 +298,16 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_an_end() {
-        let nested = |n: usize| [vec![b'['; n], vec![b']'; n]].concat();
+    fn depth_is_limited() {
+        let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
         assert!(parse(&nested(511)).is_some());
         assert!(parse(&nested(512)).is_none());
         assert!(parse(&vec![b'['; 1 << 20]).is_none());
     }
 
     #[test]
-    fn containers_have_an_end() {
-        let list = |n: usize| format!("[{}0]", "[],".repeat(n));
+    fn number_of_containers_is_limited() {
+        let list = |count: usize| format!("[{}0]", "[],".repeat(count));
         assert!(parse(list(CONTAINERS_MAX - 1).as_bytes()).is_some());
         assert!(parse(list(CONTAINERS_MAX).as_bytes()).is_none());
     }

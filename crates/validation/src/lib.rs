@@ -1,9 +1,8 @@
-//! What Salla's backend says about the input of a request before it acts on it, with the verdicts of Laravel's
-//! validator.
+//! Request validation with the results of Laravel's validator, for the requests of Salla's Merchant API.
 //!
-//! What belongs here: reading a request into an [`Input`], rule sets as data ([`RuleSet`]), and violations as codes
-//! with arguments ([`Violation`]). Sentences stand in `zumra_core::message`. No I/O: what only the storage knows
-//! comes in through [`LookupResults`], and [`RuleSet::lookups`] tells beforehand which facts those are.
+//! What belongs here: parsing a request into an [`Input`], rule sets as data ([`RuleSet`]), and violations as message
+//! codes with arguments ([`Violation`]). The texts of messages belong to `zumra_core::message`. No I/O:
+//! [`RuleSet::lookups`] returns the lookups that an input needs, and [`LookupResults`] provides their results.
 //!
 //! ```
 //! use zumra_validation::{AddCustomers, Input, Method, RawRequest};

@@ -1,49 +1,51 @@
-//! What rules ask of the storage.
+//! Lookups: what rules need to know from storage, and the results.
+//!
+//! What belongs here: the interface between rules and storage. No I/O; the caller does the lookups.
 
 use std::cell::RefCell;
 
-/// What an id may be looked for in.
+/// A kind of row that [`crate::Rule::Exists`] looks up by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entity {
-    /// The groups of the shop.
+    /// Groups of the merchant.
     Groups,
-    /// The customers of the shop.
+    /// Customers of the merchant.
     Customers,
 }
 
-/// What no two customers of a shop may share.
+/// A field whose value must be unique among the customers of a merchant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueField {
-    /// The e-mail address.
+    /// Email address.
     Email,
-    /// The mobile number.
+    /// Mobile number.
     Mobile,
 }
 
-/// The answers that only the storage has.
+/// Results of lookups in storage.
 pub trait LookupResults {
-    /// Whether the shop has a row with this id.
-    fn exists(&self, table: Entity, id: i64) -> bool;
+    /// Returns true if the merchant has a row with this id.
+    fn exists(&self, entity: Entity, id: i64) -> bool;
 
-    /// Whether a customer of the shop has this value: another one than the customer that the request is about. Asked
-    /// for e-mail addresses in lower case.
-    fn is_used(&self, column: UniqueField, value: &str) -> bool;
+    /// Returns true if another customer of the merchant uses this value. The customer that the request updates does not
+    /// count. Email addresses are passed in lower case.
+    fn is_used(&self, field: UniqueField, value: &str) -> bool;
 }
 
-/// Everything that rules would ask for one input, each list ascending and without repetitions.
+/// Lookups that the rules need for one input. Each list is sorted and has no duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lookups {
-    /// Ids of groups.
+    /// Ids of groups; may include ids that are not positive.
     pub groups: Vec<i64>,
-    /// Ids of customers.
+    /// Ids of customers; may include ids that are not positive.
     pub customers: Vec<i64>,
-    /// E-mail addresses, in lower case.
+    /// Email addresses, in lower case.
     pub emails: Vec<String>,
     /// Mobile numbers.
     pub mobiles: Vec<String>,
 }
 
-/// Writes down every question, and answers so that the next one is asked.
+/// Records every lookup. Its results never cause a violation, so that all rules run.
 #[derive(Default)]
 pub(crate) struct Recorder(RefCell<Lookups>);
 
@@ -63,18 +65,18 @@ impl Recorder {
 }
 
 impl LookupResults for Recorder {
-    fn exists(&self, table: Entity, id: i64) -> bool {
+    fn exists(&self, entity: Entity, id: i64) -> bool {
         let mut lookups = self.0.borrow_mut();
-        match table {
+        match entity {
             Entity::Groups => lookups.groups.push(id),
             Entity::Customers => lookups.customers.push(id),
         }
         true
     }
 
-    fn is_used(&self, column: UniqueField, value: &str) -> bool {
+    fn is_used(&self, field: UniqueField, value: &str) -> bool {
         let mut lookups = self.0.borrow_mut();
-        match column {
+        match field {
             UniqueField::Email => lookups.emails.push(value.to_owned()),
             UniqueField::Mobile => lookups.mobiles.push(value.to_owned()),
         }

@@ -1,40 +1,40 @@
-//! Fields of `multipart/form-data` (RFC 7578). Uploaded files are no fields and are passed over.
+//! Fields and uploaded files of `multipart/form-data` (RFC 7578), parsed like PHP.
 
 use crate::Map;
 use crate::form::Form;
 
-/// Reads the parts of a body; `content_type` names the boundary between them.
+/// Parses the fields of a body; uploaded files are skipped. `content_type` contains the boundary.
 pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
     let mut form = Form::default();
     each_part(content_type, body, &mut |part| {
-        if let Some(Part { name, value, is_file: false }) = read_part(part) {
+        if let Some(Part { name, value, is_file: false }) = parse_part(part) {
             form.add(&name, value.to_vec());
         }
     });
     form.into_map()
 }
 
-/// The uploaded file under a name: the last one, as for fields. None if there is none, or what came is no file.
-pub fn file<'a>(content_type: &[u8], body: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
+/// Returns the uploaded file with a name; the last one if there are several. Returns `None` if there is no such file.
+pub fn file<'a>(content_type: &[u8], body: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut found = None;
     each_part(content_type, body, &mut |part| {
-        if let Some(Part { name, value, is_file: true }) = read_part(part)
-            && name == wanted.as_bytes()
+        if let Some(part @ Part { is_file: true, .. }) = parse_part(part)
+            && part.name == name.as_bytes()
         {
-            found = Some(value);
+            found = Some(part.value);
         }
     });
     found
 }
 
-fn each_part<'a>(content_type: &[u8], body: &'a [u8], take: &mut dyn FnMut(&'a [u8])) {
+fn each_part<'a>(content_type: &[u8], body: &'a [u8], visit: &mut dyn FnMut(&'a [u8])) {
     let Some(boundary) = boundary(content_type) else { return };
     let delimiter = [b"\n--", boundary].concat();
     let mut rest = first_part(body, &delimiter);
     while let Some(part) = rest {
         let (part, after) =
             split_once(part, &delimiter).map_or((part, None), |(part, after)| (part, Some(after)));
-        take(part);
+        visit(part);
         rest = after.and_then(skip_delimiter);
     }
 }
@@ -51,13 +51,13 @@ fn boundary(content_type: &[u8]) -> Option<&[u8]> {
     (!boundary.is_empty()).then_some(boundary)
 }
 
-/// What follows the first delimiter, which may stand at the very start.
+/// Returns the bytes after the first delimiter, which may be at the start of the body.
 fn first_part<'a>(body: &'a [u8], delimiter: &[u8]) -> Option<&'a [u8]> {
     let after = body.strip_prefix(&delimiter[1..]);
     skip_delimiter(after.or_else(|| split_once(body, delimiter).map(|(_, after)| after))?)
 }
 
-/// What follows the line of a delimiter; none after the last one, which ends in two hyphens.
+/// Returns the bytes after the line of a delimiter, or `None` after the final one, which ends with two hyphens.
 fn skip_delimiter(after: &[u8]) -> Option<&[u8]> {
     if after.starts_with(b"--") {
         return None;
@@ -65,14 +65,14 @@ fn skip_delimiter(after: &[u8]) -> Option<&[u8]> {
     split_once(after, b"\n").map(|(_, part)| part)
 }
 
-/// One part of a body.
+/// A part of a body.
 struct Part<'a> {
     name: Vec<u8>,
     value: &'a [u8],
     is_file: bool,
 }
 
-fn read_part(part: &[u8]) -> Option<Part<'_>> {
+fn parse_part(part: &[u8]) -> Option<Part<'_>> {
     let mut rest = part;
     let mut disposition = None;
     loop {
@@ -99,7 +99,7 @@ struct Parameters {
     has_file: bool,
 }
 
-/// Reads `form-data; name="a"; filename="b"`.
+/// Parses parameters such as `form-data; name="a"; filename="b"`.
 fn parameters(disposition: &[u8]) -> Parameters {
     let mut parameters = Parameters::default();
     let mut rest = disposition;
@@ -116,7 +116,7 @@ fn parameters(disposition: &[u8]) -> Parameters {
     parameters
 }
 
-/// A value with or without quotes, and what follows it.
+/// Parses a value with or without quotes. Returns it with the remaining bytes.
 fn parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let [b'"', quoted @ ..] = bytes else {
         let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
@@ -143,7 +143,7 @@ fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u
     find(bytes, separator).map(|at| (&bytes[..at], &bytes[at + separator.len()..]))
 }
 
-/// The first place of `needle`. Linear for the needles here: none repeats its first byte.
+/// Returns the position of the first `needle`. Linear for the needles used here: none repeats its first byte.
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     bytes.windows(needle.len()).position(|window| window == needle)
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_and_files_are_not() {
+    fn fields_are_parsed_and_files_are_skipped() {
         let body = concat!(
             "preamble\r\n--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n2\r\n",
             "--B\r\nX: y\r\ncontent-disposition: form-data; name=c[]\r\nContent-Type: text/plain\r\n\r\n3\r\n",
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_bare_line_feeds() {
+    fn quoted_parameters_and_bare_line_feeds_are_accepted() {
         let body = "--a b\nContent-Disposition: form-data; name=\"x\\\"y;z\"\n\n1\n--a b--";
         let map = parse(b"multipart/form-data; BOUNDARY=\"a b\"", body.as_bytes());
         assert_eq!(map.get("x\"y;z"), Some(&text("1")));
     }
 
     #[test]
-    fn a_body_that_ends_early_keeps_what_there_is() {
+    fn truncated_body_keeps_complete_headers() {
         let body = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1";
         assert_eq!(parse(b"multipart/form-data; boundary=B", body.as_bytes()).get("a"), Some(&text("1")));
         assert!(parse(b"multipart/form-data", body.as_bytes()).is_empty());

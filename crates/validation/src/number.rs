@@ -1,32 +1,35 @@
-//! Which texts are numbers, and which text a number has.
+//! Conversions between numbers and texts, as in PHP and Laravel.
 
 use crate::Value;
 
-/// The significant digits of a double in a text.
+/// Significant digits of a double in text: PHP's setting `precision`.
 const PRECISION: usize = 14;
 
-/// The integer that a value counts as. Of texts: a sign or none, and digits without leading zeros. Of doubles: those
-/// whose text is such a text. `true` is 1.
-pub(crate) fn integer(value: &Value) -> Option<i64> {
+/// Returns the integer that a value represents, like PHP's `FILTER_VALIDATE_INT`.
+///
+/// A text must be an optional sign and digits without leading zeros. A double must have such a text. `true` is 1.
+pub(crate) fn to_integer(value: &Value) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
-        Value::Text(text) => integer_of_text(text),
-        Value::Double(number) => integer_of_text(&double_text(*number)),
+        Value::Text(text) => parse_integer(text),
+        Value::Double(number) => parse_integer(&double_text(*number)),
         Value::Bool(true) => Some(1),
         _ => None,
     }
 }
 
-fn integer_of_text(text: &str) -> Option<i64> {
+fn parse_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let plain = digits == "0" || !digits.starts_with('0');
-    // A second sign is no digit; the parser of Rust allows one sign and no space.
-    (plain && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+    let has_no_leading_zero = digits == "0" || !digits.starts_with('0');
+    // Rust's parser accepts one sign and no space; a second sign is not a digit.
+    (has_no_leading_zero && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
-/// Whether a value is a number, or a text that reads as one.
+/// Returns true if a value is a finite number or a text that represents one, like PHP's `is_numeric`.
 ///
-/// Infinity is none here, though Laravel lets it pass: nothing could keep it.
+/// Laravel also accepts infinity; this function does not, because it cannot be stored.
 pub(crate) fn is_numeric(value: &Value) -> bool {
     match value {
         Value::Int(_) => true,
@@ -38,8 +41,8 @@ pub(crate) fn is_numeric(value: &Value) -> bool {
     }
 }
 
-/// The number that a numeric value stands for.
-pub(crate) fn number(value: &Value) -> Option<Value> {
+/// Returns the number that a numeric value represents, as an integer if possible.
+pub(crate) fn to_number(value: &Value) -> Option<Value> {
     match value {
         Value::Int(_) | Value::Double(_) => Some(value.clone()),
         Value::Text(text) if is_numeric_text(text) => {
@@ -51,11 +54,11 @@ pub(crate) fn number(value: &Value) -> Option<Value> {
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}')
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{B}' | '\u{C}')
 }
 
-/// Optional sign, digits with an optional point among or beside them, optional exponent.
+/// Returns true for an optional sign, digits with an optional decimal point, and an optional exponent.
 fn is_numeric_text(text: &str) -> bool {
     let text = text.trim_matches(is_space);
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -65,14 +68,14 @@ fn is_numeric_text(text: &str) -> bool {
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let exponent_fits = exponent.is_none_or(|exponent| {
+    let is_exponent = exponent.is_none_or(|exponent| {
         let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         !digits.is_empty() && are_digits(digits)
     });
-    are_digits(whole) && are_digits(fraction) && whole.len() + fraction.len() > 0 && exponent_fits
+    are_digits(whole) && are_digits(fraction) && whole.len() + fraction.len() > 0 && is_exponent
 }
 
-/// The text that PHP makes of a double: 14 significant digits, an exponent when the number is very large or small.
+/// Returns the text of a double in PHP: 14 significant digits, with an exponent if the number is very large or small.
 pub(crate) fn double_text(number: f64) -> String {
     if number.is_nan() {
         return "NAN".to_owned();
@@ -81,19 +84,19 @@ pub(crate) fn double_text(number: f64) -> String {
         return if number > 0.0 { "INF" } else { "-INF" }.to_owned();
     }
     let sign = if number.is_sign_negative() { "-" } else { "" };
-    // Rust's exponential form is correctly rounded: `d.ddddE±x`.
+    // Rust's exponential format is correctly rounded: `d.dddde±x`.
     let rounded = format!("{:.*e}", PRECISION - 1, number.abs());
     let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
     let digits = match digits.trim_end_matches('0') {
         "" => "0",
-        some => some,
+        trimmed => trimmed,
     };
     format!("{sign}{}", place_point(digits, exponent))
 }
 
-/// Writes `d.ddd × 10^exponent`, of which `digits` are the digits.
+/// Formats `d.ddd × 10^exponent`, where `digits` are the digits `dddd`.
 fn place_point(digits: &str, exponent: i32) -> String {
     let digits_before_point = usize::try_from(exponent + 1).unwrap_or(0);
     if exponent < -4 || digits_before_point > PRECISION {
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_integers() {
+    fn integer_texts_are_recognized() {
         for (good, number) in [
             ("12", 12),
             ("+12", 12),
@@ -131,7 +134,7 @@ mod tests {
             ("-9223372036854775808", i64::MIN),
             ("9223372036854775807", i64::MAX),
         ] {
-            assert_eq!(integer(&text(good)), Some(number), "{good}");
+            assert_eq!(to_integer(&text(good)), Some(number), "{good}");
         }
         let bad = [
             "0012",
@@ -147,27 +150,27 @@ mod tests {
             "--1",
         ];
         for bad in bad.into_iter().chain(["", "+", "-", "1 2", "- 12", "0b11", "1_000", "-00"]) {
-            assert_eq!(integer(&text(bad)), None, "{bad}");
+            assert_eq!(to_integer(&text(bad)), None, "{bad}");
         }
     }
 
     #[test]
-    fn doubles_that_are_integers_at_fourteen_digits() {
+    fn doubles_are_integers_at_fourteen_digits() {
         let whole = [(12.0, 12), (1e3, 1000), (-0.0, 0), (99_999_999_999_999.0, 99_999_999_999_999)];
         for (number, expected) in whole.into_iter().chain([(11.999_999_999_999_99, 12)]) {
-            assert_eq!(integer(&Value::Double(number)), Some(expected), "{number}");
+            assert_eq!(to_integer(&Value::Double(number)), Some(expected), "{number}");
         }
         for number in
             [12.5, 1e-3, 1e14, f64::INFINITY, f64::NAN, 9_223_372_036_854_775_808.0, 11.999_999_999_9]
         {
-            assert_eq!(integer(&Value::Double(number)), None, "{number}");
+            assert_eq!(to_integer(&Value::Double(number)), None, "{number}");
         }
-        assert_eq!(integer(&Value::Bool(true)), Some(1));
-        assert_eq!(integer(&Value::Bool(false)), None);
+        assert_eq!(to_integer(&Value::Bool(true)), Some(1));
+        assert_eq!(to_integer(&Value::Bool(false)), None);
     }
 
     #[test]
-    fn texts_that_are_numbers() {
+    fn numeric_texts_are_recognized() {
         for good in [
             "1",
             " 1",
@@ -182,19 +185,19 @@ mod tests {
             "1e-400",
             "99999999999999999999",
         ] {
-            assert!(is_numeric(&text(good)) && number(&text(good)).is_some(), "{good:?}");
+            assert!(is_numeric(&text(good)) && to_number(&text(good)).is_some(), "{good:?}");
         }
         for bad in [
             "", ".", "1e", "e5", "1e5.5", "0x1A", "1,000", "1_000", "NaN", "INF", "١٢", "- 1", "1 2", "+-1",
             ".e1",
         ] {
-            assert!(!is_numeric(&text(bad)) && number(&text(bad)).is_none(), "{bad:?}");
+            assert!(!is_numeric(&text(bad)) && to_number(&text(bad)).is_none(), "{bad:?}");
         }
         assert!(!is_numeric(&Value::Bool(true)));
     }
 
     #[test]
-    fn doubles_have_the_texts_of_php() {
+    fn doubles_are_formatted_like_php() {
         for (number, expected) in [
             (0.0, "0"),
             (-0.0, "-0"),

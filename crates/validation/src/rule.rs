@@ -1,85 +1,85 @@
-//! Rules and sets of them, as data.
+//! Rules and rule sets, as data.
 
 use zumra_core::MessageCode;
 
 use crate::lookups::{Entity, UniqueField};
 
-/// One rule of a field.
+/// A rule for a field. Named after the rules of Laravel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// No rule of this field runs when its key is absent.
+    /// Skips all rules of this field if its key is absent.
     Sometimes,
-    /// No rule runs over null, those that require the field aside.
+    /// Skips all rules except the required ones if the value is null.
     Nullable,
-    /// Not empty. Carries the code of the failure, which is a sentence of its own for some fields.
+    /// The value must not be empty. Some fields have a message of their own, so the rule contains its code.
     Required(MessageCode),
-    /// Not empty when another field is one of some values.
+    /// The value must not be empty if another field has one of the values.
     RequiredIf {
-        /// The other field; its `*` stands for the key of the element that is being checked.
+        /// Path of the other field; its `*` stands for the key of the element that is checked.
         other: &'static str,
-        /// The values.
+        /// Values to compare with.
         values: &'static [&'static str],
     },
-    /// Not empty unless another field is one of some values.
+    /// The value must not be empty unless another field has one of the values.
     RequiredUnless {
-        /// The other field, as in [`Rule::RequiredIf`].
+        /// Path of the other field, as in [`Rule::RequiredIf`].
         other: &'static str,
-        /// The values.
+        /// Values to compare with.
         values: &'static [&'static str],
     },
-    /// An integer, or what reads as one.
+    /// An integer, or a text or double that represents one.
     Integer,
-    /// A number, or a text that reads as one.
+    /// A finite number, or a text that represents one.
     Numeric,
     /// A list or an object.
     Array,
-    /// A text.
+    /// A text, valid UTF-8 or not.
     String,
-    /// At most so many characters; of a list, members.
+    /// Maximum number of characters of a text, or of entries of a container.
     MaxLength(usize),
-    /// At most so many members. A limit of this service, which protects it: when it is crossed, the failure stands
-    /// for all the elements, and none of them is looked at.
+    /// Maximum number of entries of a container. Not a rule of Laravel: it bounds the work for one request. If it is
+    /// violated, the elements are not checked.
     MaxItems(usize),
     /// One of these texts.
     In(&'static [&'static str]),
-    /// A day as `2026-11-23`.
+    /// A date such as `2026-11-23`.
     Date,
-    /// An e-mail address.
+    /// An email address.
     Email,
-    /// The id of something that the shop has.
+    /// The id of an existing row of the merchant.
     Exists(Entity),
-    /// A value that no other customer of the shop has.
+    /// A value that no other customer of the merchant uses.
     Unique(UniqueField),
 }
 
 impl Rule {
-    /// Whether the rule runs though the field is absent, and ends the field when it fails.
+    /// Returns true if the rule runs even if the field is absent, and stops the checks of the field when violated.
     pub(crate) fn is_implicit(self) -> bool {
         matches!(self, Self::Required(_) | Self::RequiredIf { .. } | Self::RequiredUnless { .. })
     }
 
-    /// Whether the rule asks the storage, which it does only for a value that passed every rule before.
-    pub(crate) fn asks(self) -> bool {
+    /// Returns true if the rule needs a lookup. It runs only if no earlier rule is violated.
+    pub(crate) fn needs_lookup(self) -> bool {
         matches!(self, Self::Exists(_) | Self::Unique(_))
     }
 }
 
-/// A field with its rules, in the order in which they run.
+/// A field with its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Keys with dots between them. One of them may be `*`: every element of what stands before it.
+    /// Keys separated by dots. One key may be `*`, which stands for every entry of the container before it.
     pub path: &'static str,
-    /// The rules.
+    /// Rules, in the order in which they run.
     pub rules: Vec<Rule>,
 }
 
 impl Field {
-    /// A field with rules.
+    /// Creates a field with its rules.
     pub fn new(path: &'static str, rules: impl Into<Vec<Rule>>) -> Self {
         Self { path, rules: rules.into() }
     }
 
-    /// The paths before and after the `*`, if there is one. What comes after it may be empty.
+    /// Returns the paths before and after the `*`, or `None` if there is no `*`. The second path may be empty.
     pub(crate) fn wildcard(&self) -> Option<(&'static str, &'static str)> {
         let (before, after) = self.path.split_once('*')?;
         Some((before.trim_end_matches('.'), after.trim_start_matches('.')))
@@ -90,9 +90,9 @@ impl Field {
     }
 }
 
-/// The fields of a request, in the order in which they are checked.
+/// The rules of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSet {
-    /// The fields.
+    /// Fields, in the order in which they are checked.
     pub fields: Vec<Field>,
 }

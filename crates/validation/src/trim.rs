@@ -1,11 +1,11 @@
-//! What counts as blank at the two ends of a text.
+//! Trimming of input texts, as in Laravel's middleware `TrimStrings`.
 
-/// The text without what is blank at its ends: white space, NUL and characters that do not show.
+/// Removes white space, NUL and invisible characters from both ends of a text.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches(is_blank)
 }
 
-/// The same for bytes that are no UTF-8, where only ASCII can be told.
+/// Like [`trim`] for bytes that are not UTF-8; only ASCII characters are removed.
 pub(crate) fn trim_bytes(bytes: &[u8]) -> &[u8] {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0B | 0);
     let Some(start) = bytes.iter().position(|byte| !is_blank(byte)) else { return &[] };
@@ -13,14 +13,14 @@ pub(crate) fn trim_bytes(bytes: &[u8]) -> &[u8] {
     &bytes[start..end]
 }
 
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c == '\0' || is_invisible(c)
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || character == '\0' || is_invisible(character)
 }
 
-/// Characters that fill no space on a screen, or show as empty, though Unicode does not call them white space.
-fn is_invisible(c: char) -> bool {
+/// Returns true for characters without a visible glyph that Unicode does not classify as white space.
+fn is_invisible(character: char) -> bool {
     matches!(
-        c,
+        character,
         '\u{AD}'
             | '\u{34F}'
             | '\u{61C}'
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ends_lose_white_space_and_what_does_not_show() {
+    fn white_space_and_invisible_characters_are_trimmed_at_both_ends() {
         for blank in
             ["\0", "\t\r\n\u{B}\u{C} ", "\u{85}\u{A0}\u{2028}\u{3000}", "\u{FEFF}\u{200B}\u{AD}\u{E0020}"]
         {
@@ -58,12 +58,12 @@ mod tests {
     }
 
     #[test]
-    fn separators_of_information_stay() {
+    fn information_separators_are_not_trimmed() {
         assert_eq!(trim("\u{1C}a\u{1F}"), "\u{1C}a\u{1F}");
     }
 
     #[test]
-    fn bytes_lose_ascii_only() {
+    fn only_ascii_is_trimmed_from_bytes() {
         assert_eq!(trim_bytes(b"\0 \xFF\xC2\xA0\n"), b"\xFF\xC2\xA0");
         assert_eq!(trim_bytes(b" \t\0"), b"");
         assert_eq!(trim_bytes(b"a"), b"a");

@@ -1,4 +1,4 @@
-//! Values as rules see them: the few types that a JSON document and a form have in common.
+//! Values of an input: the types that JSON documents and forms have in common.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,33 +8,33 @@ use indexmap::IndexMap;
 use crate::number;
 use crate::trim::{trim, trim_bytes};
 
-/// Members by key, in the order of the input.
+/// Entries by key, in the order of the input.
 pub type Map = IndexMap<String, Value>;
 
-/// A value of the input. Texts are trimmed and never empty: a blank one is `Null`.
+/// A value of an input. Texts are trimmed and never empty: a blank text is `Null`.
 ///
-/// A list and a map whose keys count from 0 are the same thing to every rule. An empty object is an empty list.
+/// To every rule, a list equals a map with the keys 0, 1, 2 and so on. An empty object is an empty list.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`, or a text with nothing in it.
+    /// `null`, or a blank text.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer that fits in 64 bits.
+    /// A 64-bit integer.
     Int(i64),
-    /// Every other number, infinity among them.
+    /// Any other number, including infinity.
     Double(f64),
-    /// A text.
+    /// A text, trimmed and not empty.
     Text(String),
-    /// A text that is no UTF-8. Only a form can hold one.
+    /// A text that is not UTF-8. Only forms can contain one.
     Bytes(Vec<u8>),
-    /// Members without keys of their own.
+    /// Entries without explicit keys.
     List(Vec<Self>),
-    /// Members with keys. Boxed, because long lists of small values are the common case.
+    /// Entries with keys. Boxed, because long lists of small values are the common case.
     Map(Box<Map>),
 }
 
-/// The key of a member.
+/// The key of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key<'a> {
     Index(usize),
@@ -48,16 +48,16 @@ impl Key<'_> {
 }
 
 impl fmt::Display for Key<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Index(index) => index.fmt(f),
-            Self::Name(name) => f.write_str(name),
+            Self::Index(index) => index.fmt(formatter),
+            Self::Name(name) => formatter.write_str(name),
         }
     }
 }
 
 impl Value {
-    /// A text as the input gave it: trimmed, and null when that leaves nothing.
+    /// Creates a value from a text of the input: trimmed, and null if nothing remains.
     pub(crate) fn from_text(mut text: String) -> Self {
         let trimmed = trim(&text);
         if trimmed.is_empty() {
@@ -69,7 +69,7 @@ impl Value {
         Self::Text(text)
     }
 
-    /// The same for bytes that may be no UTF-8.
+    /// Like [`Value::from_text`] for bytes that may not be UTF-8.
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Ok(text) => Self::from_text(text),
@@ -80,12 +80,12 @@ impl Value {
         }
     }
 
-    /// An object with these members.
+    /// Creates an object from its entries.
     pub(crate) fn from_map(map: Map) -> Self {
         if map.is_empty() { Self::List(Vec::new()) } else { Self::Map(Box::new(map)) }
     }
 
-    /// How many members there are, if this can have members.
+    /// Returns the number of entries, or `None` if this is not a container.
     pub(crate) fn len(&self) -> Option<usize> {
         match self {
             Self::List(list) => Some(list.len()),
@@ -94,31 +94,31 @@ impl Value {
         }
     }
 
-    /// Whether this is a list or an object, with members or without.
+    /// Returns true for lists and objects, including empty ones.
     pub(crate) fn is_container(&self) -> bool {
         self.len().is_some()
     }
 
-    /// Null, and a list or object without members. Blank texts are null already.
+    /// Returns true for null and empty containers. Blank texts are null already.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::Null || self.len() == Some(0)
     }
 
-    /// The member with this key.
+    /// Returns the entry with this key in its text form.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(map) => map.get(key),
             Self::List(list) => {
                 let index = key.parse::<usize>().ok()?;
-                // `01` and `+1` are other keys.
+                // `01` and `+1` are different keys.
                 if index.to_string() == key { list.get(index) } else { None }
             }
             _ => None,
         }
     }
 
-    /// The member that a key of [`Value::members`] belongs to.
-    pub(crate) fn member(&self, key: Key<'_>) -> Option<&Self> {
+    /// Returns the entry with a key from [`Value::entries`].
+    pub(crate) fn get_key(&self, key: Key<'_>) -> Option<&Self> {
         match (self, key) {
             (Self::List(list), Key::Index(index)) => list.get(index),
             (Self::Map(map), Key::Name(name)) => map.get(name),
@@ -126,23 +126,23 @@ impl Value {
         }
     }
 
-    /// The value at the end of a path of keys with dots between them.
-    pub(crate) fn at(&self, path: &str) -> Option<&Self> {
+    /// Returns the value at a path of keys separated by dots.
+    pub(crate) fn get_path(&self, path: &str) -> Option<&Self> {
         path.split('.').try_fold(self, |value, key| value.get(key))
     }
 
-    /// The members with their keys; none if this cannot have members.
-    pub(crate) fn members(&self) -> impl Iterator<Item = (Key<'_>, &Self)> {
+    /// Returns the entries with their keys; none if this is not a container.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Key<'_>, &Self)> {
         let (list, map) = match self {
             Self::List(list) => (Some(list), None),
             Self::Map(map) => (None, Some(map)),
             _ => (None, None),
         };
-        let list = list.into_iter().flatten().enumerate().map(|(i, value)| (Key::Index(i), value));
+        let list = list.into_iter().flatten().enumerate().map(|(index, value)| (Key::Index(index), value));
         list.chain(map.into_iter().flat_map(|map| map.iter()).map(|(key, value)| (Key::Name(key), value)))
     }
 
-    /// The text that PHP makes of a single value; lists and objects have none, and bytes none that is a text.
+    /// Returns a single value as text, converted as in PHP. Returns `None` for containers and bytes.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Null | Self::Bool(false) => Some(Cow::Borrowed("")),
@@ -160,22 +160,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_stay_small() {
+    fn values_are_small() {
         assert!(size_of::<Value>() <= 32, "{}", size_of::<Value>());
     }
 
     #[test]
-    fn a_list_is_a_map_with_counted_keys() {
+    fn list_entries_are_found_by_index() {
         let list = Value::List(vec![Value::Int(7), Value::List(vec![Value::Bool(true)])]);
         assert_eq!(list.get("0"), Some(&Value::Int(7)));
-        assert_eq!(list.at("1.0"), Some(&Value::Bool(true)));
+        assert_eq!(list.get_path("1.0"), Some(&Value::Bool(true)));
         for other in ["01", "+1", "2", "-1", ""] {
             assert_eq!(list.get(other), None, "{other:?}");
         }
     }
 
     #[test]
-    fn texts_are_trimmed_and_blank_ones_null() {
+    fn texts_are_trimmed_and_blank_texts_are_null() {
         assert_eq!(Value::from_text(" a ".to_owned()), Value::Text("a".to_owned()));
         assert_eq!(Value::from_text("\u{3000}\t".to_owned()), Value::Null);
         assert_eq!(Value::from_bytes(b" \xFF ".to_vec()), Value::Bytes(b"\xFF".to_vec()));

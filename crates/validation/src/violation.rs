@@ -1,4 +1,4 @@
-//! What is wrong with an input: codes with arguments, and the sentences that they become.
+//! Violations: message codes with arguments, grouped by field, and the messages rendered from them.
 
 use std::borrow::Cow;
 
@@ -6,72 +6,75 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use zumra_core::message::{field_label, format_message};
 use zumra_core::{Language, MessageCode};
 
-/// One failure of a field.
+/// A rule that a field violates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What failed.
+    /// Code of the message.
     pub code: MessageCode,
-    /// The arguments of its sentence by name, that of the field aside.
+    /// Arguments of the message by name, without `attribute`, the name of the field.
     pub arguments: Vec<(&'static str, Argument)>,
 }
 
-/// An argument of a sentence.
+/// An argument of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
-    /// A text that is the same in every language.
+    /// The same text in every language.
     Text(Cow<'static, str>),
-    /// The name of a field.
+    /// The name of a field, which depends on the language.
     Field(FieldName),
 }
 
-/// The name of a field: as a key of the answer, and as sentences show it.
+/// The name of a field in an error response and in messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldName {
-    /// Keys with dots between them.
+    /// Path of keys separated by dots; the key in the error response.
     pub key: String,
-    /// Whether sentences show the key as it stands, as they do for elements of a list.
+    /// True if messages show the key unchanged, as for elements of a list.
     pub is_element: bool,
 }
 
-/// A field and what is wrong with it.
+/// A field with its violations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field.
+    /// Name of the field.
     pub name: FieldName,
-    /// At least one failure, in the order of the rules.
+    /// Violations in the order of the rules; never empty.
     pub violations: Vec<Violation>,
 }
 
-/// What is wrong with an input, in the order of the rules. Never empty.
+/// Fields with violations, in the order of the rule set. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldName {
-    /// The name in a sentence: the language's own word, or the key, or the words of the key.
+    /// Returns the name in messages: the name from `i18n/`, else the key, as words unless it is an element.
+    ///
+    /// See Laravel's `FormatsMessages::getDisplayableAttribute`.
     pub fn label(&self, language: Language) -> Cow<'_, str> {
-        if let Some(word) = field_label(language, &self.key) {
-            return Cow::Borrowed(word);
+        if let Some(label) = field_label(language, &self.key) {
+            return Cow::Borrowed(label);
         }
-        if self.is_element { Cow::Borrowed(&self.key) } else { Cow::Owned(words(&self.key)) }
+        if self.is_element { Cow::Borrowed(&self.key) } else { Cow::Owned(to_words(&self.key)) }
     }
 }
 
-/// The words of a key: underscores become spaces. A key that comes from the input may also be in camel case or have
-/// white space; then each capital begins a word, the first letter after white space counts as one, and the white space
-/// goes.
-fn words(key: &str) -> String {
+/// Returns a key as words, like Laravel's `Str::snake` with spaces: underscores become spaces.
+///
+/// A key from the input may also contain capitals, which start a new word, or white space, which is removed; the letter
+/// after it starts a new word.
+fn to_words(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
     let mut starts_word = true;
-    for c in key.chars() {
-        let begins = c.is_ascii_uppercase() || starts_word && c.is_ascii_lowercase();
-        starts_word = matches!(c, ' ' | '\t' | '\r' | '\n' | '\u{C}' | '\u{B}');
-        if c.is_whitespace() {
+    for character in key.chars() {
+        let is_start = character.is_ascii_uppercase() || starts_word && character.is_ascii_lowercase();
+        starts_word = matches!(character, ' ' | '\t' | '\r' | '\n' | '\u{C}' | '\u{B}');
+        if character.is_whitespace() {
             continue;
         }
-        if begins && !text.is_empty() {
+        if is_start && !text.is_empty() {
             text.push(' ');
         }
-        text.extend(c.to_lowercase());
+        text.extend(character.to_lowercase());
     }
     text.replace('_', " ")
 }
@@ -81,18 +84,18 @@ impl Violation {
         Self { code, arguments: Vec::new() }
     }
 
-    pub(crate) fn with(mut self, name: &'static str, argument: Argument) -> Self {
+    pub(crate) fn with_argument(mut self, name: &'static str, argument: Argument) -> Self {
         self.arguments.push((name, argument));
         self
     }
 
-    /// The sentence that says this of `field`.
-    pub fn sentence(&self, language: Language, field: &FieldName) -> String {
+    /// Returns the message for this violation of `field`.
+    pub fn message(&self, language: Language, field: &FieldName) -> String {
         let label = field.label(language);
-        let labels: Vec<(&str, Cow<'_, str>)> =
+        let texts: Vec<(&str, Cow<'_, str>)> =
             self.arguments.iter().map(|(name, argument)| (*name, argument.text(language))).collect();
         let mut arguments = vec![("attribute", &*label)];
-        arguments.extend(labels.iter().map(|(name, text)| (*name, &**text)));
+        arguments.extend(texts.iter().map(|(name, text)| (*name, &**text)));
         format_message(language, self.code, &arguments)
     }
 }
@@ -111,43 +114,43 @@ impl Argument {
 }
 
 impl FieldErrors {
-    /// These errors, if there are any.
+    /// Returns `errors` as an error, or `Ok` if there are none.
     pub(crate) fn new(errors: Vec<FieldError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// One field with one failure, for what a rule cannot see.
+    /// Creates an error with one violation of one field, for checks outside of the rules.
     pub fn single(key: &str, code: MessageCode) -> Self {
         let name = FieldName { key: key.to_owned(), is_element: false };
         Self(vec![FieldError { name, violations: vec![Violation::new(code)] }])
     }
 
-    /// The fields that something is wrong with.
+    /// Returns the fields with violations.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()
     }
 
-    /// How many fields there are: at least one.
+    /// Returns the number of fields with violations, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Each field with its sentences.
+    /// Returns each field with its messages.
     pub fn messages(&self, language: Language) -> impl Iterator<Item = (&str, Vec<String>)> {
         self.0.iter().map(move |error| {
-            let sentences = error.violations.iter().map(|failure| failure.sentence(language, &error.name));
-            (error.name.key.as_str(), sentences.collect())
+            let messages = error.violations.iter().map(|violation| violation.message(language, &error.name));
+            (error.name.key.as_str(), messages.collect())
         })
     }
 
-    /// The same as an object to serialise: keys are fields, values are lists of sentences.
+    /// Returns the messages as a serializable object: field names with lists of messages.
     pub fn localized(&self, language: Language) -> Localized<'_> {
         Localized { errors: self, language }
     }
 }
 
-/// [`FieldErrors`] in a language. Serialises as an object in the order of the errors.
+/// [`FieldErrors`] in one language. Serializes as an object in the order of the errors.
 #[derive(Debug, Clone, Copy)]
 pub struct Localized<'a> {
     errors: &'a FieldErrors,
@@ -157,8 +160,8 @@ pub struct Localized<'a> {
 impl Serialize for Localized<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.errors.len()))?;
-        for (field, sentences) in self.errors.messages(self.language) {
-            map.serialize_entry(field, &sentences)?;
+        for (field, messages) in self.errors.messages(self.language) {
+            map.serialize_entry(field, &messages)?;
         }
         map.end()
     }
@@ -173,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn labels() {
+    fn label_depends_on_language_and_kind_of_field() {
         let label = |key, is_element, language| name(key, is_element).label(language).into_owned();
         assert_eq!(label("group_id", false, Language::English), "group id");
         assert_eq!(label("features.payment_method", false, Language::English), "features.payment method");
@@ -183,9 +186,9 @@ mod tests {
     }
 
     #[test]
-    fn errors_serialise_in_their_order() {
+    fn errors_serialize_in_field_order() {
         let error = |key, violations| FieldError { name: name(key, false), violations };
-        let max = Violation::new(MessageCode::MaxString).with("max", Argument::from_text("25"));
+        let max = Violation::new(MessageCode::MaxString).with_argument("max", Argument::from_text("25"));
         let errors = FieldErrors(vec![
             error("z", vec![Violation::new(MessageCode::String), max]),
             error("group_id", vec![Violation::new(MessageCode::Required)]),

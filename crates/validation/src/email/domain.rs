@@ -1,82 +1,86 @@
-//! The part of an address after the `@`.
+//! The domain: the part of an address after the `@`.
 
-use super::lexer::{Kind, Tokens};
-use super::{comment, folding_space, refuse};
+use super::lexer::{TokenCursor, TokenKind};
+use super::{check_folding_space, reject_if, skip_comment};
 
-/// Bytes that a domain may have.
+/// Maximum length of a domain, in bytes.
 const DOMAIN_MAX: usize = 253;
-/// Bytes that one of its labels may have.
+/// Maximum length of a label, in bytes.
 const LABEL_MAX: usize = 63;
 
-/// Reads from the `@` to the end.
-pub(super) fn parse(tokens: &mut Tokens<'_>) -> Option<()> {
+/// Parses from the `@` to the end. Returns `None` if the domain is invalid.
+pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
     let start = tokens.end();
     tokens.advance();
-    refuse(tokens.is('.') || tokens.is('-') || tokens.is('@'))?;
-    refuse(tokens.here().is_none() || tokens.is(' ') && tokens.next() != Some(Kind::Atom))?;
+    reject_if(tokens.current_is('.') || tokens.current_is('-') || tokens.current_is('@'))?;
+    reject_if(
+        tokens.current().is_none() || tokens.current_is(' ') && tokens.next() != Some(TokenKind::Atom),
+    )?;
     let mut domain = Domain::default();
-    domain.read(tokens)?;
-    refuse(tokens.before_is('.') || tokens.before_is('-') || tokens.is(' '))?;
-    refuse(tokens.end() - start > DOMAIN_MAX)
+    domain.parse(tokens)?;
+    reject_if(tokens.previous_is('.') || tokens.previous_is('-') || tokens.current_is(' '))?;
+    reject_if(tokens.end() - start > DOMAIN_MAX)
 }
 
 #[derive(Default)]
 struct Domain {
-    /// The label that is being read. From the second label on it begins with the dot, which counts.
+    /// The current label. From the second label on it starts with the dot, which counts towards its length.
     label: String,
     has_comment: bool,
 }
 
 impl Domain {
-    fn read(&mut self, tokens: &mut Tokens<'_>) -> Option<()> {
-        while tokens.here().is_some() {
-            refuse(tokens.is('\\') || tokens.is('/'))?;
-            if tokens.is('(') || tokens.is(')') {
+    fn parse(&mut self, tokens: &mut TokenCursor<'_>) -> Option<()> {
+        while tokens.current().is_some() {
+            reject_if(tokens.current_is('\\') || tokens.current_is('/'))?;
+            if tokens.current_is('(') || tokens.current_is(')') {
                 self.has_comment = true;
-                comment(tokens, |tokens, open| open == 0 && tokens.next_is('.'))?;
-                refuse(!tokens.next_is('.'))?;
+                skip_comment(tokens, |tokens, open| open == 0 && tokens.next_is('.'))?;
+                reject_if(!tokens.next_is('.'))?;
             }
-            refuse(tokens.is('.') && tokens.next_is('.'))?;
-            if tokens.is('[') {
-                return literal(tokens);
+            reject_if(tokens.current_is('.') && tokens.next_is('.'))?;
+            if tokens.current_is('[') {
+                return skip_literal(tokens);
             }
-            if tokens.is('.') {
-                self.end_label()?;
+            if tokens.current_is('.') {
+                self.finish_label()?;
             }
             self.label.push_str(tokens.text());
-            folding_space(tokens)?;
-            refuse(tokens.is('-') && tokens.next_is('.'))?;
-            refuse(!self.may_hold(tokens.here()?))?;
+            check_folding_space(tokens)?;
+            reject_if(tokens.current_is('-') && tokens.next_is('.'))?;
+            reject_if(!self.accepts(tokens.current()?))?;
             tokens.advance();
         }
-        self.end_label()
+        self.finish_label()
     }
 
-    fn may_hold(&self, kind: Kind) -> bool {
+    fn accepts(&self, kind: TokenKind) -> bool {
         match kind {
-            Kind::Atom | Kind::Char('-' | '.') => true,
-            Kind::Char('(' | ')') => self.has_comment,
+            TokenKind::Atom | TokenKind::Char('-' | '.') => true,
+            TokenKind::Char('(' | ')') => self.has_comment,
             _ => false,
         }
     }
 
-    fn end_label(&mut self) -> Option<()> {
+    fn finish_label(&mut self) -> Option<()> {
         let length = if self.label.is_ascii() {
             self.label.len()
         } else {
             self.label.split('.').map(punycode_length).max().unwrap_or(0)
         };
         self.label.clear();
-        refuse(length > LABEL_MAX)
+        reject_if(length > LABEL_MAX)
     }
 }
 
-/// Steps through an address in brackets to the closing one. What the brackets hold may be anything.
-fn literal(tokens: &mut Tokens<'_>) -> Option<()> {
-    refuse(!tokens.comes(']'))?;
+/// Skips an address literal to the closing bracket. The content is not checked.
+fn skip_literal(tokens: &mut TokenCursor<'_>) -> Option<()> {
+    reject_if(!tokens.appears_later(']'))?;
     loop {
-        refuse(tokens.is('\0') || tokens.is('\\') || tokens.next_is('[') || tokens.next_is('\r'))?;
-        if tokens.is(']') {
+        reject_if(
+            tokens.current_is('\0') || tokens.current_is('\\') || tokens.next_is('[') || tokens.next_is('\r'),
+        )?;
+        if tokens.current_is(']') {
             return Some(());
         }
         tokens.advance();
@@ -86,7 +90,7 @@ fn literal(tokens: &mut Tokens<'_>) -> Option<()> {
     }
 }
 
-/// The bytes of a label as `xn--…` (RFC 3492), if it needs that. Letters are lowered first, as they are in a name.
+/// Returns the length in bytes of a label in DNS: as `xn--…` (Punycode, RFC 3492) if it is not ASCII, in lower case.
 fn punycode_length(label: &str) -> usize {
     if label.is_ascii() {
         return label.len();
@@ -104,8 +108,8 @@ fn punycode_length(label: &str) -> usize {
             if *other < point {
                 delta += 1;
             } else if *other == point {
-                length += digits(delta, bias);
-                // Long enough to refuse, and the rest may be long as well.
+                length += count_digits(delta, bias);
+                // The label is already too long. Stopping here bounds the work for very long labels.
                 if length > LABEL_MAX {
                     return length;
                 }
@@ -120,8 +124,8 @@ fn punycode_length(label: &str) -> usize {
     length
 }
 
-/// How many digits the generalised variable-length integer has.
-fn digits(mut number: u64, bias: u64) -> usize {
+/// Returns the number of digits of a generalized variable-length integer (RFC 3492 §3.3).
+fn count_digits(mut number: u64, bias: u64) -> usize {
     let mut count = 1;
     let mut threshold_base = 36;
     loop {
@@ -135,8 +139,9 @@ fn digits(mut number: u64, bias: u64) -> usize {
     }
 }
 
-fn adapt(delta: u64, points: u64, first: bool) -> u64 {
-    let mut delta = if first { delta / 700 } else { delta / 2 };
+/// Returns the next bias (RFC 3492 §6.1).
+fn adapt(delta: u64, points: u64, is_first: bool) -> u64 {
+    let mut delta = if is_first { delta / 700 } else { delta / 2 };
     delta += delta / points;
     let mut steps = 0;
     while delta > 455 {
@@ -151,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_labels_on_the_wire() {
+    fn label_length_is_that_of_its_punycode() {
         for (label, ascii) in [
             ("münchen", "xn--mnchen-3ya"),
             ("مثال", "xn--mgbh0fb"),

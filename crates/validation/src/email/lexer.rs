@@ -1,90 +1,90 @@
-//! The tokens of an address.
+//! Tokens of an address, and a cursor over them.
 
 use super::symbols::is_symbol;
 
-/// What a token is. Punctuation of ASCII is its own kind.
+/// Kind of a token. Each ASCII punctuation character is its own kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Letters, digits, and everything beyond ASCII that may stand in an address.
+pub(super) enum TokenKind {
+    /// ASCII letters, digits, or a non-ASCII character that is allowed in an address.
     Atom,
-    /// One character of punctuation, space, tab, CR, LF or NUL.
+    /// A punctuation character, space, tab, CR, LF or NUL.
     Char(char),
-    /// CR and LF.
-    LineEnd,
+    /// CR followed by LF.
+    CrLf,
     /// `::`
     DoubleColon,
-    /// The word `IPv6`.
+    /// The text `IPv6`.
     Ipv6Tag,
 }
 
-/// The tokens with a place among them: what is here, before and next.
-pub(super) struct Tokens<'a> {
+/// The tokens of an address with a current position.
+pub(super) struct TokenCursor<'a> {
     address: &'a str,
-    /// Each kind with the byte that its token starts at.
-    kinds: Vec<(Kind, usize)>,
+    /// Kind and start byte of each token.
+    kinds: Vec<(TokenKind, usize)>,
     position: usize,
 }
 
-impl<'a> Tokens<'a> {
-    /// Cuts an address into tokens; none if it has a character that may stand nowhere in one.
+impl<'a> TokenCursor<'a> {
+    /// Splits an address into tokens. Returns `None` if it contains a character that is never allowed.
     pub(super) fn new(address: &'a str) -> Option<Self> {
         let mut kinds = Vec::new();
         let mut start = 0;
         while start < address.len() {
-            let (kind, length) = token(&address[start..])?;
+            let (kind, length) = first_token(&address[start..])?;
             kinds.push((kind, start));
             start += length;
         }
         Some(Self { address, kinds, position: 0 })
     }
 
-    fn kind_at(&self, position: usize) -> Option<Kind> {
+    fn kind_at(&self, position: usize) -> Option<TokenKind> {
         self.kinds.get(position).map(|(kind, _)| *kind)
     }
 
-    /// The byte that a token starts at, or the end.
+    /// Returns the start byte of a token, or the length of the address.
     fn start(&self, position: usize) -> usize {
         self.kinds.get(position).map_or(self.address.len(), |(_, start)| *start)
     }
 
-    /// The token here; none at the end.
-    pub(super) fn here(&self) -> Option<Kind> {
+    /// Returns the current token, or `None` at the end.
+    pub(super) fn current(&self) -> Option<TokenKind> {
         self.kind_at(self.position)
     }
 
-    pub(super) fn before(&self) -> Option<Kind> {
+    pub(super) fn previous(&self) -> Option<TokenKind> {
         self.position.checked_sub(1).and_then(|position| self.kind_at(position))
     }
 
-    pub(super) fn next(&self) -> Option<Kind> {
+    pub(super) fn next(&self) -> Option<TokenKind> {
         self.kind_at(self.position + 1)
     }
 
-    /// The text of the token here, empty at the end.
+    /// Returns the text of the current token; empty at the end.
     pub(super) fn text(&self) -> &'a str {
         &self.address[self.start(self.position)..self.start(self.position + 1)]
     }
 
-    /// The byte after the token here.
+    /// Returns the byte after the current token.
     pub(super) fn end(&self) -> usize {
         self.start(self.position + 1)
     }
 
-    pub(super) fn is(&self, c: char) -> bool {
-        self.here() == Some(Kind::Char(c))
+    pub(super) fn current_is(&self, character: char) -> bool {
+        self.current() == Some(TokenKind::Char(character))
     }
 
-    pub(super) fn next_is(&self, c: char) -> bool {
-        self.next() == Some(Kind::Char(c))
+    pub(super) fn next_is(&self, character: char) -> bool {
+        self.next() == Some(TokenKind::Char(character))
     }
 
-    pub(super) fn before_is(&self, c: char) -> bool {
-        self.before() == Some(Kind::Char(c))
+    pub(super) fn previous_is(&self, character: char) -> bool {
+        self.previous() == Some(TokenKind::Char(character))
     }
 
-    /// Whether `c` comes later.
-    pub(super) fn comes(&self, c: char) -> bool {
-        self.kinds.iter().skip(self.position + 1).any(|(kind, _)| *kind == Kind::Char(c))
+    /// Returns true if a token after the current one is `character`.
+    pub(super) fn appears_later(&self, character: char) -> bool {
+        self.kinds.iter().skip(self.position + 1).any(|(kind, _)| *kind == TokenKind::Char(character))
     }
 
     pub(super) fn advance(&mut self) {
@@ -92,32 +92,35 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// The first token of a text that is not empty, and its length.
-fn token(text: &str) -> Option<(Kind, usize)> {
-    let c = text.chars().next()?;
-    // A letter's run ends in 4 or 6 if one follows, so that `IPv6` is one token.
-    if is_letter(c) {
-        let letters = text.find(|c| !is_letter(c)).unwrap_or(text.len());
+/// Returns the first token of a non-empty text, and its length in bytes.
+fn first_token(text: &str) -> Option<(TokenKind, usize)> {
+    let character = text.chars().next()?;
+    // A run of letters includes a following 4 or 6, so that `IPv6` is one token.
+    if is_letter(character) {
+        let letters = text.find(|character| !is_letter(character)).unwrap_or(text.len());
         let length = letters + usize::from(text[letters..].starts_with(['4', '6']));
-        let kind = if &text[..length] == "IPv6" { Kind::Ipv6Tag } else { Kind::Atom };
+        let kind = if &text[..length] == "IPv6" { TokenKind::Ipv6Tag } else { TokenKind::Atom };
         return Some((kind, length));
     }
-    if c.is_ascii_digit() {
-        return Some((Kind::Atom, text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())));
+    if character.is_ascii_digit() {
+        return Some((
+            TokenKind::Atom,
+            text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len()),
+        ));
     }
     if text.starts_with("\r\n") || text.starts_with("::") {
-        return Some((if c == ':' { Kind::DoubleColon } else { Kind::LineEnd }, 2));
+        return Some((if character == ':' { TokenKind::DoubleColon } else { TokenKind::CrLf }, 2));
     }
-    let kind = match c {
-        '\0' | ' ' | '\t' | '\r' | '\n' | '¿' | '¡' => Kind::Char(c),
-        c if c.is_ascii_punctuation() => Kind::Char(c),
-        c if c.is_ascii() || is_symbol(c) => return None,
-        _ => Kind::Atom,
+    let kind = match character {
+        '\0' | ' ' | '\t' | '\r' | '\n' | '¿' | '¡' => TokenKind::Char(character),
+        character if character.is_ascii_punctuation() => TokenKind::Char(character),
+        character if character.is_ascii() || is_symbol(character) => return None,
+        _ => TokenKind::Atom,
     };
-    Some((kind, c.len_utf8()))
+    Some((kind, character.len_utf8()))
 }
 
-/// The letters of ASCII, and the two beyond it that are the same as one of them without regard to case.
-fn is_letter(c: char) -> bool {
-    c.is_ascii_alphabetic() || c == 'ſ' || c == '\u{212A}'
+/// Returns true for ASCII letters and the two non-ASCII characters that case-insensitive matching treats as one.
+fn is_letter(character: char) -> bool {
+    character.is_ascii_alphabetic() || character == 'ſ' || character == '\u{212A}'
 }

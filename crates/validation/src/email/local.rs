@@ -1,48 +1,51 @@
-//! The part of an address before the `@`.
+//! The local part: the part of an address before the `@`.
 
-use super::lexer::{Kind, Tokens};
-use super::{comment, folding_space, is_escaped, refuse};
+use super::lexer::{TokenCursor, TokenKind};
+use super::{check_folding_space, is_escaped, reject_if, skip_comment};
 
-/// Steps to the `@`, or to the end if there is none.
-pub(super) fn parse(tokens: &mut Tokens<'_>) -> Option<()> {
-    while !tokens.is('@') && tokens.here().is_some() {
-        refuse(tokens.is('.') && tokens.before().is_none())?;
-        if tokens.is('"') {
-            quoted_string(tokens)?;
+/// Parses up to the `@`, or to the end if there is none. Returns `None` if the local part is invalid.
+pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
+    while !tokens.current_is('@') && tokens.current().is_some() {
+        reject_if(tokens.current_is('.') && tokens.previous().is_none())?;
+        if tokens.current_is('"') {
+            skip_quoted_string(tokens)?;
         }
-        if tokens.is('(') || tokens.is(')') {
-            comment(tokens, |tokens, _| tokens.next_is('@'))?;
-            refuse(!tokens.next_is('@'))?;
+        if tokens.current_is('(') || tokens.current_is(')') {
+            skip_comment(tokens, |tokens, _| tokens.next_is('@'))?;
+            reject_if(!tokens.next_is('@'))?;
         }
-        refuse(tokens.is('.') && (tokens.next_is('.') || tokens.next_is('@')))?;
-        refuse(tokens.is('\\') && tokens.next() == Some(Kind::Atom))?;
-        refuse(matches!(tokens.here(), Some(Kind::Char(',' | '[' | ']' | '<' | '>' | ':' | ';'))))?;
-        folding_space(tokens)?;
+        reject_if(tokens.current_is('.') && (tokens.next_is('.') || tokens.next_is('@')))?;
+        reject_if(tokens.current_is('\\') && tokens.next() == Some(TokenKind::Atom))?;
+        reject_if(matches!(
+            tokens.current(),
+            Some(TokenKind::Char(',' | '[' | ']' | '<' | '>' | ':' | ';'))
+        ))?;
+        check_folding_space(tokens)?;
         tokens.advance();
     }
     Some(())
 }
 
-/// Steps from the opening quote to the closing one, which must stand right before the `@`.
-fn quoted_string(tokens: &mut Tokens<'_>) -> Option<()> {
-    quote_fits(tokens)?;
+/// Skips a quoted string to its closing quote, which must directly precede the `@`.
+fn skip_quoted_string(tokens: &mut TokenCursor<'_>) -> Option<()> {
+    check_quote(tokens)?;
     tokens.advance();
-    while !tokens.is('"') && tokens.here().is_some() {
-        if tokens.is('\\') && tokens.next_is('"') {
+    while !tokens.current_is('"') && tokens.current().is_some() {
+        if tokens.current_is('\\') && tokens.next_is('"') {
             tokens.advance();
         }
         tokens.advance();
-        let is_control = matches!(tokens.here(), Some(Kind::Char('\0' | '\t' | '\r' | '\n')));
-        refuse(is_control && !is_escaped(tokens))?;
+        let is_control = matches!(tokens.current(), Some(TokenKind::Char('\0' | '\t' | '\r' | '\n')));
+        reject_if(is_control && !is_escaped(tokens))?;
     }
-    if tokens.before_is('\\') {
-        return quote_fits(tokens);
+    if tokens.previous_is('\\') {
+        return check_quote(tokens);
     }
-    refuse(!tokens.next_is('@'))
+    reject_if(!tokens.next_is('@'))
 }
 
-/// A quote stands not between two atoms, and another one follows.
-fn quote_fits(tokens: &Tokens<'_>) -> Option<()> {
-    let atom = Some(Kind::Atom);
-    refuse(tokens.before() == atom && tokens.next() == atom || !tokens.comes('"'))
+/// Rejects a quote between two atoms, or without a later quote.
+fn check_quote(tokens: &TokenCursor<'_>) -> Option<()> {
+    let atom = Some(TokenKind::Atom);
+    reject_if(tokens.previous() == atom && tokens.next() == atom || !tokens.appears_later('"'))
 }

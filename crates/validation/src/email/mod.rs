@@ -1,61 +1,65 @@
-//! Which texts are e-mail addresses: the syntax of RFC 5322 and RFC 6531 as the validator behind Laravel's rule
-//! reads it, lenient where that is. A domain is not looked up and need not have a dot.
+//! Syntax of email addresses (RFC 5322, RFC 6531) as checked by Laravel's rule `email`.
+//!
+//! Follows the `RFCValidation` of the PHP package `egulias/email-validator`, including where it is lenient. Domains are
+//! not resolved and need not contain a dot.
 
 mod domain;
 mod lexer;
 mod local;
 mod symbols;
 
-use lexer::{Kind, Tokens};
+use lexer::{TokenCursor, TokenKind};
 
-/// Whether a text is an address.
+/// Returns true if a text is an email address.
 pub(crate) fn is_email(text: &str) -> bool {
     parse(text).is_some()
 }
 
 fn parse(text: &str) -> Option<()> {
-    let mut tokens = Tokens::new(text)?;
-    if tokens.is('@') {
+    let mut tokens = TokenCursor::new(text)?;
+    if tokens.current_is('@') {
         return None;
     }
     local::parse(&mut tokens)?;
     domain::parse(&mut tokens)
 }
 
-/// Nothing if `fault`: reads as a list of what must not be.
-fn refuse(fault: bool) -> Option<()> {
-    (!fault).then_some(())
+/// Returns `None` if the condition is true, so that `?` rejects the address.
+fn reject_if(is_invalid: bool) -> Option<()> {
+    (!is_invalid).then_some(())
 }
 
-/// Looks at folding white space here, if there is some.
-fn folding_space(tokens: &Tokens<'_>) -> Option<()> {
-    let is_space = matches!(tokens.here(), Some(Kind::Char(' ' | '\t' | '\r' | '\n') | Kind::LineEnd));
+/// Rejects invalid folding white space at the current token. Accepts any other token.
+fn check_folding_space(tokens: &TokenCursor<'_>) -> Option<()> {
+    let is_space =
+        matches!(tokens.current(), Some(TokenKind::Char(' ' | '\t' | '\r' | '\n') | TokenKind::CrLf));
     if !is_space || is_escaped(tokens) {
         return Some(());
     }
-    let folds = tokens.next_is(' ') || tokens.next_is('\t');
-    refuse(tokens.here() == Some(Kind::LineEnd) && !folds)?;
-    refuse(tokens.is('\r') || tokens.is('\n'))?;
-    refuse(tokens.next() == Some(Kind::Atom) && !tokens.before_is('@'))
+    let is_folded = tokens.next_is(' ') || tokens.next_is('\t');
+    reject_if(tokens.current() == Some(TokenKind::CrLf) && !is_folded)?;
+    reject_if(tokens.current_is('\r') || tokens.current_is('\n'))?;
+    reject_if(tokens.next() == Some(TokenKind::Atom) && !tokens.previous_is('@'))
 }
 
-fn is_escaped(tokens: &Tokens<'_>) -> bool {
-    tokens.before_is('\\') && tokens.here() != Some(Kind::Atom)
+fn is_escaped(tokens: &TokenCursor<'_>) -> bool {
+    tokens.previous_is('\\') && tokens.current() != Some(TokenKind::Atom)
 }
 
-/// Steps through a comment from its opening parenthesis to the last token before `ends`. What stands between the
-/// closing parenthesis and that end is passed over with it.
-fn comment(tokens: &mut Tokens<'_>, ends: impl Fn(&Tokens<'_>, i32) -> bool) -> Option<()> {
-    refuse(tokens.is(')') || !tokens.comes(')'))?;
+/// Skips a comment from its opening parenthesis to the last token before `is_end`.
+///
+/// Tokens between the closing parenthesis and that end are skipped too. `is_end` gets the number of open parentheses.
+fn skip_comment(tokens: &mut TokenCursor<'_>, is_end: impl Fn(&TokenCursor<'_>, i32) -> bool) -> Option<()> {
+    reject_if(tokens.current_is(')') || !tokens.appears_later(')'))?;
     let mut open = 1;
-    while !ends(tokens, open) {
+    while !is_end(tokens, open) {
         open += i32::from(tokens.next_is('(')) - i32::from(tokens.next_is(')'));
         tokens.advance();
         if tokens.next().is_none() {
             break;
         }
     }
-    refuse(open != 0)
+    reject_if(open != 0)
 }
 
 #[cfg(test)]
@@ -63,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn valid_addresses_are_accepted() {
         let good = [
             "a@example.com",
             "a@localhost",
@@ -91,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn no_addresses() {
+    fn invalid_addresses_are_rejected() {
         let bad = [
             "",
             "a",
@@ -138,14 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn lengths() {
-        let long = |c: &str, n: usize| c.repeat(n);
-        assert!(is_email(&format!("{}@example.com", long("a", 300))));
-        assert!(is_email(&format!("a@{}.com", long("b", 63))));
-        assert!(!is_email(&format!("a@{}.com", long("b", 64))));
-        assert!(is_email(&format!("a@{}com", long("bbbbbbbbb.", 25))));
-        assert!(!is_email(&format!("a@{}comm", long("bbbbbbbbb.", 25))));
-        assert!(is_email(&format!("a@{}.com", long("ü", 50))));
-        assert!(!is_email(&format!("a@{}.com", long("مثال", 20))));
+    fn lengths_of_labels_and_domains_are_limited() {
+        assert!(is_email(&format!("{}@example.com", "a".repeat(300))));
+        assert!(is_email(&format!("a@{}.com", "b".repeat(63))));
+        assert!(!is_email(&format!("a@{}.com", "b".repeat(64))));
+        assert!(is_email(&format!("a@{}com", "bbbbbbbbb.".repeat(25))));
+        assert!(!is_email(&format!("a@{}comm", "bbbbbbbbb.".repeat(25))));
+        assert!(is_email(&format!("a@{}.com", "ü".repeat(50))));
+        assert!(!is_email(&format!("a@{}.com", "مثال".repeat(20))));
     }
 }

@@ -1,14 +1,14 @@
-//! Characters beyond ASCII that are no part of any address: symbols, and what controls or formats text.
+//! Non-ASCII characters that are not allowed in an address: symbols, control and format characters.
 
-/// Whether a character has one of the general categories S, Cc, Cf and Co (Unicode 14). A gap of unassigned
-/// characters between two of them counts with its neighbours.
-pub(super) fn is_symbol(c: char) -> bool {
-    let point = u32::from(c);
+/// Returns true for the general categories S, Cc, Cf and Co (Unicode 14). A gap of unassigned characters between two of
+/// them has the category of its neighbors.
+pub(super) fn is_symbol(character: char) -> bool {
+    let point = u32::from(character);
     let following = RANGES.partition_point(|(_, last)| *last < point);
     RANGES.get(following).is_some_and(|(first, _)| *first <= point)
 }
 
-/// First and last of each range, ascending.
+/// First and last code point of each range, ascending.
 #[rustfmt::skip]
 const RANGES: [(u32, u32); 190] = [
     (0x0080, 0x009F), (0x00A2, 0x00A6), (0x00A8, 0x00A9), (0x00AC, 0x00B1), (0x00B4, 0x00B4),
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_are_told_from_letters_marks_and_punctuation() {
+    fn symbols_differ_from_letters_marks_and_punctuation() {
         for symbol in ['😀', '€', '©', '\u{AD}', '\u{200D}', '\u{E000}', '˚', '\u{85}', '∞'] {
             assert!(is_symbol(symbol), "{symbol:?}");
         }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_ascend() {
+    fn ranges_are_ascending() {
         assert!(RANGES.windows(2).all(|pair| pair[0].1 < pair[1].0));
         assert!(RANGES.iter().all(|(first, last)| first <= last));
     }

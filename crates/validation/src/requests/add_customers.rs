@@ -1,27 +1,27 @@
 //! `POST /customers/groups/add_customers`
 //!
-//! This request is the one that carries thousands of ids, so it has a short way: [`AddCustomers::parse_fast`] reads the
-//! ordinary body straight into ids. Whatever is not ordinary goes the long way, where the verdicts are made.
+//! This request carries thousands of ids, so it has a fast path: [`AddCustomers::parse_fast`] parses the usual body
+//! directly into ids. Every other body takes the slow path through the rules.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zumra_core::{CustomerId, GroupId, MessageCode};
 
-use crate::number::integer;
+use crate::number::to_integer;
 use crate::{Entity, Field, Input, Rule, RuleSet, is_json};
 
-/// A checked request: which customers to add to which group. An id may come twice.
+/// A valid request to add customers to a group. Ids may repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddCustomers {
-    /// The group.
+    /// The group to add to.
     pub group: GroupId,
-    /// The customers, in the order of the input.
+    /// The customers to add, in the order of the input.
     pub customers: Vec<CustomerId>,
 }
 
 impl AddCustomers {
-    /// Rules for adding at most `max_customers` customers.
+    /// Returns the rules for a request with at most `max_customers` customers.
     pub fn rules(max_customers: usize) -> RuleSet {
         let required = Rule::Required(MessageCode::Required);
         RuleSet {
@@ -33,9 +33,10 @@ impl AddCustomers {
         }
     }
 
-    /// Reads a JSON body of exactly the two keys with positive integers in plain digits. None means nothing but "take
-    /// the long way": through [`Input::read`] and [`RuleSet::check`], which agree with every answer given here as far
-    /// as the ids exist.
+    /// Parses a JSON body with exactly the two keys and positive integers in plain digits.
+    ///
+    /// `None` means only that the caller must take the slow path, [`Input::read`] and [`RuleSet::check`]. If all ids
+    /// exist, the slow path gives the same result as the fast path.
     pub fn parse_fast(content_type: Option<&[u8]>, body: &[u8], max_customers: usize) -> Option<Self> {
         if !is_json(content_type) {
             return None;
@@ -46,15 +47,15 @@ impl AddCustomers {
         Some(request)
     }
 
-    /// What an input says that [`AddCustomers::rules`] has passed. None if it names an id that is not positive, which
+    /// Converts an input that has passed [`AddCustomers::rules`]. Returns `None` if an id is not positive; such an id
     /// cannot exist.
     pub fn from_valid(input: &Input) -> Option<Self> {
-        let group = input.get("group_id").and_then(integer).and_then(GroupId::new)?;
-        let customers = input.get("customers")?.members();
+        let group = input.get("group_id").and_then(to_integer).and_then(GroupId::new)?;
+        let customers = input.get("customers")?.entries();
         let ids = customers
-            // A list under the empty key is no element to the rules, so it may be here.
+            // The rules do not check a container under the empty key, so it may be present.
             .filter(|(key, value)| !(key.is_empty() && value.is_container()))
-            .map(|(_, value)| integer(value).and_then(CustomerId::new));
+            .map(|(_, value)| to_integer(value).and_then(CustomerId::new));
         Some(Self { group, customers: ids.collect::<Option<_>>()? })
     }
 }
@@ -62,7 +63,7 @@ impl AddCustomers {
 const GROUP_ID: &str = "group_id";
 const CUSTOMERS: &str = "customers";
 
-/// Reads the object, and stops at the first thing that is out of the ordinary.
+/// Deserializes the object; fails on anything that needs the slow path.
 struct Request {
     max_customers: usize,
 }
@@ -78,8 +79,8 @@ impl<'de> DeserializeSeed<'de> for Request {
 impl<'de> Visitor<'de> for Request {
     type Value = AddCustomers;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a group and customers")
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a group and customers")
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<AddCustomers, M::Error> {
@@ -100,7 +101,7 @@ impl<'de> Visitor<'de> for Request {
     }
 }
 
-/// Reads the list: one customer at least, `max` at most.
+/// Deserializes the list: 1 to `max` customers.
 struct Customers {
     max: usize,
 }
@@ -116,8 +117,8 @@ impl<'de> DeserializeSeed<'de> for Customers {
 impl<'de> Visitor<'de> for Customers {
     type Value = Vec<CustomerId>;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1 to {} customers", self.max)
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "1 to {} customers", self.max)
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_bodies_go_the_short_way() {
+    fn usual_bodies_take_the_fast_path() {
         assert_eq!(fast(r#"{"group_id":1,"customers":[2,2]}"#), Some(vec![1, 2, 2]));
         assert_eq!(
             fast(" {\n\"customers\" : [ 9223372036854775807 ] , \"group\\u005fid\" : 1 } "),
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_goes_the_long_way() {
+    fn other_bodies_take_the_slow_path() {
         for body in [
             r#"{"group_id":1,"customers":[2,3,4,5]}"#,
             r#"{"group_id":1,"customers":[]}"#,

@@ -7,23 +7,22 @@ use super::LIST_ITEMS_MAX;
 use crate::{Entity, Field, Rule, RuleSet, UniqueField};
 
 const NAME_MAX: usize = 25;
-/// Limits of this service, beyond what anybody writes.
-const LONGEST: (Rule, Rule, Rule) =
+/// Maximum lengths of mobile number, country code and email. Limits of this service; no real value is longer.
+const LENGTH_LIMITS: (Rule, Rule, Rule) =
     (Rule::MaxLength(MOBILE_MAX), Rule::MaxLength(MOBILE_CODE_MAX), Rule::MaxLength(EMAIL_MAX));
 
-/// Rules for making a customer.
+/// Returns the rules for creating a customer.
 pub fn create() -> RuleSet {
     rules(&[])
 }
 
-/// Rules for changing a customer: what is left out stays. [`crate::LookupResults::is_used`] must pass over the customer
-/// itself.
+/// Returns the rules for updating a customer; absent fields are not changed. [`crate::LookupResults::is_used`] must not
+/// count the customer itself.
 pub fn update() -> RuleSet {
     rules(&[Rule::Sometimes])
 }
 
-/// Rules for a row of a file that is imported: as for making a customer, but the last name may be missing, and there are
-/// no groups.
+/// Returns the rules for a row of an import: like [`create`], but the last name is optional and there are no groups.
 pub fn import() -> RuleSet {
     let mut rules = create();
     rules.fields.retain(|field| !field.path.starts_with("groups"));
@@ -33,12 +32,12 @@ pub fn import() -> RuleSet {
     rules
 }
 
-/// `first` are the rules before those of the four fields that a new customer must have.
+/// `first` comes before the other rules of the four fields that a new customer requires.
 fn rules(first: &[Rule]) -> RuleSet {
     let required =
         |path, code, rules: &[Rule]| Field::new(path, [first, &[Rule::Required(code)], rules].concat());
     let name = [Rule::String, Rule::MaxLength(NAME_MAX)];
-    let (mobile_max, code_max, email_max) = LONGEST;
+    let (mobile_max, code_max, email_max) = LENGTH_LIMITS;
     RuleSet {
         fields: vec![
             required("first_name", MessageCode::FirstNameRequired, &name),

@@ -9,17 +9,17 @@ const NAME_MAX: usize = 255;
 const TYPES: &[&str] = &["total_sales", "total_orders", "store_rating", "doesnt_have_orders"];
 const SYMBOLS: &[&str] = &[">", "<", "between"];
 
-/// Rules for making a group.
+/// Returns the rules for creating a group.
 pub fn create() -> RuleSet {
     rules([].into())
 }
 
-/// Rules for changing a group: a name that is left out stays.
+/// Returns the rules for updating a group; an absent name is not changed.
 pub fn update() -> RuleSet {
     rules([Rule::Sometimes].into())
 }
 
-/// Rules for changing the default group: only its features can.
+/// Returns the rules for updating the default group; only its features can change.
 pub fn update_default() -> RuleSet {
     let mut rules = update();
     rules.fields.retain(|field| field.path.starts_with("features"));
@@ -28,7 +28,7 @@ pub fn update_default() -> RuleSet {
 
 fn rules(mut name: Vec<Rule>) -> RuleSet {
     name.extend([Rule::Required(MessageCode::Required), Rule::String, Rule::MaxLength(NAME_MAX)]);
-    // The length is a limit of this service.
+    // The maximum length is a limit of this service.
     let slug = [Rule::String, Rule::MaxLength(NAME_MAX)];
     let list = [Rule::Nullable, Rule::Array, Rule::MaxItems(LIST_ITEMS_MAX)];
     let between = Rule::RequiredIf { other: "conditions.*.symbol", values: &["between"] };

@@ -1,10 +1,10 @@
-//! The rule sets of the requests, one file a resource, in the order in which their fields are checked.
+//! Rule sets of the requests, one file per resource. Fields are listed in the order in which they are checked.
 
 pub mod add_customers;
 pub mod ban;
 pub mod customers;
 pub mod groups;
 
-/// Elements that a list may have where no limit can be set. Laravel has none; an error sentence for each of millions
-/// of elements would be a way to exhaust this service.
+/// Maximum number of entries of a list whose limit is not configurable. Laravel has no limit; without one, a message
+/// for each of millions of entries could exhaust this service.
 pub const LIST_ITEMS_MAX: usize = 10_000;
