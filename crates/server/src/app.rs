@@ -1,34 +1,38 @@
-//! What every request has at hand: storage, clock, limits.
+//! The state that all requests and background tasks share: storage, clock, ids, limits.
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use zumra_core::{Actor, Clock, Entropy, IdGenerator, Operation, TokenId};
 use zumra_storage::{Memberships, Storage};
 
-use crate::auth::TokenCache;
-use crate::body::BodyRoom;
-use crate::import::Bell;
-use crate::sweep::Broom;
+use crate::body::BodyBudget;
+use crate::notifier::Notifier;
+use crate::problem::Problem;
 use crate::telemetry::Telemetry;
+use crate::token_cache::TokenCache;
 
-/// How much of everything one service takes. Each has a key of the same name under `limits` in the settings.
+/// The path below which the Merchant API is served, as at Salla.
+pub(crate) const BASE_PATH: &str = "/admin/v2";
+
+/// Limits of one service. Each has a setting of the same name under `limits`; durations are settings in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's body; more is answered with 413.
+    /// Size of one request body in bytes; a larger body is rejected with 413.
     pub body_bytes: usize,
-    /// Bytes of all bodies that are in memory at once; a request that finds no room is answered with 503.
+    /// Memory budget of all request bodies together, in bytes; a request that exceeds it gets 503.
     pub bodies_bytes: usize,
-    /// Ids in one request to add customers; more is answered with 422.
+    /// Ids in one request to add customers; more are rejected with 422.
     pub customers_per_request: usize,
-    /// Time a client may take to send a request's headers; then the connection is closed.
+    /// Time to receive the headers of a request; then the connection is closed.
     pub header_timeout: Duration,
-    /// Time a client may take to send a request's body; then it is answered with 408.
+    /// Time to receive the body of a request; then the response is 408.
     pub body_timeout: Duration,
-    /// Time a request may take in all; then it is answered with 503.
+    /// Time to handle a request, its body included; then the response is 503.
     pub request_timeout: Duration,
-    /// Connections at once; the next one waits in the system's queue.
+    /// Open connections; further ones stay in the backlog of the operating system.
     pub connections: usize,
 }
 
@@ -46,39 +50,38 @@ impl Default for Limits {
     }
 }
 
-/// What a service is told when it starts.
+/// The settings of an [`App`].
 #[derive(Debug, Clone)]
 pub struct AppOptions {
-    /// The address under which clients reach it, without a slash at the end; links in answers begin with it.
+    /// The URL at which clients reach the service, without a trailing slash. Links in responses begin with it.
     pub public_url: String,
-    /// How long a token is believed without asking the storage again: a revoked one is refused after this at the
-    /// latest.
+    /// Time to live of a cached token. A revoked token is rejected after this time at the latest.
     pub token_cache_ttl: Duration,
-    /// How much of everything it takes.
+    /// Limits of the service.
     pub limits: Limits,
 }
 
-/// Everything a request has at hand. Cloning one shares it.
+/// The shared state of the service. Cloning copies a pointer.
 #[derive(Clone)]
-pub struct App(Arc<Shared>);
+pub struct App(Arc<AppState>);
 
-/// The parts of an [`App`].
-pub struct Shared {
+/// The fields of an [`App`].
+pub struct AppState {
     pub(crate) storage: Arc<dyn Storage>,
-    /// The same engine, except in benchmarks of the server alone.
+    /// The memberships of `storage`, except in benchmarks and fault tests.
     pub(crate) memberships: Arc<dyn Memberships>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdGenerator,
-    pub(crate) tokens: TokenCache,
+    pub(crate) token_cache: TokenCache,
     pub(crate) telemetry: Telemetry,
-    pub(crate) bodies: BodyRoom,
-    pub(crate) broom: Broom,
-    pub(crate) bell: Bell,
+    pub(crate) body_budget: BodyBudget,
+    pub(crate) archive_notifier: Notifier,
+    pub(crate) import_notifier: Notifier,
     pub(crate) options: AppOptions,
 }
 
 impl App {
-    /// Returns a service on `storage`.
+    /// Creates a service over `storage`.
     pub fn new(
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
@@ -88,8 +91,7 @@ impl App {
         Self::with_memberships(Arc::clone(&storage) as _, storage, clock, entropy, options)
     }
 
-    /// Returns a service on `storage` that keeps memberships elsewhere: benchmarks measure the server without an
-    /// engine this way.
+    /// Creates a service over `storage` with other memberships, for benchmarks without an engine and for fault tests.
     pub fn with_memberships(
         memberships: Arc<dyn Memberships>,
         storage: Arc<dyn Storage>,
@@ -97,33 +99,48 @@ impl App {
         entropy: &dyn Entropy,
         options: AppOptions,
     ) -> Self {
-        let mut seed = [0; 2];
-        entropy.fill(&mut seed);
-        Self(Arc::new(Shared {
-            ids: IdGenerator::new(u16::from_le_bytes(seed)),
-            tokens: TokenCache::new(options.token_cache_ttl),
-            bodies: BodyRoom::new(options.limits.bodies_bytes),
-            broom: Broom::default(),
-            bell: Bell::default(),
+        let mut id_offset = [0; 2];
+        entropy.fill(&mut id_offset);
+        Self(Arc::new(AppState {
+            ids: IdGenerator::new(u16::from_le_bytes(id_offset)),
+            token_cache: TokenCache::new(options.token_cache_ttl),
             telemetry: Telemetry::new(entropy, storage.as_ref()),
-            storage,
+            body_budget: BodyBudget::new(options.limits.bodies_bytes),
+            archive_notifier: Notifier::default(),
+            import_notifier: Notifier::default(),
             memberships,
+            storage,
             clock,
             options,
         }))
     }
 
-    /// What the storage is told of a change that a token asks for now.
-    pub(crate) fn operation(&self, token: TokenId) -> Operation {
+    /// Returns the operation that a write with `token` records, with the current time and a proposed id.
+    pub(crate) fn new_operation(&self, token: TokenId) -> Operation {
         let at = self.clock.now();
         Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Token(token) }
+    }
+
+    /// Returns a new id of the type that `from_number` makes, for a row created at `at`.
+    pub(crate) fn new_id<Id>(
+        &self,
+        at: Timestamp,
+        from_number: impl FnOnce(i64) -> Option<Id>,
+    ) -> Result<Id, Problem> {
+        let id = from_number(self.ids.next(at));
+        id.ok_or_else(|| Problem::Internal("the id source returned a number that is not positive".to_owned()))
+    }
+
+    /// Returns the URL of a path of the Merchant API, `/customers` for example.
+    pub(crate) fn api_url(&self, path: &str) -> String {
+        format!("{}{BASE_PATH}{path}", self.options.public_url)
     }
 }
 
 impl Deref for App {
-    type Target = Shared;
+    type Target = AppState;
 
-    fn deref(&self) -> &Shared {
+    fn deref(&self) -> &AppState {
         &self.0
     }
 }

@@ -1,29 +1,29 @@
-//! The OpenAPI document: its frame, and what many routes say alike.
+//! The OpenAPI document: its frame, and what follows from the path, scope and body of an operation.
+//!
+//! A handler documents its path, tag, query parameters, body and success. [`describe_operations`] adds the rest.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, Paths};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, Object, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 use utoipa_axum::router::OpenApiRouter;
 use zumra_core::Scope;
 
-use crate::envelope::{InvalidFields, NotFound, Refusal};
+use crate::problem::{ErrorBody, InvalidFieldsBody, NotFoundBody};
 
-const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
-
-/// The document of these routes, which stand below `base`: pretty-printed JSON with a newline at the end.
+/// Returns the document of `routes` below `base`: pretty-printed JSON with a newline at the end.
 pub(crate) fn document<S>(base: &str, routes: OpenApiRouter<S>) -> String
 where
     S: Clone + Send + Sync + 'static,
 {
-    let whole = OpenApiRouter::with_openapi(Zumra::openapi()).nest(base, routes);
+    let router = OpenApiRouter::with_openapi(Frame::openapi()).nest(base, routes);
     let json =
-        whole.into_openapi().to_pretty_json().expect("the document has string keys and no failing parts");
+        router.into_openapi().to_pretty_json().expect("the document has string keys and infallible fields");
     json + "\n"
 }
 
@@ -35,12 +35,12 @@ where
         license(name = "MIT OR Apache-2.0"),
     ),
     components(
-        schemas(Refusal, NotFound, InvalidFields<FieldMessages>),
-        responses(Unavailable, PayloadTooLarge, InvalidFieldsResponse, NotFoundResponse, GroupSentence, InvalidFileResponse),
+        schemas(ErrorBody, NotFoundBody, InvalidFieldsBody<FieldMessages>),
+        responses(ConflictResponse, InvalidFields, NotFound, PayloadTooLarge, Unavailable),
     ),
     modifiers(&Bearer),
 )]
-struct Zumra;
+struct Frame;
 
 struct Bearer;
 
@@ -51,54 +51,104 @@ impl Modify for Bearer {
     }
 }
 
-/// Writes what holds for every route with a scope: the token that it needs, and what it answers without one.
-pub(crate) fn require_scope(paths: &mut Paths, scope: Option<Scope>) {
-    for item in paths.paths.values_mut() {
-        for operation in [&mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
-            describe_write(operation);
-        }
-        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        for operation in methods.into_iter().flatten() {
-            secure(operation, scope);
+/// Completes the operations of a route: operation id, ids in the path, security, and the responses that follow from
+/// its method, path, body and `scope`. A response that the handler documents itself stays as it is.
+pub(crate) fn describe_operations(paths: &mut Paths, scope: Option<Scope>) {
+    for (path, item) in &mut paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            if method != "get" {
+                describe_operation_header(operation);
+            }
+            describe_path_ids(operation, path);
+            describe_body_errors(operation);
+            describe_security(operation, scope);
+            add_response(operation, "503", Ref::from_response_name("Unavailable"));
         }
     }
 }
 
-/// What every write says: which operation it became; and that a body has a limit.
-fn describe_write(operation: &mut Operation) {
-    let responses = &mut operation.responses.responses;
-    for response in responses.values_mut() {
-        if let RefOr::T(response) = response {
+/// Returns `put-customers-groups-group` for `PUT /customers/groups/{group}`.
+fn operation_id(method: &str, path: &str) -> String {
+    format!("{method}{}", path.replace('/', "-").replace(['{', '}'], ""))
+}
+
+/// Documents `Zumra-Operation` on the successes of a write.
+fn describe_operation_header(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
             let header = HeaderBuilder::new()
-                .schema(Some(ObjectBuilder::new().schema_type(Type::Integer).format(Some(INT64))))
-                .description(Some(
-                    "The operation that this request became; absent if there was nothing to change",
-                ));
+                .schema(Some(integer()))
+                .description(Some("Id of the operation that the request wrote; absent if nothing changed"));
             response.headers.insert("Zumra-Operation".to_owned(), header.build().into());
         }
     }
+}
+
+/// Documents each `{name}` in the path, and 404.
+fn describe_path_ids(operation: &mut Operation, path: &str) {
+    let names = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let ids: Vec<RefOr<Parameter>> = names.map(|name| path_id(name).into()).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.splice(0..0, ids);
+    add_response(operation, "404", Ref::from_response_name("NotFound"));
+}
+
+fn path_id(name: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(format!("Id of the {name}, which must belong to this store")))
+        .schema(Some(integer()))
+        .build()
+}
+
+/// Documents 413 and 422 for an operation with a body.
+fn describe_body_errors(operation: &mut Operation) {
     if operation.request_body.is_some() {
-        responses.insert("413".to_owned(), RefOr::Ref(Ref::from_response_name("PayloadTooLarge")));
+        add_response(operation, "413", Ref::from_response_name("PayloadTooLarge"));
+        add_response(operation, "422", Ref::from_response_name("InvalidFields"));
     }
 }
 
-fn secure(operation: &mut Operation, scope: Option<Scope>) {
+/// Documents the scope and 401.
+fn describe_security(operation: &mut Operation, scope: Option<Scope>) {
     operation.security = Some(vec![SecurityRequirement::new("bearer", scope.map(Scope::as_str))]);
     let (description, message) = match scope {
         Some(scope) => (
-            format!("No token, one that opens nothing, or one without the scope `{scope}`"),
+            format!("Missing or invalid token, or a token without the scope `{scope}`"),
             format!("The access token should have access to one of those scopes: {scope}"),
         ),
-        None => ("No token, or one that opens nothing".to_owned(), "The access token is invalid".to_owned()),
+        None => ("Missing or invalid token".to_owned(), "The access token is invalid".to_owned()),
     };
     let example =
         json!({"status": 401, "success": false, "error": {"code": "Unauthorized", "message": message}});
-    let body =
-        Content::builder().schema(Some(Ref::from_schema_name("Refusal"))).example(Some(example)).build();
+    let schema = Ref::from_schema_name("ErrorBody");
+    let body = Content::builder().schema(Some(schema)).example(Some(example)).build();
     let unauthorized = ResponseBuilder::new().description(description).content("application/json", body);
-    let responses = &mut operation.responses.responses;
-    responses.insert("401".to_owned(), RefOr::T(unauthorized.build()));
-    responses.insert("503".to_owned(), RefOr::Ref(Ref::from_response_name("Unavailable")));
+    add_response(operation, "401", unauthorized.build());
+}
+
+fn add_response(operation: &mut Operation, status: &str, response: impl Into<RefOr<Response>>) {
+    operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
+}
+
+fn integer() -> Object {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    ObjectBuilder::new().schema_type(Type::Integer).format(Some(format)).build()
 }
 
 /// The parameters of every list.
@@ -109,68 +159,66 @@ pub(crate) struct PageParameters {
     /// Number of the page, from 1.
     #[param(minimum = 1, default = 1)]
     page: Option<u64>,
-    /// Items a page; more than 60 is taken as 60.
+    /// Items per page. Values above 60 are taken as 60.
     #[param(minimum = 1, default = 15)]
     per_page: Option<u32>,
 }
 
-/// The default group cannot be deleted.
-#[derive(ToResponse)]
-#[response(
-    description = "It is the default group, which cannot be deleted",
-    example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "لا يمكن حذف المجموعة الافتراضية"}}),
-)]
-#[expect(dead_code, reason = "read by the OpenAPI document")]
-pub(crate) struct GroupSentence(Refusal<'static>);
-
-/// The file cannot be imported.
-#[derive(ToResponse)]
-#[response(
-    description = "The file is missing, cannot be read, or lacks columns. An empty one is refused without `fields`",
-    example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "الملف المرفوع فارغ!"}}),
-)]
-#[expect(dead_code, reason = "read by the OpenAPI document")]
-pub(crate) struct InvalidFileResponse(Refusal<'static>);
-
-/// Sentences by the key of the field.
+/// Messages by field key.
 type FieldMessages = BTreeMap<String, Vec<String>>;
 
-/// The service cannot do it now.
 #[derive(ToResponse)]
 #[response(
-    description = "Too busy, or its database is away; try again after `Retry-After` seconds",
-    headers(("Retry-After" = u32, description = "Seconds to wait")),
+    description = "Overloaded, database unavailable, or request timed out. With `Retry-After`, nothing was changed and the request may be repeated. Without it, the outcome of a write is unknown: it may or may not be stored",
+    headers(("Retry-After" = u32, description = "Delay in seconds before the request may be repeated; absent if the outcome is unknown")),
     example = json!({"status": 503, "success": false, "error": {"code": "service_unavailable", "message": "Service Unavailable"}}),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-struct Unavailable(Refusal<'static>);
+struct Unavailable(ErrorBody<'static>);
 
-/// The body is over the limit.
+/// For operations that a concurrent one can contradict after validation.
 #[derive(ToResponse)]
 #[response(
-    description = "The body is over the limit, 16 MiB by default",
+    description = "A concurrent request changed the same rows. Nothing was changed, and the request may be repeated",
+    example = json!({"status": 409, "success": false, "error": {"code": "conflict", "message": "Conflict"}}),
+)]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+pub(crate) struct ConflictResponse(ErrorBody<'static>);
+
+#[derive(ToResponse)]
+#[response(
+    description = "The body is larger than the limit, 16 MiB by default",
     example = json!({"status": 413, "success": false, "error": {"code": "payload_too_large", "message": "Payload Too Large"}}),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-struct PayloadTooLarge(Refusal<'static>);
+struct PayloadTooLarge(ErrorBody<'static>);
 
-/// Some fields are not as they should be.
 #[derive(ToResponse)]
 #[response(
-    description = "Some fields are not as they should be; nothing was changed",
+    description = "Some fields are invalid; nothing was changed",
     examples(
-        ("missing" = (summary = "Fields that are missing", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["حقل group id مطلوب."], "customers": ["حقل customers مطلوب."]}}}))),
-        ("wrong" = (summary = "Values that are wrong", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["يجب أن يكون حقل group id عددًا صحيحًا"], "customers.0": ["حقل customers.0 غير صالح"]}}}))),
+        ("missing" = (summary = "Missing fields", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["حقل group id مطلوب."], "customers": ["حقل customers مطلوب."]}}}))),
+        ("wrong" = (summary = "Invalid values", value = json!({"status": 422, "success": false, "error": {"code": "error", "message": "alert.invalid_fields", "fields": {"group_id": ["يجب أن يكون حقل group id عددًا صحيحًا"], "customers.0": ["حقل customers.0 غير صالح"]}}}))),
     ),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-pub(crate) struct InvalidFieldsResponse(InvalidFields<FieldMessages>);
+struct InvalidFields(InvalidFieldsBody<FieldMessages>);
 
-/// There is no such thing.
 #[derive(ToResponse)]
 #[response(
-    description = "There is no such thing",
+    description = "No row of this store has this id",
     example = json!({"success": false, "status": 404, "error": {"code": 404, "message": "The content you are trying to access is no longer available"}}),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-pub(crate) struct NotFoundResponse(NotFound<'static>);
+struct NotFound(NotFoundBody<'static>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operation_ids_contain_method_and_path() {
+        assert_eq!(operation_id("get", "/customers"), "get-customers");
+        assert_eq!(operation_id("put", "/customers/groups/{group}"), "put-customers-groups-group");
+    }
+}

@@ -1,52 +1,49 @@
-//! Every route, and what surrounds them all.
+//! Every route, each with the scope that it requires.
 //!
-//! A new endpoint is a line in [`merchant_api`] here, a handler in `merchant_api/`, and methods of the storage.
-//! `ROUTES` in `tests/it/openapi.rs` is the whole surface on one screen, and fails when it is not.
+//! A new endpoint is a line in [`merchant_api`], a handler in `merchant_api/`, and the methods of the storage that it
+//! calls. The OpenAPI document takes the rest from these.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
-use futures_util::FutureExt;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::auth::{AnyScope, CustomersRead, CustomersWrite, NeededScope, PaymentsRead};
-use crate::envelope::Problem;
+use crate::app::{App, BASE_PATH};
+use crate::auth::{AnyScope, CustomersRead, CustomersWrite, PaymentsRead, RequiredScope};
 use crate::merchant_api::{add_customers, blacklist, customers, groups, imports, payments, store};
-use crate::request::{accepts_json, language_of_not_found};
-use crate::{App, explorer, openapi};
+use crate::middleware::{observe_request, without_trailing_slash, write_problems};
+use crate::problem::Problem;
+use crate::{explorer, openapi};
 
-/// Where the API lives, as at Salla.
-const BASE: &str = "/admin/v2";
-
-/// The routes of the API, each with the scope that it needs.
+/// The routes of the Merchant API.
 fn merchant_api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(needs::<CustomersWrite>(routes!(add_customers::add_customers)))
-        .routes(needs::<CustomersRead>(routes!(groups::list)))
-        .routes(needs::<CustomersWrite>(routes!(groups::create)))
-        .routes(needs::<CustomersWrite>(routes!(groups::update_default)))
-        .routes(needs::<CustomersWrite>(routes!(groups::update, groups::delete)))
-        .routes(needs::<CustomersRead>(routes!(customers::list)))
-        .routes(needs::<CustomersWrite>(routes!(customers::create)))
-        .routes(needs::<CustomersRead>(routes!(customers::details)))
-        .routes(needs::<CustomersWrite>(routes!(customers::update, customers::delete)))
-        .routes(needs::<CustomersWrite>(routes!(imports::create)))
-        .routes(needs::<CustomersRead>(routes!(imports::details)))
-        .routes(needs::<CustomersWrite>(routes!(blacklist::ban, blacklist::unban)))
-        .routes(needs::<AnyScope>(routes!(store::info)))
-        .routes(needs::<PaymentsRead>(routes!(payments::methods)))
+        .routes(requires::<CustomersWrite>(routes!(add_customers::add_customers)))
+        .routes(requires::<CustomersRead>(routes!(groups::list)))
+        .routes(requires::<CustomersWrite>(routes!(groups::create)))
+        .routes(requires::<CustomersWrite>(routes!(groups::update_default)))
+        .routes(requires::<CustomersWrite>(routes!(groups::update, groups::delete)))
+        .routes(requires::<CustomersRead>(routes!(customers::list)))
+        .routes(requires::<CustomersWrite>(routes!(customers::create)))
+        .routes(requires::<CustomersRead>(routes!(customers::details)))
+        .routes(requires::<CustomersWrite>(routes!(customers::update, customers::delete)))
+        .routes(requires::<CustomersWrite>(routes!(imports::create)))
+        .routes(requires::<CustomersRead>(routes!(imports::details)))
+        .routes(requires::<CustomersWrite>(routes!(blacklist::ban, blacklist::unban)))
+        .routes(requires::<AnyScope>(routes!(store::info)))
+        .routes(requires::<PaymentsRead>(routes!(payments::methods)))
 }
 
-/// Words that stand where an id may stand are no ids: as at Salla, these methods look for one, and answer 404.
+/// Routes whose last segment is a word where other routes have an id. As at Salla, these methods take the word for
+/// an id and respond with 404 instead of 405.
 fn words_for_ids() -> OpenApiRouter<App> {
     let no_customer = || put(customers::update).delete(customers::delete);
     let no_group = || put(groups::update).delete(groups::delete);
@@ -57,21 +54,22 @@ fn words_for_ids() -> OpenApiRouter<App> {
         .route("/customers/groups/default", no_group())
 }
 
-/// Writes the scope into the document. The handler's [`Caller`](crate::auth::Caller) proves it.
-fn needs<S: NeededScope>(mut routes: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
-    openapi::require_scope(&mut routes.1, S::SCOPE);
+/// Documents the scope `S` of a route. The handler's [`Caller`](crate::auth::Caller) enforces it.
+fn requires<S: RequiredScope>(mut routes: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    openapi::describe_operations(&mut routes.1, S::SCOPE);
     routes
 }
 
-/// The OpenAPI document of the API: pretty-printed JSON with a newline at the end.
+/// Returns the OpenAPI document of the API: pretty-printed JSON with a newline at the end.
 pub fn openapi_document() -> &'static str {
-    static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(BASE, merchant_api()));
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi::document(BASE_PATH, merchant_api()));
     &DOCUMENT
 }
 
-/// The whole service.
+/// Returns the service on the public address.
 pub fn router(app: App) -> Router {
-    let (api, _) = OpenApiRouter::new().nest(BASE, merchant_api().merge(words_for_ids())).split_for_parts();
+    let (api, _) =
+        OpenApiRouter::new().nest(BASE_PATH, merchant_api().merge(words_for_ids())).split_for_parts();
     let routes = api
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -79,56 +77,26 @@ pub fn router(app: App) -> Router {
         .merge(explorer::routes(openapi_document()))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn_with_state(app.clone(), surround))
+        .layer(from_fn_with_state(app.clone(), observe_request))
         .with_state(app);
-    // Before routing, so that a slash at the end finds the same route.
-    let service = MapRequestLayer::new(without_last_slash).layer(routes);
+    let service = MapRequestLayer::new(without_trailing_slash).layer(routes);
     Router::new().fallback_service(service)
 }
 
-/// The service on the admin address: metrics, and nothing of any shop.
+/// Returns the service on the admin address: metrics, and no data of any merchant.
 pub(crate) fn admin_router(app: App) -> Router {
-    Router::new().route("/metrics", get(metrics)).fallback(not_found).with_state(app)
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(not_found)
+        .layer(from_fn(write_problems))
+        .with_state(app)
 }
 
-/// What happens around every request: its log line, its time, and a 500 instead of a lost connection.
-async fn surround(State(app): State<App>, request: Request, next: Next) -> Response {
-    let limit = app.options.limits.request_timeout;
-    let answer = async |request: Request| {
-        if request.uri().path().starts_with(BASE) && !accepts_json(request.headers()) {
-            return Problem::NotAcceptable.into_response();
-        }
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-        match tokio::time::timeout(limit, answer).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => Problem::Internal("a handler panicked".to_owned()).into_response(),
-            Err(_) => Problem::Unavailable("the request took too long".to_owned()).into_response(),
-        }
-    };
-    app.telemetry.observe(request, answer).await
+async fn not_found() -> Problem {
+    Problem::NotFound
 }
 
-fn without_last_slash(mut request: Request) -> Request {
-    let path = request.uri().path();
-    if !path.starts_with(BASE) || !path.ends_with('/') {
-        return request;
-    }
-    let path = path.trim_end_matches('/');
-    let path_and_query = match request.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    if let Ok(uri) = path_and_query.parse::<Uri>() {
-        *request.uri_mut() = uri;
-    }
-    request
-}
-
-async fn not_found(request: Request) -> Problem {
-    Problem::NotFound(language_of_not_found(request.headers()))
-}
-
-/// The framework adds `Allow`. `OPTIONS` is no mistake: it asks for just that header.
+/// Responds with 405, or to `OPTIONS` with 200. The framework adds `Allow` to both.
 async fn method_not_allowed(method: Method) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::OK.into_response();
@@ -136,66 +104,18 @@ async fn method_not_allowed(method: Method) -> Response {
     Problem::MethodNotAllowed.into_response()
 }
 
-/// Whether the process runs.
+/// Responds while the process runs.
 async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Whether it can serve: the database answers.
+/// Responds with 200 if the database answers, so that a load balancer can route requests here.
 async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     app.storage.ping().await?;
     Ok("ok\n")
 }
 
 async fn metrics(State(app): State<App>) -> Response {
-    let form = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    ([(header::CONTENT_TYPE, form)], app.telemetry.metrics()).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use axum::body::Body;
-    use tower::ServiceExt;
-    use zumra_core::{SystemClock, SystemEntropy};
-    use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
-
-    use super::*;
-    use crate::{AppOptions, Limits};
-
-    /// What surrounds a route that goes wrong: its status and its body.
-    async fn answer(path: &str) -> (StatusCode, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions::new(folder.path().join("zumra.db"));
-        let storage = SqliteStorage::open(&options, jiff::Timestamp::UNIX_EPOCH).unwrap();
-        let limits = Limits { request_timeout: Duration::from_millis(20), ..Limits::default() };
-        let options = AppOptions { public_url: String::new(), token_cache_ttl: Duration::ZERO, limits };
-        let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
-        let broken = async || -> &'static str { panic!("a mistake in a handler") };
-        let routes = Router::new()
-            .route("/broken", get(broken))
-            .route("/endless", get(async || std::future::pending::<&'static str>().await))
-            .layer(from_fn_with_state(app, surround));
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let Ok(response) = routes.oneshot(request).await;
-        let status = response.status();
-        let body = axum::body::to_bytes(response.into_body(), 1000).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_500_in_the_envelope() {
-        let expected =
-            r#"{"status":500,"success":false,"error":{"code":"server_error","message":"Server Error"}}"#;
-        assert_eq!(answer("/broken").await, (StatusCode::INTERNAL_SERVER_ERROR, expected.to_owned()));
-    }
-
-    #[tokio::test]
-    async fn a_request_without_end_is_503_in_the_envelope() {
-        let (status, body) = answer("/endless").await;
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(body.contains("service_unavailable"), "{body}");
-    }
+    let content_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, content_type)], app.telemetry.metrics()).into_response()
 }

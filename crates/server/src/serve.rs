@@ -1,4 +1,4 @@
-//! Connections: how many, for how long, and how they end.
+//! Listeners: accepting connections within a limit, and graceful shutdown.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,10 +12,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::app::App;
+use crate::archive::run_archive_task;
+use crate::import::run_import_task;
 use crate::router::{admin_router, router};
-use crate::{App, import, sweep};
 
-/// Where a service listens.
+/// The listening sockets of a service.
 pub struct Listeners {
     /// The public address.
     pub public: TcpListener,
@@ -23,57 +25,61 @@ pub struct Listeners {
     pub admin: Option<TcpListener>,
 }
 
-/// Connections to the admin address at once.
-const ADMIN_CONNECTIONS: usize = 16;
-/// How long to leave the door shut after the system refused a connection, for example for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connection limit of the admin address.
+const ADMIN_CONNECTIONS_MAX: usize = 16;
+/// Delay after a failed accept, for example for lack of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is done; then takes no more connections, finishes every request that was accepted, and
-/// closes the storage.
+/// Serves until `shutdown` completes.
+///
+/// Then stops accepting connections, finishes open requests within `limits.request_timeout`, stops the background
+/// tasks and closes the storage.
 pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) {
-    let (stop, stopped) = watch::channel(());
-    let public = Door {
-        listener: listeners.public,
+    let (stop_sender, stop) = watch::channel(());
+    let public = Listener {
+        socket: listeners.public,
         router: router(app.clone()),
-        seats: Arc::new(Semaphore::new(app.options.limits.connections)),
+        connection_permits: Arc::new(Semaphore::new(app.options.limits.connections)),
         app: app.clone(),
     };
-    let admin = listeners.admin.map(|listener| Door {
-        listener,
+    let admin = listeners.admin.map(|socket| Listener {
+        socket,
         router: admin_router(app.clone()),
-        seats: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
+        connection_permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
         app: app.clone(),
     });
-    let doors: Vec<_> = [Some(public), admin]
+    let listeners: Vec<_> = [Some(public), admin]
         .into_iter()
         .flatten()
-        .map(|door| tokio::spawn(door.open(stopped.clone())))
+        .map(|listener| tokio::spawn(listener.run(stop.clone())))
         .collect();
-    let background = [tokio::spawn(sweep::run(app.clone())), tokio::spawn(import::run(app.clone()))];
+    let background_tasks =
+        [tokio::spawn(run_archive_task(app.clone())), tokio::spawn(run_import_task(app.clone()))];
     shutdown.await;
-    drop(stop);
-    for door in doors {
-        let _ = door.await; // a door that failed has nothing left to finish
+    drop(stop_sender);
+    for listener in listeners {
+        let _ = listener.await; // a listener that panicked has no connections left to finish
     }
-    // Between two pieces or in one: what is left is done after the next start.
-    background.iter().for_each(tokio::task::JoinHandle::abort);
+    // A chunk is one transaction, so aborting leaves no partial one. The tasks continue after the next start.
+    background_tasks.iter().for_each(tokio::task::JoinHandle::abort);
     app.storage.close().await;
 }
 
-/// One listener and what answers behind it.
-struct Door {
-    listener: TcpListener,
+/// A listening socket and the router behind it.
+struct Listener {
+    socket: TcpListener,
     router: Router,
-    seats: Arc<Semaphore>,
+    connection_permits: Arc<Semaphore>,
     app: App,
 }
 
-impl Door {
-    async fn open(self, mut stopped: watch::Receiver<()>) {
-        let guests = GracefulShutdown::new();
+impl Listener {
+    /// Accepts connections until the sender of `stop` is dropped, then shuts down gracefully.
+    async fn run(self, mut stop: watch::Receiver<()>) {
+        let connections = GracefulShutdown::new();
         let mut stopped = pin!(async move {
-            // The sender is dropped, never used: an error is the signal.
-            let _ = stopped.changed().await;
+            // The sender never sends. It is dropped to stop, which is an error here.
+            let _ = stop.changed().await;
         });
         loop {
             let accepted = tokio::select! {
@@ -82,45 +88,51 @@ impl Door {
                 accepted = self.accept() => accepted,
             };
             match accepted {
-                Ok((stream, seat)) => self.seat(stream, seat, &guests),
+                Ok((stream, permit)) => self.spawn_connection(stream, permit, &connections),
                 Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tracing::warn!(%error, "accepting a connection failed: {error}; retrying in {ACCEPT_RETRY_DELAY:?}");
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
-        drop(self.listener);
-        let limit = self.app.options.limits.request_timeout;
-        if tokio::time::timeout(limit, guests.shutdown()).await.is_err() {
-            tracing::warn!("some requests were still running when their time was over");
+        drop(self.socket);
+        let timeout = self.app.options.limits.request_timeout;
+        if tokio::time::timeout(timeout, connections.shutdown()).await.is_err() {
+            tracing::warn!("graceful shutdown timed out after {timeout:?}; aborting open requests");
         }
     }
 
-    /// A connection that has a seat. Without a free seat it waits in the system's queue.
+    /// Accepts a connection once a permit is free. Until then it stays in the backlog of the operating system.
     async fn accept(&self) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-        let seat = Arc::clone(&self.seats).acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, _) = self.listener.accept().await?;
-        Ok((stream, seat))
+        let permits = Arc::clone(&self.connection_permits);
+        let permit = permits.acquire_owned().await.map_err(std::io::Error::other)?;
+        let (stream, _) = self.socket.accept().await?;
+        Ok((stream, permit))
     }
 
-    fn seat(&self, stream: TcpStream, seat: OwnedSemaphorePermit, guests: &GracefulShutdown) {
-        // Answers are small and wait for nothing that could share their packet.
+    fn spawn_connection(
+        &self,
+        stream: TcpStream,
+        permit: OwnedSemaphorePermit,
+        connections: &GracefulShutdown,
+    ) {
+        // Responses are small and complete, so delaying them to fill a packet gains nothing.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(self.router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.app.options.limits.header_timeout)
             .serve_connection(TokioIo::new(stream), service);
-        let connection = guests.watch(connection);
-        let open = self.app.telemetry.connections.clone();
-        open.inc();
+        let connection = connections.watch(connection);
+        let open_connections = self.app.telemetry.connections.clone();
+        open_connections.inc();
         tokio::spawn(async move {
-            // A connection ends in an error when the client goes away or breaks HTTP; neither is news.
+            // Clients that disconnect or violate HTTP are normal operation.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+                tracing::debug!(%error, "connection closed with an error: {error}");
             }
-            open.dec();
-            drop(seat);
+            open_connections.dec();
+            drop(permit);
         });
     }
 }

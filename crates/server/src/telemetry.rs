@@ -1,4 +1,4 @@
-//! What the service tells of itself: one log line a request, request ids, metrics.
+//! Observability: one log line per request, request ids, and metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,58 +18,61 @@ use zumra_core::text::hex;
 use zumra_core::{Entropy, MerchantId};
 use zumra_storage::Storage;
 
-use crate::envelope::Cause;
+use crate::problem::Cause;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for programs.
     #[default]
     Json,
-    /// For people, in colour.
+    /// Text with colors, for terminals.
     Pretty,
-    /// For people, without colour.
+    /// Text without colors.
     Plain,
 }
 
-/// Writes logs to standard error from now on. `filter` is a level, `info`, or a list, `info,zumra_server=debug`; the
-/// error says what is wrong with it.
+/// Starts logging to standard error. `filter` is a level, `info`, or a list, `info,zumra_server=debug`.
+///
+/// # Errors
+///
+/// The problem with `filter`, or that logging has already been started.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = read_filter(filter)?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
+    let result = match format {
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
         LogFormat::Pretty => logs.with_target(false).try_init(),
         LogFormat::Plain => logs.with_target(false).with_ansi(false).try_init(),
     };
-    started.map_err(|error| error.to_string())
+    result.map_err(|error| error.to_string())
 }
 
-/// Whether `filter` is one that [`init`] takes; the error says what is wrong with it.
+/// Checks that [`init`] accepts `filter`. The error is the problem with it.
 pub fn check_filter(filter: &str) -> Result<(), String> {
     read_filter(filter).map(drop)
 }
 
 fn read_filter(filter: &str) -> Result<EnvFilter, String> {
     if filter.trim().is_empty() {
-        return Err("must not be empty; info is what services use".to_owned());
+        return Err("must not be empty; use info for services".to_owned());
     }
     EnvFilter::try_new(filter).map_err(|error| error.to_string())
 }
 
-/// The header that names a request.
+/// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Characters of a request id that a client may give.
+/// Maximum length in bytes of a request id sent by a client.
 const REQUEST_ID_MAX: usize = 128;
 
-/// What handlers add to the log line of their request.
+/// Fields of a request's log line that are known only to its handler.
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Arc<OnceLock<MerchantId>>);
+pub(crate) struct LogFields(Arc<OnceLock<MerchantId>>);
 
-impl Notes {
-    /// Notes whose request it is.
-    pub(crate) fn caller(&self, merchant: MerchantId) {
-        let _ = self.0.set(merchant); // asked once a request
+impl LogFields {
+    /// Sets the merchant (tenant) of the request.
+    pub(crate) fn set_merchant(&self, merchant: MerchantId) {
+        let _ = self.0.set(merchant); // a request is authenticated once
     }
 }
 
@@ -85,80 +88,86 @@ struct RouteLabels {
     route: String,
 }
 
-/// Numbers and ids of one service.
+/// Metrics and request ids of one service.
 pub(crate) struct Telemetry {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    /// Connections that are open.
+    /// Open connections.
     pub(crate) connections: Gauge,
-    /// What the ids of this process begin with.
-    process: String,
-    given: AtomicU64,
+    /// Random prefix of the request ids of this process.
+    id_prefix: String,
+    id_counter: AtomicU64,
 }
 
 impl Telemetry {
     pub(crate) fn new(entropy: &dyn Entropy, storage: &dyn Storage) -> Self {
         let mut registry = Registry::with_prefix("zumra");
         let requests = Family::default();
-        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register("http_requests", "Completed requests", requests.clone());
         let seconds = Family::new_with_constructor(latencies as fn() -> Histogram);
         registry.register(
             "http_request_seconds",
-            "Time from a request's headers to its answer",
+            "Time from the headers of a request to its response",
             seconds.clone(),
         );
         let connections = Gauge::default();
-        registry.register("http_connections", "Connections that are open", connections.clone());
+        registry.register("http_connections", "Open connections", connections.clone());
         storage.register_metrics(&mut registry);
-        let mut process = [0; 4];
-        entropy.fill(&mut process);
-        Self { registry, requests, seconds, connections, process: hex(&process), given: AtomicU64::new(0) }
+        let mut prefix = [0; 4];
+        entropy.fill(&mut prefix);
+        let id_counter = AtomicU64::new(0);
+        Self { registry, requests, seconds, connections, id_prefix: hex(&prefix), id_counter }
     }
 
-    /// All metrics in the text form of `OpenMetrics`.
+    /// Returns all metrics in the `OpenMetrics` text format.
     pub(crate) fn metrics(&self) -> String {
         let mut text = String::new();
-        // Writing to a String cannot fail.
+        // Writing to a `String` does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }
 
-    /// Names a request, lets `answer` answer it, and writes its one log line.
-    pub(crate) async fn observe<F>(&self, mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
+    /// Gives a request its id, runs `respond`, and writes metrics and the log line.
+    pub(crate) async fn observe<F>(
+        &self,
+        mut request: Request,
+        respond: impl FnOnce(Request) -> F,
+    ) -> Response
     where
         F: Future<Output = Response>,
     {
         let started = Instant::now();
         let id = self.request_id(&request);
-        let notes = Notes::default();
-        request.extensions_mut().insert(notes.clone());
+        let log_fields = LogFields::default();
+        request.extensions_mut().insert(log_fields.clone());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
-        let mut response = answer(request).await;
+        let mut response = respond(request).await;
         response.headers_mut().insert(REQUEST_ID, id.clone());
-        let took = started.elapsed();
-        self.count(&method, route.as_deref(), response.status(), took);
-        let line = Line { method: &method, path: &path, id: &id, took, merchant: notes.0.get() };
-        line.write(&response);
+        let elapsed = started.elapsed();
+        self.record(&method, route.as_deref(), response.status(), elapsed);
+        let merchant = log_fields.0.get().copied();
+        LogLine { method: &method, path: &path, id: &id, elapsed, merchant }.write(&response);
         response
     }
 
+    /// Returns the id that the client sent, if it is short and printable, or a new one.
     fn request_id(&self, request: &Request) -> HeaderValue {
-        let given = request.headers().get(REQUEST_ID).filter(|id| {
+        let sent = request.headers().get(REQUEST_ID).filter(|id| {
             let bytes = id.as_bytes();
             (1..=REQUEST_ID_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
-        given.cloned().unwrap_or_else(|| {
-            let number = self.given.fetch_add(1, Ordering::Relaxed);
-            let id = format!("{}-{number:06x}", self.process);
-            HeaderValue::try_from(id).expect("hexadecimal digits make a header")
+        sent.cloned().unwrap_or_else(|| {
+            let number = self.id_counter.fetch_add(1, Ordering::Relaxed);
+            let id = format!("{}-{number:06x}", self.id_prefix);
+            HeaderValue::try_from(id).expect("hexadecimal digits are a valid header value")
         })
     }
 
-    fn count(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
-        // Unknown paths and odd methods share a label each: clients must not decide how many there are.
+    fn record(&self, method: &Method, route: Option<&str>, status: StatusCode, elapsed: Duration) {
+        // All unknown paths share a label, and all unknown methods, so that clients cannot create labels.
         let route = route.unwrap_or("none").to_owned();
         let method = match method.as_str() {
             "GET" => "GET",
@@ -169,36 +178,47 @@ impl Telemetry {
             "OPTIONS" => "OPTIONS",
             _ => "other",
         };
-        self.seconds.get_or_create(&RouteLabels { route: route.clone() }).observe(took.as_secs_f64());
+        self.seconds.get_or_create(&RouteLabels { route: route.clone() }).observe(elapsed.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { method, route, status: status.as_u16() }).inc();
     }
 }
 
+/// Returns a histogram of seconds.
 fn latencies() -> Histogram {
     Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 }
 
-/// The log line of one request. The query is left out: keywords are people's names and numbers.
-struct Line<'a> {
+/// The log line of one request. Without the query string, because keywords are names and numbers of people.
+struct LogLine<'a> {
     method: &'a Method,
     path: &'a str,
     id: &'a HeaderValue,
-    took: Duration,
-    merchant: Option<&'a MerchantId>,
+    elapsed: Duration,
+    merchant: Option<MerchantId>,
 }
 
-impl Line<'_> {
+impl LogLine<'_> {
     fn write(&self, response: &Response) {
         let cause = response.extensions().get::<Cause>().map(|cause| cause.0.as_str());
-        let status = response.status();
-        let ms = (self.took.as_secs_f64() * 1e6).round() / 1e3;
-        let (method, path, id) = (self.method.as_str(), self.path, self.id.to_str().unwrap_or_default());
-        let merchant = self.merchant.map(|merchant| merchant.get());
-        let status = status.as_u16();
+        let status = response.status().as_u16();
+        let ms = (self.elapsed.as_secs_f64() * 1e6).round() / 1e3;
+        let (method, path, request_id) =
+            (self.method.as_str(), self.path, self.id.to_str().unwrap_or_default());
+        let merchant = self.merchant.map(MerchantId::get);
         if status >= 500 {
-            tracing::error!(method, path, status, ms, request_id = id, merchant, cause, "request");
+            let reason = cause.unwrap_or("no cause recorded");
+            tracing::error!(
+                method,
+                path,
+                status,
+                ms,
+                request_id,
+                merchant,
+                cause,
+                "{method} {path} failed with {status}: {reason}"
+            );
         } else {
-            tracing::info!(method, path, status, ms, request_id = id, merchant, "request");
+            tracing::info!(method, path, status, ms, request_id, merchant, cause, "{method} {path} {status}");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The columns that an import knows, by their names in the first row.
+//! The known columns of an import, by their names in the first row.
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     FirstName,
     LastName,
-    /// First and last name in one.
+    /// First and last name together.
     Name,
     Mobile,
     MobileCode,
@@ -16,7 +16,7 @@ pub(super) enum Column {
     Location,
 }
 
-/// The names of each, folded by [`fold`]. A file may bring columns that are not here; nobody reads them.
+/// The names of each column in the form that [`fold`] returns. Other columns of a file are ignored.
 const NAMES: &[(Column, &[&str])] = &[
     (Column::FirstName, &["first_name", "الاسم_الاول", "firstname"]),
     (Column::LastName, &["last_name", "الاسم_الاخير", "اسم_العائله", "lastname"]),
@@ -33,41 +33,41 @@ const NAMES: &[(Column, &[&str])] = &[
     (Column::Location, &["location", "address", "العنوان"]),
 ];
 
-/// A file with every column and one row, as comma-separated text.
+/// An example file in CSV format: a header with every column, and one row.
 pub const TEMPLATE: &str =
     "\u{FEFF}first_name,last_name,mobile_code,mobile,email,gender,birthday,city,location
 سارة,القحطاني,+966,512345678,sarah@example.com,female,1997-06-03,الرياض,حي الملقا
 ";
 
-/// Where the columns are in a file.
+/// The columns of a file in their order; `None` is a column that is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns(Vec<Option<Column>>);
 
 impl Columns {
-    /// Reads the first row. Nothing if customers could not be made of the rest.
+    /// Reads the first row. Returns `None` if it lacks a column for a first name or for a mobile number.
     pub(super) fn read(header: &[String]) -> Option<Self> {
         let mut columns: Vec<Option<Column>> = Vec::with_capacity(header.len());
         for cell in header {
             let name = fold(cell);
             let known = NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
-            // Of two with one name the first counts.
+            // Of two columns with the same content the first counts.
             columns.push(known.map(|(column, _)| *column).filter(|column| !columns.contains(&Some(*column))));
         }
         let has = |column| columns.contains(&Some(column));
-        let is_enough = (has(Column::FirstName) || has(Column::Name)) && has(Column::Mobile);
-        is_enough.then_some(Self(columns))
+        let has_required = (has(Column::FirstName) || has(Column::Name)) && has(Column::Mobile);
+        has_required.then_some(Self(columns))
     }
 
-    /// The cells of a row that have a known column.
+    /// Returns the cells of a row that are in known columns.
     pub(super) fn cells<'a>(&'a self, row: &'a [String]) -> impl Iterator<Item = (Column, &'a str)> {
         let cells = self.0.iter().zip(row);
         cells.filter_map(|(column, cell)| Some((column.as_ref().copied()?, cell.as_str())))
     }
 }
 
-/// Lower case, one form of each Arabic letter, underscores for what stands between words.
+/// Returns a column name in lower case, with one form of each Arabic letter and underscores between words.
 fn fold(name: &str) -> String {
-    let one = |c: char| match c {
+    let fold_char = |c: char| match c {
         'أ' | 'إ' | 'آ' => Some('ا'),
         'ة' => Some('ه'),
         'ى' => Some('ي'),
@@ -75,7 +75,7 @@ fn fold(name: &str) -> String {
         c if c.is_whitespace() || c == '-' => Some('_'),
         other => Some(other),
     };
-    let name: String = name.chars().filter_map(one).flat_map(char::to_lowercase).collect();
+    let name: String = name.chars().filter_map(fold_char).flat_map(char::to_lowercase).collect();
     name.trim_matches('_').to_owned()
 }
 
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_known_in_both_languages() {
+    fn column_names_are_recognized_in_both_languages() {
         let known = Some(vec![Some(Column::FirstName), None, Some(Column::Mobile), Some(Column::Email)]);
         assert_eq!(read(&["First Name", "Points", " mobile", "E-mail"]), known);
         assert_eq!(read(&["الاسم الأول", "النقاط", "رقم الجوال *", "البريد الإلكتروني"]), known);
@@ -97,13 +97,13 @@ mod tests {
             read(&["Name", "Mobile", "mobile"]),
             Some(vec![Some(Column::Name), Some(Column::Mobile), None])
         );
-        for poor in [&["first_name", "email"][..], &["mobile"], &[]] {
-            assert_eq!(read(poor), None);
+        for incomplete in [&["first_name", "email"][..], &["mobile"], &[]] {
+            assert_eq!(read(incomplete), None);
         }
     }
 
     #[test]
-    fn the_template_names_every_column() {
+    fn template_contains_every_column() {
         let header: Vec<_> =
             TEMPLATE.trim_start_matches('\u{FEFF}').lines().next().unwrap().split(',').collect();
         assert!(read(&header).unwrap().iter().all(Option::is_some));

@@ -1,72 +1,80 @@
-//! A row of a file: the customer that it makes, or what is wrong with it.
+//! Reading one row of a file: the customer that it describes, or its problems.
 
 use zumra_core::{CustomerId, Language, NewCustomer, RowProblem};
 use zumra_validation::requests::customers::import as rules;
 use zumra_validation::{Entity, FieldErrors, Input, LookupResults, RuleSet, UniqueField};
 
 use super::columns::{Column, Columns};
-use crate::checked::Fields;
-use crate::merchant_api::customers::read_change;
+use crate::customer_fields::read_customer_change;
+use crate::fields::Fields;
 
-/// Country codes that a mobile number may bring along when the file has no column for them, the longest first.
-const CODES: [&str; 10] = ["966", "971", "965", "974", "973", "968", "967", "962", "964", "20"];
-/// The country code of a number that brings none.
-const CODE_DEFAULT: &str = "+966";
+/// Country codes that are recognized at the start of a mobile number. No code is a prefix of another.
+const COUNTRY_CODES: [&str; 10] = ["966", "971", "965", "974", "973", "968", "967", "962", "964", "20"];
+/// The country code of a number without any.
+const DEFAULT_COUNTRY_CODE: &str = "+966";
 
-/// The id of a customer who has none yet: ids are given when a piece is written.
-const UNNAMED: CustomerId = CustomerId::FIRST;
+/// The reason of a row whose values are valid, but cannot be stored.
+const NOT_STORABLE: &str = "it cannot be kept";
 
-/// Reads rows.
-pub(super) struct Rows {
+/// Placeholder for the id of a new customer; the worker sets ids when it writes a chunk.
+const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
+
+/// Reads the rows of a file with given columns.
+pub(super) struct RowReader {
     columns: Columns,
     rules: RuleSet,
     language: Language,
 }
 
-impl Rows {
+impl RowReader {
     pub(super) fn new(columns: Columns, language: Language) -> Self {
         Self { columns, rules: rules(), language }
     }
 
-    /// The customer of a row. What is in use already, the storage finds out.
+    /// Returns the customer of row `number`, or its problems. Whether mobile number and email are already used is
+    /// checked by the storage when it writes the chunk.
     pub(super) fn read(&self, number: u32, cells: &[String]) -> Result<NewCustomer, Vec<RowProblem>> {
-        let mut row = Row::default();
+        let mut row = RowCells::default();
         for (column, cell) in self.columns.cells(cells) {
-            row.put(column, cell);
+            row.set(column, cell);
         }
         let (city, location) = (row.city.take(), row.location.take());
-        let input = Input::from_texts(row.fields());
-        let checked = self.rules.check(&input, &Nothing).map_err(|errors| self.problems(number, &errors));
-        checked?;
-        let fields = Fields::new(self.rules.normalized(&input), self.language);
-        let wrong = |column: &str, reason: &str| {
-            vec![RowProblem { row: number, column: column.to_owned(), reason: reason.to_owned() }]
+        let input = Input::from_texts(row.into_fields());
+        self.rules.check(&input, &NoLookups).map_err(|errors| self.problems(number, &errors))?;
+        let fields = Fields::new(self.rules.normalized(&input));
+        // The rules accept some texts that cannot be stored, such as a name of nothing but U+0000.
+        let not_storable = |column: &str| {
+            vec![RowProblem { row: number, column: column.to_owned(), reason: NOT_STORABLE.to_owned() }]
         };
-        let change = read_change(&fields).map_err(|_| wrong("row", "it cannot be kept"))?;
-        let name = change.first_name.clone().ok_or_else(|| wrong("first_name", "it cannot be kept"))?;
-        let kept = |text: Option<String>| text.map(|text| text.replace('\0', ""));
-        let customer =
-            NewCustomer { city: kept(city), location: kept(location), ..NewCustomer::new(UNNAMED, name) };
+        let change = read_customer_change(&fields).map_err(|_| not_storable("row"))?;
+        let name = change.first_name.clone().ok_or_else(|| not_storable("first_name"))?;
+        // `Fields` removes U+0000 from the other texts.
+        let storable = |text: Option<String>| text.map(|text| text.replace('\0', ""));
+        let customer = NewCustomer {
+            city: storable(city),
+            location: storable(location),
+            ..NewCustomer::new(PLACEHOLDER_ID, name)
+        };
         Ok(customer.with_change(change))
     }
 
     fn problems(&self, row: u32, errors: &FieldErrors) -> Vec<RowProblem> {
-        let problem = |(column, sentences): (&str, Vec<String>)| RowProblem {
+        let problem = |(column, messages): (&str, Vec<String>)| RowProblem {
             row,
             column: column.to_owned(),
-            reason: sentences.join(" "),
+            reason: messages.join(" "),
         };
         errors.messages(self.language).map(problem).collect()
     }
 }
 
-/// The cells of one row by what they mean.
+/// The cells of one row by their content.
 #[derive(Default)]
-struct Row {
+struct RowCells {
     first_name: String,
     last_name: String,
     mobile: String,
-    code: String,
+    country_code: String,
     email: String,
     gender: String,
     birthday: String,
@@ -74,8 +82,8 @@ struct Row {
     location: Option<String>,
 }
 
-impl Row {
-    fn put(&mut self, column: Column, cell: &str) {
+impl RowCells {
+    fn set(&mut self, column: Column, cell: &str) {
         let text = cell.to_owned();
         match column {
             Column::FirstName => self.first_name = text,
@@ -86,7 +94,7 @@ impl Row {
             }
             Column::Name => {}
             Column::Mobile => self.mobile = text,
-            Column::MobileCode => self.code = text,
+            Column::MobileCode => self.country_code = text,
             Column::Email => self.email = text,
             Column::Gender => self.gender = gender(cell),
             Column::Birthday => self.birthday = text,
@@ -95,12 +103,13 @@ impl Row {
         }
     }
 
-    fn fields(self) -> [(&'static str, String); 7] {
-        let (code, mobile) = number(&self.code, &self.mobile);
+    /// Returns the cells as the fields of a request to create a customer.
+    fn into_fields(self) -> [(&'static str, String); 7] {
+        let (country_code, mobile) = split_number(&self.country_code, &self.mobile);
         [
             ("first_name", self.first_name),
             ("last_name", self.last_name),
-            ("mobile_code_country", code),
+            ("mobile_code_country", country_code),
             ("mobile", mobile),
             ("email", self.email),
             ("gender", self.gender),
@@ -118,45 +127,51 @@ fn gender(text: &str) -> String {
     .to_owned()
 }
 
-/// Country code and number, from what a file says of both. A number may be in its international form, or have the zero
-/// that people dial before it within their country.
-fn number(code: &str, mobile: &str) -> (String, String) {
-    let ascii = |c: char| match c {
+/// Returns country code and national number, from the cells of both columns.
+///
+/// `mobile` may be in international form (`+966…`, `00966…`, `966…`) or in national form with its leading zero. A
+/// text that is not a number is returned unchanged, so that validation reports it.
+fn split_number(country_code: &str, mobile: &str) -> (String, String) {
+    let country_code = clean_digits(country_code);
+    let mobile = clean_digits(mobile);
+    let international = mobile.strip_prefix('+').or_else(|| mobile.strip_prefix("00"));
+    let digits = international.unwrap_or(&mobile);
+    let given_code = country_code.trim_start_matches('+');
+    let prefix = if given_code.is_empty() {
+        COUNTRY_CODES.into_iter().find(|code| has_country_code(digits, code))
+    } else {
+        Some(given_code).filter(|code| has_country_code(digits, code))
+    };
+    let code = match prefix {
+        Some(prefix) if country_code.is_empty() => format!("+{prefix}"),
+        None if country_code.is_empty() => DEFAULT_COUNTRY_CODE.to_owned(),
+        _ => country_code.clone(),
+    };
+    let national = prefix.and_then(|prefix| digits.strip_prefix(prefix)).unwrap_or(digits);
+    let is_number = national.bytes().all(|byte| byte.is_ascii_digit());
+    let national = if is_number { national.trim_start_matches('0') } else { mobile.as_str() };
+    (code, national.to_owned())
+}
+
+/// Replaces Arabic-Indic digits with ASCII ones, and removes spaces, hyphens and parentheses.
+fn clean_digits(text: &str) -> String {
+    let clean = |c: char| match c {
         '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10),
         ' ' | '-' | '(' | ')' => None,
         other => Some(other),
     };
-    let mobile: String = mobile.chars().filter_map(ascii).collect();
-    let code: String = code.chars().filter_map(ascii).collect();
-    let international = mobile.strip_prefix('+').or_else(|| mobile.strip_prefix("00"));
-    let digits = international.unwrap_or(&mobile);
-    let given = code.trim_start_matches('+');
-    let own = if given.is_empty() {
-        CODES.into_iter().find(|code| starts_with(digits, code))
-    } else {
-        Some(given).filter(|code| starts_with(digits, code))
-    };
-    let shown = match own {
-        Some(own) if code.is_empty() => format!("+{own}"),
-        None if code.is_empty() => CODE_DEFAULT.to_owned(),
-        _ => code.clone(),
-    };
-    let national = own.and_then(|own| digits.strip_prefix(own)).unwrap_or(digits);
-    let is_number = national.bytes().all(|byte| byte.is_ascii_digit());
-    // What is no number is left as it came, for the rules to name.
-    let national = if is_number { national.trim_start_matches('0') } else { mobile.as_str() };
-    (shown, national.to_owned())
+    text.chars().filter_map(clean).collect()
 }
 
-/// Whether a number begins with a country code, and enough comes after it to be a number without it.
-fn starts_with(digits: &str, code: &str) -> bool {
-    digits.strip_prefix(code).is_some_and(|rest| rest.len() >= 8)
+/// Returns true if `digits` start with `country_code` and the rest is long enough to be a national number.
+fn has_country_code(digits: &str, country_code: &str) -> bool {
+    digits.strip_prefix(country_code).is_some_and(|rest| rest.len() >= 8)
 }
 
-/// Rows are not asked about what is in use: the storage knows when it writes them.
-struct Nothing;
+/// Lookup results for rows: the storage checks uniqueness when it writes them, and rows name no ids.
+struct NoLookups;
 
-impl LookupResults for Nothing {
+impl LookupResults for NoLookups {
     fn exists(&self, _: Entity, _: i64) -> bool {
         true
     }
@@ -171,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_in_every_common_spelling() {
+    fn common_spellings_of_a_number_are_split() {
         for (code, mobile, expected) in [
             ("+966", "512345678", ("+966", "512345678")),
             ("966", "0512345678", ("966", "512345678")),
@@ -185,7 +200,7 @@ mod tests {
             ("", "abc", ("+966", "abc")),
             ("", "", ("+966", "")),
         ] {
-            let (code, mobile) = number(code, mobile);
+            let (code, mobile) = split_number(code, mobile);
             assert_eq!((code.as_str(), mobile.as_str()), expected);
         }
     }

@@ -1,10 +1,13 @@
-//! Whoever goes through files.
+//! The import task: leases unfinished imports and writes them in chunks.
+//!
+//! A blocking thread reads the file and sends chunks over a channel of capacity one, so at most two chunks are in
+//! memory beside the file.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use zumra_core::message::{field_label, format_message};
 use zumra_core::{
     Clock, CustomerId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
@@ -13,166 +16,176 @@ use zumra_core::{
 use zumra_spreadsheet::{FileLimits, Row, read_rows};
 use zumra_storage::{Storage, StorageError};
 
-use super::ImportError;
 use super::columns::Columns;
-use super::rows::Rows;
-use crate::App;
+use super::file::ImportError;
+use super::rows::RowReader;
+use crate::app::App;
 
-/// Rows of one piece.
-const PIECE: usize = 500;
-/// How long a lease lasts unless a piece is written under it.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// How often somebody looks for an import that another process, or this one before a restart, has left.
-const PATROL: Duration = Duration::from_secs(10);
-/// How long to wait after the storage failed.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Rows per chunk.
+const CHUNK_ROWS: usize = 500;
+/// Duration of a lease. Every chunk renews it.
+const LEASE_TTL: SignedDuration = SignedDuration::from_secs(30);
+/// Time between two checks for imports that another process, or this one before a restart, did not finish.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+/// Delay before the next attempt after a storage error.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Calls whoever imports.
-#[derive(Default)]
-pub(crate) struct Bell(Notify);
-
-impl Bell {
-    /// There is a new import.
-    pub(crate) fn ring(&self) {
-        self.0.notify_one();
-    }
-}
-
-/// What work on an import needs.
+/// What [`process_import`] needs besides the import.
 #[derive(Clone, Copy)]
 pub struct ImportContext<'a> {
-    /// Where it is kept.
+    /// The storage that holds the import and gets its customers.
     pub storage: &'a dyn Storage,
-    /// The time.
+    /// The clock for leases and operations.
     pub clock: &'a dyn Clock,
-    /// Where ids come from.
+    /// The source of the ids of new customers and operations.
     pub ids: &'a IdGenerator,
 }
 
-/// Goes through imports whenever there is one, for ever.
-pub(crate) async fn run(app: App) {
+/// Processes imports until the process stops, woken by `import_notifier`.
+pub(crate) async fn run_import_task(app: App) {
     loop {
-        let of = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &app.ids };
-        match process_import(of, None, &mut |_| {}).await {
-            Ok(Some(import)) => tracing::info!(
-                import = import.id.get(),
-                customers = import.created_customers,
-                refused = import.rejected_rows,
-                failure = import.failure,
-                "an import is finished"
-            ),
-            Ok(None) => {
-                let _ = tokio::time::timeout(PATROL, app.bell.0.notified()).await; // late is as good as called
+        let context = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &app.ids };
+        match process_import(context, None, &mut |_| {}).await {
+            Ok(Some(import)) => log_finished(&import),
+            Ok(None) => app.import_notifier.wait(POLL_INTERVAL).await,
+            Err(StorageError::LeaseLost) => {
+                tracing::info!("import lease lost; another process continues the import");
             }
-            Err(StorageError::LeaseLost) => tracing::info!("another process goes on with an import"),
             Err(error) => {
-                tracing::warn!(%error, "an import stopped; it goes on when its lease is over");
-                tokio::time::sleep(PAUSE).await;
+                tracing::warn!(
+                    %error,
+                    "import interrupted: {error}; it continues when its lease expires, within {LEASE_TTL:#}"
+                );
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// Takes an import that nobody works on, `which` or any, and goes through it to its end. How it ended; nothing if there
-/// is none. `progress` hears how it stands after each piece.
+fn log_finished(import: &Import) {
+    let Import { created_customers, rejected_rows, .. } = import;
+    let (id, failure) = (import.id.get(), import.failure.as_deref());
+    tracing::info!(
+        import = id,
+        created_customers,
+        rejected_rows,
+        failure,
+        "import {id} finished: {created_customers} customers created, {rejected_rows} rows rejected"
+    );
+}
+
+/// Leases one unfinished import, `which` or any, and processes it to its end.
+///
+/// Returns its final state, or `None` if no import is available: all are finished or leased by another process.
+/// `progress` is called with the state after each chunk.
+///
+/// # Errors
+///
+/// [`StorageError::LeaseLost`] if another process took over. After any error the chunks written so far remain, and
+/// the import continues behind them when the lease expires.
 pub async fn process_import(
-    of: ImportContext<'_>,
+    context: ImportContext<'_>,
     which: Option<(MerchantId, ImportId)>,
     progress: &mut (dyn FnMut(&Import) + Send),
 ) -> Result<Option<Import>, StorageError> {
-    let now = of.clock.now();
-    let Some(lease) = of.storage.lease_import(which, now, now + LEASE).await? else { return Ok(None) };
-    let key = lease.key;
-    let actor = lease.actor;
-    let (pieces, mut waiting) = mpsc::channel(1);
-    let reader = tokio::task::spawn_blocking(move || Reading::new(lease, pieces).run());
-    let mut last = None;
-    while let Some(mut piece) = waiting.recv().await {
-        let at = of.clock.now();
-        for (_, customer) in &mut piece.customers {
-            customer.id = CustomerId::new(of.ids.next(at)).unwrap_or(customer.id);
+    let ImportContext { storage, clock, ids } = context;
+    let now = clock.now();
+    let Some(lease) = storage.lease_import(which, now, now + LEASE_TTL).await? else { return Ok(None) };
+    let (key, actor) = (lease.key, lease.actor);
+    let (chunk_sender, mut chunks) = mpsc::channel(1);
+    let reader = tokio::task::spawn_blocking(move || ChunkReader::new(lease, chunk_sender).run());
+    let mut last_state = None;
+    while let Some(mut chunk) = chunks.recv().await {
+        let at = clock.now();
+        for (_, customer) in &mut chunk.customers {
+            customer.id = CustomerId::new(ids.next(at)).unwrap_or(customer.id);
         }
-        let operation = Operation { proposed_id: of.ids.next_operation(at), at, actor };
-        let import = of.storage.write_import_chunk(key, at + LEASE, piece, operation).await?;
+        let operation = Operation { proposed_id: ids.next_operation(at), at, actor };
+        let import = storage.write_import_chunk(key, at + LEASE_TTL, chunk, operation).await?;
         progress(&import);
-        last = Some(import);
+        last_state = Some(import);
     }
     reader.await.map_err(|error| StorageError::Internal(error.to_string()))?;
-    Ok(last)
+    Ok(last_state)
 }
 
-/// A file on its way into pieces, on a thread of its own.
-struct Reading {
+/// Reads the file of a lease and sends it in chunks.
+struct ChunkReader {
     lease: ImportLease,
-    pieces: mpsc::Sender<ImportChunk>,
-    rows: Option<Rows>,
-    piece: ImportChunk,
-    read: usize,
+    chunks: mpsc::Sender<ImportChunk>,
+    rows: Option<RowReader>,
+    chunk: ImportChunk,
+    rows_read: usize,
 }
 
-impl Reading {
-    fn new(lease: ImportLease, pieces: mpsc::Sender<ImportChunk>) -> Self {
-        let piece = empty(lease.language, lease.last_row);
-        Self { lease, pieces, rows: None, piece, read: 0 }
+impl ChunkReader {
+    fn new(lease: ImportLease, chunks: mpsc::Sender<ImportChunk>) -> Self {
+        let chunk = empty_chunk(lease.language, lease.last_row);
+        Self { lease, chunks, rows: None, chunk, rows_read: 0 }
     }
 
+    /// Sends all chunks. Ends early if the receiver is gone. Blocking.
     fn run(mut self) {
         let file = std::mem::take(&mut self.lease.file);
         let language = self.lease.language;
         let mut is_open = true;
-        let read = read_rows(&file, &FileLimits::default(), &mut |row| {
-            is_open = self.take(&row);
+        let result = read_rows(&file, &FileLimits::default(), &mut |row| {
+            is_open = self.read_row(&row);
             if is_open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
         if is_open {
-            self.piece.is_last = true;
-            self.piece.failure = read.err().map(|error| ImportError::from(error).sentence(language));
-            let _ = self.pieces.blocking_send(self.piece); // whoever waited has stopped
+            self.chunk.is_last = true;
+            self.chunk.failure = result.err().map(|error| ImportError::from(error).message(language));
+            // Fails if the receiver stopped after an error, which it reports itself.
+            let _ = self.chunks.blocking_send(self.chunk);
         }
     }
 
-    /// Whether to go on.
-    fn take(&mut self, row: &Row) -> bool {
-        let Some(rows) = &self.rows else {
-            let columns = Columns::read(&row.cells);
-            self.rows = columns.map(|columns| Rows::new(columns, self.lease.language));
-            if self.rows.is_none() {
-                self.piece.failure = Some(ImportError::Columns.sentence(self.lease.language));
-                self.piece.is_last = true;
-                self.send();
-                return false;
-            }
-            return true;
-        };
+    /// Reads the next row. Returns true if reading may continue.
+    fn read_row(&mut self, row: &Row) -> bool {
+        let Some(rows) = &self.rows else { return self.read_header(&row.cells) };
         if row.number <= self.lease.last_row {
-            return true; // done under an earlier lease
+            return true; // written under an earlier lease
         }
         match rows.read(row.number, &row.cells) {
-            Ok(customer) => self.piece.customers.push((row.number, customer)),
-            Err(problems) => self.piece.problems.extend(problems),
+            Ok(customer) => self.chunk.customers.push((row.number, customer)),
+            Err(problems) => self.chunk.problems.extend(problems),
         }
-        self.piece.last_row = row.number;
-        self.read += 1;
-        !self.read.is_multiple_of(PIECE) || self.send()
+        self.chunk.last_row = row.number;
+        self.rows_read += 1;
+        !self.rows_read.is_multiple_of(CHUNK_ROWS) || self.send_chunk()
     }
 
-    /// Sends the piece and begins another. Whether anybody takes it.
-    fn send(&mut self) -> bool {
-        let next = empty(self.lease.language, self.piece.last_row);
-        self.pieces.blocking_send(std::mem::replace(&mut self.piece, next)).is_ok()
+    /// Reads the first row. Returns false, and ends the import, if it lacks a required column.
+    fn read_header(&mut self, cells: &[String]) -> bool {
+        let language = self.lease.language;
+        if let Some(columns) = Columns::read(cells) {
+            self.rows = Some(RowReader::new(columns, language));
+            return true;
+        }
+        self.chunk.failure = Some(ImportError::Columns.message(language));
+        self.chunk.is_last = true;
+        self.send_chunk();
+        false
+    }
+
+    /// Sends the chunk and starts the next one. Returns false if the receiver is gone.
+    fn send_chunk(&mut self) -> bool {
+        let next = empty_chunk(self.lease.language, self.chunk.last_row);
+        self.chunks.blocking_send(std::mem::replace(&mut self.chunk, next)).is_ok()
     }
 }
 
-/// A piece with nothing in it yet.
-fn empty(language: Language, last_row: u32) -> ImportChunk {
-    let taken = |field| {
+/// Returns a chunk without rows, after `last_row`.
+fn empty_chunk(language: Language, last_row: u32) -> ImportChunk {
+    let already_used = |field| {
         let label = field_label(language, field).unwrap_or(field);
         format_message(language, MessageCode::Unique, &[("attribute", label)])
     };
     ImportChunk {
         last_row,
-        mobile_used_reason: taken("mobile"),
-        email_used_reason: taken("email"),
+        mobile_used_reason: already_used("mobile"),
+        email_used_reason: already_used("email"),
         ..ImportChunk::default()
     }
 }

@@ -6,16 +6,17 @@ use utoipa::ToSchema;
 use zumra_storage::{AddMembersOutcome, Ids};
 use zumra_validation::{AddCustomers, Entity, LookupResults, UniqueField};
 
-use crate::App;
+use crate::app::App;
 use crate::auth::{Caller, CustomersWrite};
-use crate::body::Submitted;
-use crate::checked::holds;
-use crate::envelope::{Problem, Success};
+use crate::envelope::Success;
+use crate::lookups;
+use crate::problem::Problem;
+use crate::submitted::Submitted;
 
-/// The sentence of a success, in every language. Its grammar is part of the contract.
+/// The message of a success in every language. Its grammar is part of the contract.
 const ADDED: &str = "The customers has been added to group successfully";
 
-/// The body of a request to add customers to a group.
+/// Customers to add to a group.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct AddCustomersBody {
@@ -29,19 +30,15 @@ pub(crate) struct AddCustomersBody {
 
 /// Add customers to a group
 ///
-/// All of them or none: one unknown id, and nobody is added. Ids that repeat, and customers who are members already,
-/// are no mistake.
+/// All or nothing: if one id does not exist, no customer is added. Repeated ids and existing members are not errors.
+/// The request is idempotent and may be repeated after any error.
 #[utoipa::path(
     post,
     path = "/customers/groups/add_customers",
-    operation_id = "post-customers-groups-add_customers",
     tag = "Customer Groups",
     request_body = AddCustomersBody,
-    responses(
-        (status = 200, description = "All of them are members now", body = Success<Vec<String>>,
-         example = json!({"status": 200, "success": true, "data": ["The customers has been added to group successfully"]})),
-        (status = 422, response = crate::openapi::InvalidFieldsResponse),
-    ),
+    responses((status = 200, description = "All customers are members of the group", body = Success<Vec<String>>,
+        example = json!(Success::ok([ADDED])))),
 )]
 pub(crate) async fn add_customers(
     State(app): State<App>,
@@ -49,52 +46,43 @@ pub(crate) async fn add_customers(
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant.id;
-    let limit = app.options.limits.customers_per_request;
-    let request = match AddCustomers::parse_fast(submitted.content_type(), &submitted.body, limit) {
+    let max_customers = app.options.limits.customers_per_request;
+    let request = match AddCustomers::parse_fast(submitted.content_type(), &submitted.body, max_customers) {
         Some(request) => request,
-        None => read_slowly(&app, &caller, &submitted, limit).await?,
+        None => validate(&app, &caller, &submitted, max_customers).await?,
     };
-    let operation = app.operation(caller.token);
+    let operation = app.new_operation(caller.token);
     match app.memberships.add_members(merchant, request.group, request.customers.into(), operation).await? {
-        AddMembersOutcome::Added { operation, .. } => Ok(Success::ok([ADDED]).made_by(Some(operation))),
-        AddMembersOutcome::Unchanged => Ok(Success::ok([ADDED]).made_by(None)),
-        AddMembersOutcome::MissingIds(unknown) => {
-            Err(explain(&app, &submitted, limit, &Unknown(unknown)).await)
+        AddMembersOutcome::Added { operation, .. } => {
+            Ok(Success::ok([ADDED]).with_operation(Some(operation)))
+        }
+        AddMembersOutcome::Unchanged => Ok(Success::ok([ADDED]).with_operation(None)),
+        AddMembersOutcome::MissingIds(ids) => {
+            let rules = AddCustomers::rules(max_customers);
+            Err(submitted.explain_violation(&app, &rules, &MissingIds(ids)).await)
         }
     }
 }
 
-/// The whole validation, for a request that is wrong or only unusual.
-async fn read_slowly(
+/// Validates a request that the fast path does not accept: it is invalid, or has an unusual form.
+async fn validate(
     app: &App,
     caller: &Caller<CustomersWrite>,
     submitted: &Submitted,
-    limit: usize,
+    max_customers: usize,
 ) -> Result<AddCustomers, Problem> {
-    let rules = AddCustomers::rules(limit);
-    let input = submitted.checked_input(app, caller.merchant.id, &rules, None).await?;
+    let rules = AddCustomers::rules(max_customers);
+    let input = submitted.validate_input(app, caller.merchant.id, &rules, None).await?;
     AddCustomers::from_valid(&input)
         .ok_or_else(|| Problem::Internal("a request passed validation without valid ids".to_owned()))
 }
 
-/// What is wrong with a request that named unknown ids: the same sentences in the same order as by the slow path.
-async fn explain(app: &App, submitted: &Submitted, limit: usize, facts: &Unknown) -> Problem {
-    let input = match submitted.input(app).await {
-        Ok(input) => input,
-        Err(problem) => return problem,
-    };
-    match submitted.check(&AddCustomers::rules(limit), &input, facts) {
-        Err(problem) => problem,
-        Ok(()) => Problem::Internal("the storage refused ids that the request does not name".to_owned()),
-    }
-}
+/// Lookup results from the ids that do not exist, so that the errors are those of the full validation.
+struct MissingIds(Ids);
 
-/// LookupResults from the ids that the merchant does not have, ascending.
-struct Unknown(Ids);
-
-impl LookupResults for Unknown {
-    fn exists(&self, table: Entity, id: i64) -> bool {
-        !holds(&self.0, table, id)
+impl LookupResults for MissingIds {
+    fn exists(&self, entity: Entity, id: i64) -> bool {
+        !lookups::contains(&self.0, entity, id)
     }
 
     fn is_used(&self, _: UniqueField, _: &str) -> bool {

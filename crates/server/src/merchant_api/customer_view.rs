@@ -1,4 +1,4 @@
-//! A customer as answers show it (contract §2.2), and the extra keys that `fields[]` asks for.
+//! The JSON of a customer (contract §2.2), and the extra keys that `fields[]` selects.
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 use zumra_core::{Country, Customer, CustomerId, GroupId, Merchant, Mobile, MobileCode};
 use zumra_validation::Input;
 
-use super::time::PhpDate;
+use super::php_date::PhpDate;
+use super::store_url::store_url;
 
-/// A customer, keys in the contract's order. Keys that `fields[]` asks for stand beside `groups`.
+/// A customer. The order of the keys is part of the contract. Keys selected by `fields[]` are around `groups`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CustomerView {
     #[schema(value_type = i64, example = 1_188_233_194)]
@@ -18,7 +19,7 @@ pub(crate) struct CustomerView {
     full_name: String,
     #[schema(example = "Ali")]
     first_name: String,
-    /// Empty if it is not known.
+    /// Empty if unknown.
     #[schema(example = "Ahmed")]
     last_name: String,
     /// Without the country code.
@@ -44,30 +45,28 @@ pub(crate) struct CustomerView {
     #[schema(example = "ar")]
     lang: &'static str,
     created_at: PhpDate,
-    /// Joining and leaving groups does not count as a change.
+    /// Unchanged when the customer joins or leaves a group.
     updated_at: PhpDate,
-    /// Keys before the groups.
     #[serde(flatten)]
     #[schema(ignore)]
-    before: Map<String, Value>,
-    /// Ids of the groups that the customer is in now.
+    extras_before_groups: Map<String, Value>,
+    /// Ids of the groups that the customer is a member of.
     #[schema(value_type = Vec<i64>)]
     groups: Vec<GroupId>,
-    /// Keys after the groups, in the order of the alphabet.
     #[serde(flatten)]
     #[schema(ignore)]
-    after: Map<String, Value>,
+    extras_after_groups: Map<String, Value>,
 }
 
-/// Where to see a customer.
+/// URLs of a customer's pages.
 #[derive(Debug, Serialize, ToSchema)]
 struct Urls {
     customer: String,
     admin: String,
 }
 
-/// The extra keys that lists and details know.
-const LISTED: [&str; 10] = [
+/// Extra keys in lists and details.
+const LIST_KEYS: [&str; 10] = [
     "block_reason",
     "country_id",
     "current_store_customer",
@@ -80,8 +79,8 @@ const LISTED: [&str; 10] = [
     "total_points",
 ];
 
-/// The extra keys that details know besides.
-const DETAILED: [&str; 9] = [
+/// Extra keys in details only.
+const DETAIL_KEYS: [&str; 9] = [
     "abandoned_carts_items",
     "latest_purchase",
     "orders_amount",
@@ -93,36 +92,35 @@ const DETAILED: [&str; 9] = [
     "wallet_balance",
 ];
 
-/// Which extra keys a request asks for, each a name that we know.
+/// The extra keys that a request selects. Unknown keys are ignored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extras(Vec<&'static str>);
 
 impl Extras {
-    /// Those that a list shows.
-    pub(crate) fn of_list(query: &Input) -> Self {
-        Self::read(query, &[&LISTED])
+    /// Reads the keys for a list.
+    pub(crate) fn for_list(query: &Input) -> Self {
+        Self::select(query, LIST_KEYS.into_iter())
     }
 
-    /// Those that details show.
-    pub(crate) fn of_details(query: &Input) -> Self {
-        Self::read(query, &[&LISTED, &DETAILED])
+    /// Reads the keys for details.
+    pub(crate) fn for_details(query: &Input) -> Self {
+        Self::select(query, LIST_KEYS.into_iter().chain(DETAIL_KEYS))
     }
 
-    fn read(query: &Input, known: &[&[&'static str]]) -> Self {
-        let asked = query.texts("fields");
-        let known = known.iter().flat_map(|names| names.iter());
-        Self(known.filter(|name| asked.iter().any(|asked| asked == **name)).copied().collect())
+    fn select(query: &Input, known: impl Iterator<Item = &'static str>) -> Self {
+        let selected = query.texts("fields");
+        Self(known.filter(|key| selected.iter().any(|selected| selected == key)).collect())
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.0.contains(&name)
+    fn has(&self, key: &str) -> bool {
+        self.0.contains(&key)
     }
 
-    /// Orders and ratings stand before the groups.
-    fn before(&self) -> Map<String, Value> {
+    /// Returns the keys before `groups`: orders and ratings.
+    fn before_groups(&self) -> Map<String, Value> {
         let mut keys = Map::new();
-        let stats = ["orders_count", "orders_amount"].into_iter().filter(|name| self.has(name));
-        let stats: Map<_, _> = stats.map(|name| (name.to_owned(), json!(0))).collect();
+        let stats = ["orders_count", "orders_amount"].into_iter().filter(|key| self.has(key));
+        let stats: Map<_, _> = stats.map(|key| (key.to_owned(), json!(0))).collect();
         if !stats.is_empty() {
             keys.insert("stats".to_owned(), stats.into());
         }
@@ -133,12 +131,13 @@ impl Extras {
         keys
     }
 
-    /// Everything else stands after the groups. What Zumra keeps no account of is what it is of a new customer.
-    fn after(&self, customer: &Customer, zone: &TimeZone) -> Map<String, Value> {
-        let mut names: Vec<_> = self.0.iter().copied().filter(|name| after_groups(name)).collect();
+    /// Returns the keys after `groups`, in alphabetical order. Values that Zumra does not store are those of a new
+    /// customer.
+    fn after_groups(&self, customer: &Customer, zone: &TimeZone) -> Map<String, Value> {
+        let mut names: Vec<_> = self.0.iter().copied().filter(|key| is_after_groups(key)).collect();
         names.sort_unstable();
-        let key = |name: &str| {
-            let value = match name {
+        let entry = |key: &str| {
+            let value = match key {
                 "block_reason" => json!(customer.ban_reason),
                 "is_blocked" => json!(customer.ban_reason.is_some()),
                 "is_inactive" | "is_whitelisted" => json!(false),
@@ -148,39 +147,33 @@ impl Extras {
                 "abandoned_carts_items" | "country_id" | "latest_purchase" => Value::Null,
                 _ => json!(0),
             };
-            (name.to_owned(), value)
+            (key.to_owned(), value)
         };
-        names.into_iter().map(key).collect()
+        names.into_iter().map(entry).collect()
     }
 }
 
-fn after_groups(name: &str) -> bool {
-    !matches!(name, "orders_count" | "orders_amount" | "is_orders_rated")
+fn is_after_groups(key: &str) -> bool {
+    !matches!(key, "orders_count" | "orders_amount" | "is_orders_rated")
 }
 
-/// The customer as one of this store alone, which every customer is here.
+/// Returns the customer's relation to this store. In Zumra a customer belongs to one store only.
 fn current_store_customer(customer: &Customer, zone: &TimeZone) -> Value {
     json!({
         "id": customer.details.id, "approval_status": 1, "reason": null,
-        "created_at": PhpDate::moment(customer.created_at, zone),
-        "updated_at": PhpDate::moment(customer.updated_at, zone), "last_login_date": null,
+        "created_at": PhpDate::from_timestamp(customer.created_at, zone),
+        "updated_at": PhpDate::from_timestamp(customer.updated_at, zone), "last_login_date": null,
     })
-}
-
-/// Where a shop is. One that names no domain has links that are links, and lead nowhere on purpose.
-pub(crate) fn domain(merchant: &Merchant) -> String {
-    let domain = merchant.domain.as_ref().map(|domain| domain.as_str().to_owned());
-    domain.unwrap_or_else(|| format!("https://{}.example", merchant.id))
 }
 
 impl CustomerView {
     pub(crate) fn new(customer: Customer, merchant: &Merchant, public_url: &str, extras: &Extras) -> Self {
         let zone = &merchant.time_zone;
-        let after = extras.after(&customer, zone);
+        let extras_after_groups = extras.after_groups(&customer, zone);
         let details = customer.details;
         let last_name = details.last_name.as_ref().map_or("", |name| name.as_str());
         let country = details.mobile_code.as_ref().and_then(MobileCode::country);
-        let domain = domain(merchant);
+        let store_url = store_url(merchant);
         Self {
             id: details.id,
             full_name: format!("{} {last_name}", details.first_name).trim_end().to_owned(),
@@ -190,23 +183,23 @@ impl CustomerView {
             mobile_code: details.mobile_code.as_ref().map(|code| code.as_str().to_owned()),
             email: details.email.as_ref().map(|email| email.as_str().to_owned()),
             urls: Urls {
-                customer: format!("{domain}/profile"),
-                admin: format!("{domain}/customers/{}", details.id),
+                customer: format!("{store_url}/profile"),
+                admin: format!("{store_url}/customers/{}", details.id),
             },
             avatar: format!("{public_url}/avatar.svg"),
             gender: details.gender.map(zumra_core::Gender::as_str),
-            birthday: details.birthday.map(|day| PhpDate::day(day, zone)),
+            birthday: details.birthday.map(|day| PhpDate::from_day(day, zone)),
             city: details.city.unwrap_or_default(),
             country: country.map_or("", |Country { name, .. }| name),
             country_code: country.map_or("", |Country { code, .. }| code),
             currency: "SAR",
             location: details.location.unwrap_or_default(),
             lang: "ar",
-            created_at: PhpDate::moment(customer.created_at, zone),
-            updated_at: PhpDate::moment(customer.updated_at, zone),
-            before: extras.before(),
+            created_at: PhpDate::from_timestamp(customer.created_at, zone),
+            updated_at: PhpDate::from_timestamp(customer.updated_at, zone),
+            extras_before_groups: extras.before_groups(),
             groups: customer.groups,
-            after,
+            extras_after_groups,
         }
     }
 }

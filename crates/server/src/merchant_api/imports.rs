@@ -1,37 +1,42 @@
-//! Importing customers (contract §2.2, C8), and how an import stands, which the contract does not say how to ask.
+//! Importing customers (contract §2.2, C8), and the state of an import, which the contract does not offer.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::{ImportId, MessageCode, NewImport, RowProblem};
 use zumra_validation::{FieldErrors, uploaded_file};
 
-use super::time::PhpDate;
-use crate::App;
+use super::php_date::PhpDate;
+use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
-use crate::body::Submitted;
-use crate::envelope::{MessageData, Problem, Success};
-use crate::import::{self, ImportError};
-use crate::request::{PathId, language_of_not_found};
+use crate::envelope::{MessageData, Success};
+use crate::import::check_file;
+use crate::language::PreferredLanguage;
+use crate::problem::{ErrorBody, Problem};
+use crate::request::PathId;
+use crate::submitted::Submitted;
 
-/// Imports of one merchant that may wait, each with its file; one more is answered with 503.
-const WAITING_MAX: u32 = 10;
+/// Unfinished imports per merchant, each with its file; one more is rejected with 503.
+const PENDING_IMPORTS_MAX: u32 = 10;
 
-/// The header that says where an import can be asked about.
+/// The header with the URL of an import's state.
 const IMPORT: HeaderName = HeaderName::from_static("zumra-import");
 
-/// The body of an import.
+/// The message of an accepted import in every language.
+const ACCEPTED: &str = "يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت";
+
+/// A file to import.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "read by the OpenAPI document; multipart is read elsewhere")]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct ImportBody {
-    /// Customers as xlsx or csv, with the names of the columns in the first row.
+    /// Customers in xlsx or csv format. The first row contains the column names.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
 }
 
-/// How an import stands.
+/// The state of an import.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ImportView {
     #[schema(value_type = i64)]
@@ -41,19 +46,19 @@ pub(crate) struct ImportView {
     status: &'static str,
     created_at: PhpDate,
     finished_at: Option<PhpDate>,
-    /// The last row that it has gone through.
+    /// Number of the last row processed so far; 0 before the first chunk.
     rows: u32,
-    /// Customers that it has made.
+    /// Number of customers created.
     customers: u64,
-    /// Rows of which it has made none.
+    /// Number of rows from which no customer was created.
     refused: u64,
-    /// Why it ended before the end of the file.
+    /// Why the import stopped before the end of the file, if it did.
     failure: Option<String>,
-    /// What is wrong with the rows that were refused; the first thousand.
+    /// Problems of the rejected rows, the first thousand.
     problems: Vec<ProblemView>,
 }
 
-/// What is wrong with a row.
+/// A reason why no customer was created from a row.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProblemView {
     row: u32,
@@ -69,90 +74,88 @@ impl From<RowProblem> for ProblemView {
 
 /// Import customers
 ///
-/// The file is looked through at once and gone through afterwards. The header `Zumra-Import` says where to ask how far it
-/// is, and what was wrong with which row.
+/// The file is checked before the response and processed afterwards. The header `Zumra-Import` is the URL of the
+/// import's progress and of the problems of its rows.
 #[utoipa::path(
     post,
     path = "/customers/import",
-    operation_id = "post-customers-import",
     tag = "Customers",
     request_body(content = ImportBody, content_type = "multipart/form-data"),
     responses(
         (status = 200, description = "The file is being processed", body = Success<MessageData>,
-         headers(("Zumra-Import" = String, description = "The address at which to ask how far it is")),
-         example = json!({"status": 200, "success": true, "data": {"message": "يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت", "code": 200}})),
-        (status = 422, response = crate::openapi::InvalidFileResponse),
+            headers(("Zumra-Import" = String, description = "URL of the state of the import")),
+            example = json!(Success::message(StatusCode::OK, ACCEPTED))),
+        (status = 422, description = "The file is missing, not readable, or lacks columns. The error of an empty file has no `fields`",
+            body = ErrorBody,
+            example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "الملف المرفوع فارغ!"}})),
     ),
 )]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller<CustomersWrite>,
+    language: PreferredLanguage,
     submitted: Submitted,
 ) -> Result<Response, Problem> {
-    let language = submitted.language;
-    let Some(file) = read_file(&submitted) else {
-        return Err(Problem::Fields(FieldErrors::single("file", MessageCode::Required), language));
-    };
-    let file = looked_through(&app, file).await?.map_err(|error| match error.code() {
-        MessageCode::FileEmpty => Problem::Refused(MessageCode::FileEmpty, language),
-        code => Problem::Fields(FieldErrors::single("file", code), language),
+    let merchant = caller.merchant.id;
+    let invalid_file = |code| Problem::InvalidFields(FieldErrors::single("file", code));
+    let file = find_file(&submitted).ok_or_else(|| invalid_file(MessageCode::Required))?;
+    let file = check(&app, file).await?.map_err(|code| match code {
+        MessageCode::FileEmpty => Problem::Rejected(code),
+        _ => invalid_file(code),
     })?;
-    let newest = app.storage.list_imports(caller.merchant.id, WAITING_MAX).await?;
-    if newest.len() == WAITING_MAX as usize && newest.iter().all(|import| import.finished_at.is_none()) {
-        return Err(Problem::Unavailable("this merchant's imports wait in line".to_owned()));
+    let newest = app.storage.list_imports(merchant, PENDING_IMPORTS_MAX).await?;
+    if newest.len() == PENDING_IMPORTS_MAX as usize
+        && newest.iter().all(|import| import.finished_at.is_none())
+    {
+        let cause = format!("too many pending imports for this merchant (limit {PENDING_IMPORTS_MAX})");
+        return Err(Problem::Unavailable(cause));
     }
-    let operation = app.operation(caller.token);
-    let id =
-        ImportId::new(app.ids.next(operation.at)).ok_or_else(|| Problem::Internal("no id".to_owned()))?;
-    let import = NewImport { id, file, language };
-    app.storage.create_import(caller.merchant.id, import, operation).await?;
-    app.bell.ring();
-    let message = "يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت";
-    let mut response = Success::message(StatusCode::OK, message).into_response();
-    let link = format!("{}/admin/v2/customers/import/{id}", app.options.public_url);
-    if let Ok(link) = HeaderValue::from_str(&link) {
-        response.headers_mut().insert(IMPORT, link);
+    let operation = app.new_operation(caller.token);
+    let id = app.new_id(operation.at, ImportId::new)?;
+    let import = NewImport { id, file, language: language.for_fields() };
+    app.storage.create_import(merchant, import, operation).await?;
+    app.import_notifier.notify();
+    let mut response = Success::message(StatusCode::OK, ACCEPTED).into_response();
+    if let Ok(url) = HeaderValue::from_str(&app.api_url(&format!("/customers/import/{id}"))) {
+        response.headers_mut().insert(IMPORT, url);
     }
     Ok(response)
 }
 
-fn read_file(submitted: &Submitted) -> Option<Vec<u8>> {
+/// Returns the file of a multipart request, if it has one.
+fn find_file(submitted: &Submitted) -> Option<Vec<u8>> {
     let content_type = submitted.content_type()?;
     let is_multipart = content_type.to_ascii_lowercase().starts_with(b"multipart/form-data");
     let file = if is_multipart { uploaded_file(content_type, &submitted.body, "file") } else { None };
     file.map(<[u8]>::to_vec)
 }
 
-/// The file, once it is sure that it can be gone through. It is read on a thread of its own, few at a time.
-async fn looked_through(app: &App, file: Vec<u8>) -> Result<Result<Vec<u8>, ImportError>, Problem> {
-    let failed = |error: &dyn ToString| Problem::Internal(error.to_string());
-    let _turn = app.bodies.long().await?;
-    let looking = tokio::task::spawn_blocking(move || import::check_file(&file).map(|_| file));
-    looking.await.map_err(|error| failed(&error))
+/// Checks a file on a blocking thread. Returns it, or the code of its error.
+async fn check(app: &App, file: Vec<u8>) -> Result<Result<Vec<u8>, MessageCode>, Problem> {
+    let _permit = app.body_budget.large_body_permit().await?;
+    let checking = tokio::task::spawn_blocking(move || match check_file(&file) {
+        Ok(_) => Ok(file),
+        Err(error) => Err(error.code()),
+    });
+    checking.await.map_err(|error| Problem::Internal(error.to_string()))
 }
 
-/// How an import stands
+/// State of an import
 ///
-/// Not part of Salla's API, which has no such question.
+/// Not part of Salla's API.
 #[utoipa::path(
     get,
     path = "/customers/import/{import}",
-    operation_id = "get-customers-import-import",
     tag = "Customers",
-    params(("import" = i64, Path, description = "Id of an import of this store")),
-    responses(
-        (status = 200, description = "The import", body = Success<ImportView>),
-        (status = 404, response = crate::openapi::NotFoundResponse),
-    ),
+    responses((status = 200, description = "The import", body = Success<ImportView>)),
 )]
 pub(crate) async fn details(
     State(app): State<App>,
     caller: Caller<CustomersRead>,
-    headers: HeaderMap,
     PathId(id): PathId<ImportId>,
 ) -> Result<Success<ImportView>, Problem> {
     let found = app.storage.find_import(caller.merchant.id, id).await?;
-    let (import, problems) = found.ok_or_else(|| Problem::NotFound(language_of_not_found(&headers)))?;
+    let (import, problems) = found.ok_or(Problem::NotFound)?;
     let zone = &caller.merchant.time_zone;
     let status = match (import.finished_at, &import.failure) {
         (None, _) => "processing",
@@ -162,8 +165,8 @@ pub(crate) async fn details(
     Ok(Success::ok(ImportView {
         id: import.id,
         status,
-        created_at: PhpDate::moment(import.at, zone),
-        finished_at: import.finished_at.map(|at| PhpDate::moment(at, zone)),
+        created_at: PhpDate::from_timestamp(import.at, zone),
+        finished_at: import.finished_at.map(|at| PhpDate::from_timestamp(at, zone)),
         rows: import.last_row,
         customers: import.created_customers,
         refused: import.rejected_rows,

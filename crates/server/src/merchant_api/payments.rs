@@ -1,4 +1,4 @@
-//! Payment methods, whose slugs features of groups name (contract §2.6, P1).
+//! Payment methods, whose slugs the features of groups refer to (contract §2.6, P1).
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,9 +6,10 @@ use zumra_core::Page;
 
 use crate::auth::{Caller, PaymentsRead};
 use crate::envelope::Listing;
+use crate::openapi::PageParameters;
 use crate::request::ListRequest;
 
-/// A payment method as lists show it.
+/// A payment method.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) struct PaymentMethodView {
     #[schema(example = 1_298_199_463)]
@@ -19,7 +20,7 @@ pub(crate) struct PaymentMethodView {
     name: &'static str,
 }
 
-/// Those of the contract's example, which every shop has here.
+/// The payment methods of the contract's example. Every shop has all of them.
 const METHODS: [PaymentMethodView; 10] = [
     PaymentMethodView { id: 1_473_353_380, slug: "credit_card", name: "creditCard" },
     PaymentMethodView { id: 1_939_592_358, slug: "paypal", name: "paypal" },
@@ -37,17 +38,16 @@ const METHODS: [PaymentMethodView; 10] = [
 #[utoipa::path(
     get,
     path = "/payment/methods",
-    operation_id = "get-payment-methods",
     tag = "Payments",
-    params(crate::openapi::PageParameters,
-        ("status" = Option<String>, Query, description = "`enabled`: all of them are")),
+    params(PageParameters,
+        ("status" = Option<String>, Query, description = "`enabled`; ignored, because all methods are enabled")),
     responses((status = 200, description = "One page", body = Listing<PaymentMethodView>)),
 )]
 pub(crate) async fn methods(
     _caller: Caller<PaymentsRead>,
     request: ListRequest,
 ) -> Listing<PaymentMethodView> {
-    let skipped = usize::try_from(request.page.offset()).unwrap_or(usize::MAX);
-    let items = METHODS.into_iter().skip(skipped).take(request.page.per_page as usize).collect();
-    request.answer(Page { items, total: METHODS.len() as u64 }, |method| method)
+    let offset = usize::try_from(request.page.offset()).unwrap_or(usize::MAX);
+    let items = METHODS.into_iter().skip(offset).take(request.page.per_page as usize).collect();
+    request.respond(Page { items, total: METHODS.len() as u64 }, |method| method)
 }

@@ -1,14 +1,16 @@
-//! The shop itself (contract §2.3, S1).
+//! Information about the shop (contract §2.3, S1).
 
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::App;
+use super::store_url::store_url;
+use crate::app::App;
 use crate::auth::{AnyScope, Caller};
-use crate::envelope::{Problem, Success};
+use crate::envelope::Success;
+use crate::problem::Problem;
 
-/// A shop as answers show it. What Zumra does not know is empty or null.
+/// A shop. Values that Zumra does not store are empty or null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StoreView {
     #[schema(example = 1_305_146_709)]
@@ -33,7 +35,7 @@ pub(crate) struct StoreView {
     social: Social,
 }
 
-/// Numbers of licences.
+/// License numbers of a shop.
 #[expect(clippy::struct_field_names, reason = "the contract names the keys")]
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Licenses {
@@ -42,7 +44,7 @@ struct Licenses {
     freelance_number: Option<String>,
 }
 
-/// Where else the shop is.
+/// Profiles of a shop on social networks and in app stores.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Social {
     telegram: Option<String>,
@@ -58,11 +60,10 @@ struct Social {
 
 /// Store information
 ///
-/// Any valid token may ask.
+/// Any valid token is accepted.
 #[utoipa::path(
     get,
     path = "/store/info",
-    operation_id = "get-store-info",
     tag = "Merchant",
     responses((status = 200, description = "The store that the token belongs to", body = Success<StoreView>)),
 )]
@@ -82,7 +83,7 @@ pub(crate) async fn info(
         status: "active",
         verified: false,
         currency: "SAR",
-        domain: super::customer_view::domain(merchant),
+        domain: store_url(merchant),
         description: "",
         licenses: Licenses::default(),
         social: Social::default(),
