@@ -1,4 +1,4 @@
-//! Every recorded verdict: `cases.json` holds requests with what the validator made of them.
+//! Recorded cases: `cases.json` contains requests with the results of Laravel's validator.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use zumra_validation::{
     AddCustomers, Entity, Input, LookupResults, Map, Method, RawRequest, RuleSet, UniqueField, Value,
 };
 
-/// A request with its verdict.
+/// A recorded request with the expected result.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -21,8 +21,10 @@ struct Case {
     content_type: Option<String>,
     body: Option<String>,
     body_base64: Option<String>,
-    known: Known,
-    expect: Expect,
+    #[serde(rename = "known")]
+    existing: Existing,
+    #[serde(rename = "expect")]
+    expected: Expected,
 }
 
 #[derive(Deserialize)]
@@ -30,9 +32,9 @@ struct Path {
     customer: Option<String>,
 }
 
-/// What a case knows of the shop; values with the id of the customer who has them.
+/// Rows that exist in a case. Emails and mobile numbers are mapped to the id of their customer.
 #[derive(Deserialize)]
-struct Known {
+struct Existing {
     groups: HashSet<i64>,
     customers: HashSet<i64>,
     #[serde(default)]
@@ -42,12 +44,12 @@ struct Known {
 }
 
 #[derive(Deserialize)]
-struct Expect {
+struct Expected {
     normalized: Json,
     fields: Json,
 }
 
-impl LookupResults for Known {
+impl LookupResults for Existing {
     fn exists(&self, table: Entity, id: i64) -> bool {
         match table {
             Entity::Groups => self.groups.contains(&id),
@@ -75,7 +77,7 @@ fn rules(endpoint: &str) -> RuleSet {
     }
 }
 
-fn json(value: &Value) -> Json {
+fn to_json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(value) => (*value).into(),
@@ -83,25 +85,28 @@ fn json(value: &Value) -> Json {
         Value::Double(value) => (*value).into(),
         Value::Text(text) => text.as_str().into(),
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
-        Value::List(list) => list.iter().map(json).collect(),
+        Value::List(list) => list.iter().map(to_json).collect(),
         Value::Map(map) => json_object(map),
     }
 }
 
 fn json_object(map: &Map) -> Json {
-    map.iter().map(|(key, value)| (key.clone(), json(value))).collect()
+    map.iter().map(|(key, value)| (key.clone(), to_json(value))).collect()
 }
 
-/// Equal, when 5 is 5.0 and an object without members a list.
-fn is_same(a: &Json, b: &Json) -> bool {
+/// Compares values where 5 equals 5.0, and an empty object equals an empty list.
+fn is_equal(left: &Json, right: &Json) -> bool {
     let is_empty = |value: &Json| *value == json!([]) || *value == json!({});
-    match (a, b) {
-        (Json::Number(x), Json::Number(y)) => x == y || x.as_f64() == y.as_f64(),
-        (Json::Array(x), Json::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| is_same(x, y)),
-        (Json::Object(x), Json::Object(y)) => {
-            x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| is_same(x, y)))
+    match (left, right) {
+        (Json::Number(left), Json::Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Json::Array(left), Json::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_equal(left, right))
         }
-        _ => a == b || is_empty(a) && is_empty(b),
+        (Json::Object(left), Json::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| is_equal(value, other)))
+        }
+        _ => left == right || is_empty(left) && is_empty(right),
     }
 }
 
@@ -120,15 +125,15 @@ fn decode_base64(text: &str) -> Vec<u8> {
 }
 
 impl Case {
-    /// The customer in the path does not count among those who have a value.
-    fn forget_own_values(&mut self) {
+    /// Removes the values of the customer in the path: a customer may keep its own email and mobile number.
+    fn remove_own_values(&mut self) {
         let own =
             self.path.as_ref().and_then(|path| path.customer.as_ref()).and_then(|id| id.parse::<i64>().ok());
-        self.known.customer_emails.retain(|_, owner| Some(*owner) != own);
-        self.known.customer_mobiles.retain(|_, owner| Some(*owner) != own);
+        self.existing.customer_emails.retain(|_, owner| Some(*owner) != own);
+        self.existing.customer_mobiles.retain(|_, owner| Some(*owner) != own);
     }
 
-    /// Says what is wrong with our verdict, if anything is.
+    /// Describes the first difference from the expected result, if there is one.
     fn difference(&self) -> Option<String> {
         let body = match &self.body {
             Some(body) => body.as_bytes().to_vec(),
@@ -139,18 +144,18 @@ impl Case {
         let input =
             Input::read(&RawRequest { method, content_type, query: self.query.as_deref(), body: &body });
         let rules = rules(&self.endpoint);
-        let verdict = rules.check(&input, &self.known);
+        let result = rules.check(&input, &self.existing);
         let language = if self.locale == "ar" { Language::Arabic } else { Language::English };
         let fields =
-            verdict.as_ref().err().map_or_else(|| json!({}), |errors| json!(errors.localized(language)));
-        if fields != self.expect.fields {
+            result.as_ref().err().map_or_else(|| json!({}), |errors| json!(errors.localized(language)));
+        if fields != self.expected.fields {
             return Some(format!("fields are {fields}"));
         }
-        if verdict.is_err() {
+        if result.is_err() {
             return None;
         }
         let normalized = json_object(&rules.normalized(&input));
-        if !is_same(&normalized, &self.expect.normalized) {
+        if !is_equal(&normalized, &self.expected.normalized) {
             return Some(format!("normalized is {normalized}"));
         }
         if self.endpoint.ends_with("/add_customers") {
@@ -159,36 +164,36 @@ impl Case {
         None
     }
 
-    /// The same for both ways to the request to add customers.
+    /// Compares the request from the slow path and from the fast path.
     fn request_difference(&self, content_type: Option<&[u8]>, body: &[u8], input: &Input) -> Option<String> {
         let request = AddCustomers::from_valid(input);
         let as_json = request.as_ref().map(|request| {
             let ids: Vec<i64> = request.customers.iter().map(|id| id.get()).collect();
             json!({ "group_id": request.group.get(), "customers": ids })
         });
-        if as_json.as_ref() != Some(&self.expect.normalized) {
+        if as_json.as_ref() != Some(&self.expected.normalized) {
             return Some(format!("request is {request:?}"));
         }
         let fast = AddCustomers::parse_fast(content_type, body, 10_000);
-        (fast.is_some() && fast != request).then(|| format!("the short way gives {fast:?}"))
+        (fast.is_some() && fast != request).then(|| format!("the fast path returns {fast:?}"))
     }
 }
 
 #[test]
-fn every_recorded_verdict_is_ours() {
+fn recorded_cases_give_the_recorded_results() {
     let mut cases: Vec<Case> = serde_json::from_str(include_str!("cases.json")).unwrap();
     let mut counts = BTreeMap::<&str, (usize, usize)>::new();
-    cases.iter_mut().for_each(Case::forget_own_values);
+    cases.iter_mut().for_each(Case::remove_own_values);
     for case in &cases {
-        let (passed, all) = counts.entry(&case.endpoint).or_default();
-        *all += 1;
+        let (passed, total) = counts.entry(&case.endpoint).or_default();
+        *total += 1;
         match case.difference() {
             None => *passed += 1,
             Some(difference) => println!("{}: {difference}", case.name),
         }
     }
-    for (endpoint, (passed, all)) in &counts {
-        println!("{endpoint}: {passed} of {all}");
+    for (endpoint, (passed, total)) in &counts {
+        println!("{endpoint}: {passed} of {total}");
     }
-    assert!(counts.values().all(|(passed, all)| passed == all), "cases with another verdict");
+    assert!(counts.values().all(|(passed, total)| passed == total), "some cases differ; see the output");
 }

@@ -1,4 +1,4 @@
-//! What holds for every input, looked for with inputs that chance makes.
+//! Properties that hold for every input, tested with random inputs.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -10,11 +10,11 @@ use zumra_validation::{
 };
 
 const JSON: &[u8] = b"application/json";
-/// Few enough that chance crosses it.
-const MAX: usize = 5;
+/// Small enough that random inputs exceed it.
+const CUSTOMERS_MAX: usize = 5;
 
-/// Values that are no positive integer, or not written as one.
-const ODD: &[&str] = &[
+/// JSON values that are not positive integers in plain digits.
+const UNUSUAL_VALUES: &[&str] = &[
     "0",
     "-1",
     "-0",
@@ -41,7 +41,7 @@ const ODD: &[&str] = &[
     "NaN",
 ];
 
-/// Texts that rules know, or nearly.
+/// Texts that rules accept, or almost accept.
 const TEXTS: &[&str] = &[
     "total_sales",
     "doesnt_have_orders",
@@ -58,10 +58,10 @@ const TEXTS: &[&str] = &[
     "x",
 ];
 
-/// A shop that has everything, and nothing that is taken.
-struct Everything;
+/// Every id exists and no value is used.
+struct EverythingExists;
 
-impl LookupResults for Everything {
+impl LookupResults for EverythingExists {
     fn exists(&self, _: Entity, _: i64) -> bool {
         true
     }
@@ -75,15 +75,15 @@ fn read(content_type: &[u8], body: &[u8]) -> Input {
     Input::read(&RawRequest { method: Method::Post, content_type: Some(content_type), query: None, body })
 }
 
-/// The long way from a body to the request.
-fn slow(body: &[u8]) -> Option<AddCustomers> {
+/// Parses a body on the slow path.
+fn parse_slow(body: &[u8]) -> Option<AddCustomers> {
     let input = read(JSON, body);
-    AddCustomers::rules(MAX).check(&input, &Everything).ok()?;
+    AddCustomers::rules(CUSTOMERS_MAX).check(&input, &EverythingExists).ok()?;
     AddCustomers::from_valid(&input)
 }
 
 fn rule_sets() -> [RuleSet; 6] {
-    let [add, ban] = [AddCustomers::rules(MAX), ban::ban()];
+    let [add, ban] = [AddCustomers::rules(CUSTOMERS_MAX), ban::ban()];
     [add, ban, groups::create(), groups::update(), customers::create(), customers::update()]
 }
 
@@ -92,7 +92,7 @@ fn space() -> impl Strategy<Value = &'static str> {
 }
 
 fn scalar() -> impl Strategy<Value = String> {
-    prop_oneof![4 => (1..=i64::MAX).prop_map(|n| n.to_string()), 1 => prop::sample::select(ODD).prop_map(str::to_owned)]
+    prop_oneof![4 => (1..=i64::MAX).prop_map(|n| n.to_string()), 1 => prop::sample::select(UNUSUAL_VALUES).prop_map(str::to_owned)]
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
@@ -115,8 +115,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![4 => scalar(), 4 => list, 1 => object]
 }
 
-/// Bodies that are what clients send, or nearly.
-fn near_valid() -> impl Strategy<Value = Vec<u8>> {
+/// Bodies as clients send them, and slightly damaged ones.
+fn almost_valid_body() -> impl Strategy<Value = Vec<u8>> {
     let member = (space(), key(), space(), value())
         .prop_map(|(a, key, b, value)| format!("{a}\"{key}\"{b}:{value}{b}"));
     let ordinary = (scalar(), value())
@@ -126,19 +126,19 @@ fn near_valid() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(a, members, b)| format!("{a}{{{}}}{b}", members.join(",")).into_bytes());
     let noise = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>(), 0..3));
     (body, noise).prop_map(|(mut body, noise)| {
-        if let Some((place, byte, what)) = noise {
-            let place = place.index(body.len());
-            match what {
-                0 => body.truncate(place),
-                1 => body.insert(place, byte),
-                _ => body[place] = byte,
+        if let Some((index, byte, kind)) = noise {
+            let index = index.index(body.len());
+            match kind {
+                0 => body.truncate(index),
+                1 => body.insert(index, byte),
+                _ => body[index] = byte,
             }
         }
         body
     })
 }
 
-/// JSON documents about fields that rules know.
+/// JSON documents with fields that rules know.
 fn document() -> impl Strategy<Value = serde_json::Value> {
     let names = [
         "name",
@@ -184,7 +184,7 @@ fn document() -> impl Strategy<Value = serde_json::Value> {
         .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-/// Documents whose texts no trimming changes.
+/// Documents with texts that trimming does not change.
 fn plain_document() -> impl Strategy<Value = serde_json::Value> {
     let text = || "x([ -~]|[é中😀]|\n|\u{0}){0,6}x";
     let leaf = prop_oneof![
@@ -203,10 +203,10 @@ fn plain_document() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// Whether our value is what `serde_json` read.
-fn agrees(ours: &Value, theirs: &serde_json::Value) -> bool {
+/// Returns true if our value equals the one from `serde_json`.
+fn agrees(actual: &Value, expected: &serde_json::Value) -> bool {
     use serde_json::Value as Json;
-    match (ours, theirs) {
+    match (actual, expected) {
         (Value::Null, Json::Null) => true,
         (Value::Bool(a), Json::Bool(b)) => a == b,
         (Value::Int(a), Json::Number(b)) => Some(*a) == b.as_i64(),
@@ -223,14 +223,14 @@ fn agrees(ours: &Value, theirs: &serde_json::Value) -> bool {
     }
 }
 
-/// Answers no to everything and writes down what it was asked.
+/// Records every lookup. Half of the ids exist and half of the values are used.
 #[derive(Default)]
-struct Asked {
+struct RecordedLookups {
     ids: RefCell<Vec<(Entity, i64)>>,
     values: RefCell<Vec<(UniqueField, String)>>,
 }
 
-impl LookupResults for Asked {
+impl LookupResults for RecordedLookups {
     fn exists(&self, table: Entity, id: i64) -> bool {
         self.ids.borrow_mut().push((table, id));
         id % 2 == 0
@@ -242,7 +242,7 @@ impl LookupResults for Asked {
     }
 }
 
-fn ascends<T: Ord>(list: &[T]) -> bool {
+fn is_strictly_ascending<T: Ord>(list: &[T]) -> bool {
     list.windows(2).all(|pair| pair[0] < pair[1])
 }
 
@@ -250,16 +250,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_short_way_never_differs_from_the_long_one(body in near_valid()) {
-        if let Some(fast) = AddCustomers::parse_fast(Some(JSON), &body, MAX) {
-            prop_assert_eq!(Some(fast), slow(&body));
+    fn fast_path_agrees_with_slow_path(body in almost_valid_body()) {
+        if let Some(fast) = AddCustomers::parse_fast(Some(JSON), &body, CUSTOMERS_MAX) {
+            prop_assert_eq!(Some(fast), parse_slow(&body));
         }
     }
 
     #[test]
-    fn ordinary_bodies_go_the_short_way(
+    fn usual_bodies_take_the_fast_path(
         group in 1..=i64::MAX,
-        ids in prop::collection::vec(1..=i64::MAX, 1..=MAX),
+        ids in prop::collection::vec(1..=i64::MAX, 1..=CUSTOMERS_MAX),
         spaces in prop::collection::vec("[ \t\r\n]{0,2}", 8),
         group_first: bool,
     ) {
@@ -271,15 +271,15 @@ proptest! {
         let group_id = format!("\"group_id\"{}:{}{group}", spaces[4], spaces[5]);
         let (first, second) = if group_first { (group_id, customers) } else { (customers, group_id) };
         let body = format!("{}{{{first}{},{}{second}}}{}", spaces[6], spaces[7], spaces[1], spaces[2]);
-        let fast = AddCustomers::parse_fast(Some(JSON), body.as_bytes(), MAX);
+        let fast = AddCustomers::parse_fast(Some(JSON), body.as_bytes(), CUSTOMERS_MAX);
         prop_assert!(fast.is_some(), "{}", body);
-        prop_assert_eq!(&fast, &slow(body.as_bytes()));
+        prop_assert_eq!(&fast, &parse_slow(body.as_bytes()));
         let read = fast.map(|fast| (fast.group.get(), fast.customers.iter().map(|id| id.get()).collect()));
         prop_assert_eq!(read, Some((group, ids)));
     }
 
     #[test]
-    fn ordinary_documents_read_as_serde_reads_them(document in plain_document(), pretty: bool) {
+    fn documents_are_parsed_like_serde_json(document in plain_document(), pretty: bool) {
         let document = serde_json::json!({ "x": document });
         let text = if pretty { serde_json::to_vec_pretty(&document) } else { serde_json::to_vec(&document) }.unwrap();
         let input = read(JSON, &text);
@@ -287,30 +287,30 @@ proptest! {
     }
 
     #[test]
-    fn what_serde_refuses_is_refused(body in near_valid()) {
-        let theirs = serde_json::from_slice::<serde_json::Value>(&body);
-        // Infinity is the one thing that only this parser accepts.
-        let out_of_range = theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
+    fn documents_rejected_by_serde_json_are_rejected(body in almost_valid_body()) {
+        let expected = serde_json::from_slice::<serde_json::Value>(&body);
+        // Only this parser accepts infinity.
+        let out_of_range = expected.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
         let is_empty = |key| read(JSON, &body).get(key).is_none();
-        if theirs.is_err() && !out_of_range {
+        if expected.is_err() && !out_of_range {
             prop_assert!(is_empty("group_id") && is_empty("customers"));
         }
     }
 
     #[test]
-    fn every_question_was_announced(document in document()) {
+    fn check_makes_only_the_lookups_that_were_returned(document in document()) {
         let input = read(JSON, &serde_json::to_vec(&document).unwrap());
         for rules in rule_sets() {
             let lookups = rules.lookups(&input);
-            prop_assert!(ascends(&lookups.groups) && ascends(&lookups.customers));
-            prop_assert!(ascends(&lookups.emails) && ascends(&lookups.mobiles));
-            let asked = Asked::default();
-            let _ = rules.check(&input, &asked);
-            for (table, id) in asked.ids.take() {
+            prop_assert!(is_strictly_ascending(&lookups.groups) && is_strictly_ascending(&lookups.customers));
+            prop_assert!(is_strictly_ascending(&lookups.emails) && is_strictly_ascending(&lookups.mobiles));
+            let recorded = RecordedLookups::default();
+            let _ = rules.check(&input, &recorded);
+            for (table, id) in recorded.ids.take() {
                 let list = match table { Entity::Groups => &lookups.groups, Entity::Customers => &lookups.customers };
                 prop_assert!(list.contains(&id));
             }
-            for (column, value) in asked.values.take() {
+            for (column, value) in recorded.values.take() {
                 let list = match column { UniqueField::Email => &lookups.emails, UniqueField::Mobile => &lookups.mobiles };
                 prop_assert!(list.contains(&value));
             }
@@ -318,10 +318,10 @@ proptest! {
     }
 
     #[test]
-    fn no_document_is_too_strange(document in document()) {
+    fn rules_accept_any_document_without_panic(document in document()) {
         let input = read(JSON, &serde_json::to_vec(&document).unwrap());
         for rules in rule_sets() {
-            match rules.check(&input, &Everything) {
+            match rules.check(&input, &EverythingExists) {
                 Ok(()) => drop(rules.normalized(&input)),
                 Err(errors) => prop_assert!(errors.iter().all(|error| !error.violations.is_empty()) && errors.len() > 0),
             }
@@ -329,7 +329,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_strange(
+    fn parsers_accept_any_bytes_without_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         form in "(customers|group_id|name|a|\\[|\\]|=|&|%|%[0-9a-f]{2}|[ .+]|\u{0}|\r|\n|;|--B|\"|content-disposition:form-data;name=){0,40}",
         put: bool,
@@ -341,17 +341,17 @@ proptest! {
                 let request = RawRequest { method, content_type: Some(content_type), query: Some(&form), body };
                 let input = Input::read(&request);
                 for rules in rule_sets() {
-                    let _ = rules.check(&input, &Everything);
+                    let _ = rules.check(&input, &EverythingExists);
                 }
-                let _ = AddCustomers::parse_fast(Some(content_type), body, MAX);
+                let _ = AddCustomers::parse_fast(Some(content_type), body, CUSTOMERS_MAX);
             }
         }
     }
 
     #[test]
-    fn no_address_is_too_strange(email in "(\\PC|[a-z@.\"()\\[\\]\\\\ :,-]|\r\n|IPv6|\u{0}|أ){0,30}") {
+    fn email_rule_accepts_any_text_without_panic(email in "(\\PC|[a-z@.\"()\\[\\]\\\\ :,-]|\r\n|IPv6|\u{0}|أ){0,30}") {
         let body = serde_json::json!({ "email": email });
         let input = read(JSON, &serde_json::to_vec(&body).unwrap());
-        let _ = customers::create().check(&input, &Everything);
+        let _ = customers::create().check(&input, &EverythingExists);
     }
 }
