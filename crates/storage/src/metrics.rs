@@ -1,4 +1,4 @@
-//! What engines measure of themselves.
+//! Metrics of the engines.
 
 use std::sync::atomic::AtomicU64;
 
@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// Which server answered a list.
+/// The label of a list query: the server that answered it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Listed {
     from: &'static str,
@@ -20,22 +20,22 @@ impl Listed {
     pub(crate) const REPLICA: Self = Self { from: "replica" };
 }
 
-/// Handles to the numbers; cloning one shares it.
+/// Handles to the metrics. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// Operations written.
+    /// Operations committed.
     pub(crate) operations: Counter,
-    /// Operations per commit: how many share one fsync.
+    /// Write requests that share one fsync (SQLite), add requests that share one statement (PostgreSQL).
     pub(crate) batch: Histogram,
-    /// Time of one commit, in seconds.
+    /// Duration of one fsync (SQLite) or one write transaction (PostgreSQL), in seconds.
     pub(crate) commit_seconds: Histogram,
-    /// Writes that wait for the writer.
+    /// Write requests in the queue (SQLite), requests that wait for a pooled connection (PostgreSQL).
     pub(crate) queue_depth: Gauge,
-    /// Readers in use.
-    pub(crate) readers_busy: Gauge,
-    /// Readers there are.
-    pub(crate) readers: Gauge<f64, AtomicU64>,
-    /// Lists, where there is a replica to read them from.
+    /// Read connections (SQLite) or pooled connections (PostgreSQL) in use.
+    pub(crate) connections_busy: Gauge,
+    /// Limit of these connections.
+    pub(crate) connections: Gauge<f64, AtomicU64>,
+    /// List queries by server, if a read replica is configured.
     pub(crate) lists: Family<Listed, Counter>,
 }
 
@@ -46,20 +46,20 @@ impl Metrics {
             batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             commit_seconds: Histogram::new([0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]),
             queue_depth: Gauge::default(),
-            readers_busy: Gauge::default(),
-            readers: Gauge::default(),
+            connections_busy: Gauge::default(),
+            connections: Gauge::default(),
             lists: Family::default(),
         }
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("storage");
-        registry.register("operations", "Operations written", self.operations.clone());
-        registry.register("batch_operations", "Operations in one commit", self.batch.clone());
-        registry.register("commit_seconds", "Time of one commit", self.commit_seconds.clone());
-        registry.register("queue_depth", "Writes that wait for the writer", self.queue_depth.clone());
-        registry.register("readers_busy", "Readers in use", self.readers_busy.clone());
-        registry.register("readers", "Readers there are", self.readers.clone());
-        registry.register("lists", "Lists read, beside a replica", self.lists.clone());
+        registry.register("operations", "Operations committed", self.operations.clone());
+        registry.register("batch_operations", "Write requests that share one commit", self.batch.clone());
+        registry.register("commit_seconds", "Duration of one commit in seconds", self.commit_seconds.clone());
+        registry.register("queue_depth", "Write requests that wait", self.queue_depth.clone());
+        registry.register("connections_busy", "Connections in use", self.connections_busy.clone());
+        registry.register("connections", "Limit of connections", self.connections.clone());
+        registry.register("lists", "List queries by server, with a read replica", self.lists.clone());
     }
 }

@@ -1,24 +1,24 @@
-//! Numbered migrations: plain SQL files in the program, each remembered in the database with its hash.
+//! Numbered migrations: SQL files compiled into the program. The database records each applied one with its hash.
 //!
-//! What belongs here: which migrations there are and what is still to do. Running them is the engine's work.
+//! What belongs here: the list of migrations and which of them are outstanding. The engines run them.
 
 use sha2::{Digest, Sha256};
 
 use crate::{Result, StorageError};
 
-/// One step of the schema.
+/// One step of the schema. Frozen once it is in the list: the database holds its hash.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// Its place in the order, from 1.
+    /// Position in the order, from 1.
     pub number: u32,
-    /// Its file's name, without the number.
+    /// Name of the file, without number and extension.
     pub name: &'static str,
-    /// What it runs.
+    /// The SQL statements.
     pub sql: &'static str,
 }
 
 impl Migration {
-    /// SHA-256 of its text, in hexadecimal.
+    /// Returns the SHA-256 of its text, in hexadecimal.
     pub fn hash(&self) -> String {
         zumra_core::text::hex(&Sha256::digest(self.sql.as_bytes()))
     }
@@ -44,11 +44,14 @@ pub const POSTGRES: &[Migration] = &[
     },
 ];
 
-/// Those of `all` that come after what a database has `applied` (number and hash, ascending).
+/// Returns the migrations of `all` that a database has not applied yet. `applied` holds number and hash, ascending.
 ///
-/// X/// another text under a number of ours.
+/// # Errors
+///
+/// [`StorageError::NewerSchema`] if the database has applied migrations that this program does not know;
+/// [`StorageError::ForeignDatabase`] if a hash differs.
 pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Result<&'a [Migration]> {
-    let known = all.last().map_or(0, |m| m.number);
+    let known = all.last().map_or(0, |migration| migration.number);
     if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {
         return Err(StorageError::NewerSchema { found: *found, known });
     }
@@ -63,8 +66,8 @@ pub fn outstanding<'a>(all: &'a [Migration], applied: &[(u32, String)]) -> Resul
     Ok(&all[applied.len()..])
 }
 
-/// The failure of reading whole tables from a database whose schema is older than this program.
-pub(crate) fn behind() -> StorageError {
+/// Returns the error for reading whole tables of a database with outstanding migrations.
+pub(crate) fn schema_outdated() -> StorageError {
     StorageError::ForeignDatabase(
         "its schema is not up to date: start `zumra serve` on it once with this version".to_owned(),
     )
@@ -80,13 +83,13 @@ mod tests {
     ];
 
     #[test]
-    fn only_what_is_missing_is_outstanding() {
+    fn only_unapplied_migrations_are_outstanding() {
         assert_eq!(outstanding(ALL, &[]).unwrap().len(), 2);
         assert_eq!(outstanding(ALL, &[(1, ALL[0].hash())]).unwrap()[0].number, 2);
     }
 
     #[test]
-    fn newer_and_changed_databases_are_refused() {
+    fn newer_and_changed_databases_are_rejected() {
         let newer = [(1, ALL[0].hash()), (2, ALL[1].hash()), (3, String::new())];
         assert!(matches!(outstanding(ALL, &newer), Err(StorageError::NewerSchema { found: 3, known: 2 })));
         assert!(matches!(
@@ -96,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_follow_one_another() {
+    fn migration_numbers_are_consecutive() {
         for all in [SQLITE, POSTGRES] {
             assert!(all.iter().zip(1..).all(|(migration, number)| migration.number == number));
         }

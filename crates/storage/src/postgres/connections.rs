@@ -121,7 +121,7 @@ impl Drop for Counted {
 
 impl Connections {
     pub(super) fn new(pool: Pool, patience: Duration, entropy: &dyn Entropy, metrics: Metrics) -> Self {
-        metrics.readers.set(u32::try_from(pool.status().max_size).map_or(f64::MAX, f64::from));
+        metrics.connections.set(u32::try_from(pool.status().max_size).map_or(f64::MAX, f64::from));
         Self { pool, gate: RwLock::new(()), patience, marks: Marks::new(entropy), metrics }
     }
 
@@ -263,7 +263,7 @@ impl Connections {
         let waiting = Counted::on(&self.metrics.queue_depth);
         let client = self.pool.get().await?;
         drop(waiting);
-        Ok(Seat { client, _busy: Counted::on(&self.metrics.readers_busy) })
+        Ok(Seat { client, _busy: Counted::on(&self.metrics.connections_busy) })
     }
 
     /// What is measured of the engine.

@@ -7,14 +7,14 @@ use tokio_postgres::types::ToSql;
 use super::errors::{Failure, Try};
 use super::words;
 use crate::Result;
-use crate::copy::{Batch, Kind, Part, Row, Rows, TABLES, Table, Value};
+use crate::copy::{ColumnType, CopyEndpoint, Row, RowChunk, TABLES, Table, TableSlice, Value};
 
 /// The rows of a database, on a connection of their own.
-pub(super) struct ServerRows(Client);
+pub(super) struct PostgresEndpoint(Client);
 
 type Parameter = Box<dyn ToSql + Sync + Send>;
 
-impl ServerRows {
+impl PostgresEndpoint {
     /// What is in the database at this moment.
     pub(super) async fn source(client: Client) -> Try<Self> {
         unhurried(&client).await?;
@@ -27,17 +27,23 @@ impl ServerRows {
         Ok(Self(client))
     }
 
-    async fn try_read(&self, Part { table, merchant }: Part, after: &[i64], limit: usize) -> Try<Batch> {
+    async fn try_read(
+        &self,
+        TableSlice { table, merchant }: TableSlice,
+        after: &[i64],
+        limit: usize,
+    ) -> Try<RowChunk> {
         let columns = table.columns.iter().map(|(name, kind)| match kind {
-            Kind::Small => format!("{name}::bigint"),
-            Kind::Flag => format!("{name}::int::bigint"),
-            Kind::Int | Kind::Text | Kind::Bytes => (*name).to_owned(),
+            ColumnType::SmallInt => format!("{name}::bigint"),
+            ColumnType::Bool => format!("{name}::int::bigint"),
+            ColumnType::Int | ColumnType::Text | ColumnType::Bytes => (*name).to_owned(),
         });
         let columns = columns.collect::<Vec<_>>().join(", ");
-        let behind = (0..table.keys).map(|i| format!("${}", i + 2)).collect::<Vec<_>>().join(", ");
+        let behind = (0..table.key_columns).map(|i| format!("${}", i + 2)).collect::<Vec<_>>().join(", ");
         let key = table.key();
-        let condition = if table.keys == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
-        let order = if table.keys == 0 { "merchant_id" } else { &key };
+        let condition =
+            if table.key_columns == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
+        let order = if table.key_columns == 0 { "merchant_id" } else { &key };
         let sql = format!(
             "SELECT {columns} FROM {} WHERE merchant_id = $1 {condition} ORDER BY {order} LIMIT {limit}",
             table.name
@@ -50,19 +56,21 @@ impl ServerRows {
         for row in rows {
             let values = table.columns.iter().enumerate().map(|(i, (_, kind))| {
                 Ok(match kind {
-                    Kind::Int | Kind::Small | Kind::Flag => row.try_get::<_, Option<_>>(i)?.map(Value::Int),
-                    Kind::Text => row.try_get::<_, Option<_>>(i)?.map(Value::Text),
-                    Kind::Bytes => row.try_get::<_, Option<_>>(i)?.map(Value::Bytes),
+                    ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => {
+                        row.try_get::<_, Option<_>>(i)?.map(Value::Int)
+                    }
+                    ColumnType::Text => row.try_get::<_, Option<_>>(i)?.map(Value::Text),
+                    ColumnType::Bytes => row.try_get::<_, Option<_>>(i)?.map(Value::Bytes),
                 }
                 .unwrap_or(Value::Null))
             });
             batch.push(values.collect::<Try<Row>>()?);
         }
-        Ok(Batch(batch))
+        Ok(RowChunk(batch))
     }
 
-    async fn try_newest(&self, Part { table, merchant }: Part) -> Try<Option<Vec<i64>>> {
-        let keys = table.columns[..table.keys].iter().map(|(name, _)| *name);
+    async fn try_newest(&self, TableSlice { table, merchant }: TableSlice) -> Try<Option<Vec<i64>>> {
+        let keys = table.columns[..table.key_columns].iter().map(|(name, _)| *name);
         let order = std::iter::once("merchant_id").chain(keys);
         let (columns, order): (Vec<_>, Vec<_>) = order.map(|name| (name, format!("{name} DESC"))).unzip();
         let sql = format!(
@@ -72,22 +80,22 @@ impl ServerRows {
             order.join(", ")
         );
         let Some(row) = self.0.query_opt(&sql, &[&merchant]).await? else { return Ok(None) };
-        Ok(Some((1..=table.keys).map(|i| row.try_get(i)).collect::<std::result::Result<_, _>>()?))
+        Ok(Some((1..=table.key_columns).map(|i| row.try_get(i)).collect::<std::result::Result<_, _>>()?))
     }
 
     /// One statement for a batch: each column goes over as an array.
-    async fn try_write(&self, Part { table, merchant }: Part, rows: Batch) -> Try<()> {
+    async fn try_write(&self, TableSlice { table, merchant }: TableSlice, rows: RowChunk) -> Try<()> {
         let names = table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         let values = table.columns.iter().map(|(name, kind)| match kind {
-            Kind::Small => format!("{name}::smallint"),
-            Kind::Flag => format!("{name} <> 0"),
-            Kind::Int | Kind::Text | Kind::Bytes => (*name).to_owned(),
+            ColumnType::SmallInt => format!("{name}::smallint"),
+            ColumnType::Bool => format!("{name} <> 0"),
+            ColumnType::Int | ColumnType::Text | ColumnType::Bytes => (*name).to_owned(),
         });
         let values = values.collect::<Vec<_>>().join(", ");
         let arrays = table.columns.iter().enumerate().map(|(i, (_, kind))| match kind {
-            Kind::Int | Kind::Small | Kind::Flag => format!("${}::bigint[]", i + 2),
-            Kind::Text => format!("${}::text[]", i + 2),
-            Kind::Bytes => format!("${}::bytea[]", i + 2),
+            ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => format!("${}::bigint[]", i + 2),
+            ColumnType::Text => format!("${}::text[]", i + 2),
+            ColumnType::Bytes => format!("${}::bytea[]", i + 2),
         });
         let arrays = arrays.collect::<Vec<_>>().join(", ");
         // Nobody waits for the answer to an operation that came from elsewhere.
@@ -130,21 +138,21 @@ async fn unhurried(client: &Client) -> Try<()> {
     Ok(client.batch_execute("SET statement_timeout = 0").await?)
 }
 
-/// Rows turned into columns.
-fn columns(table: &Table, rows: Batch) -> Vec<Parameter> {
+/// CopyEndpoint turned into columns.
+fn columns(table: &Table, rows: RowChunk) -> Vec<Parameter> {
     let mut rows = rows.0;
     let columns = table.columns.iter().enumerate().map(|(i, (_, kind))| -> Parameter {
         let values = rows.iter_mut().map(|row| std::mem::replace(&mut row[i], Value::Null));
         match kind {
-            Kind::Int | Kind::Small | Kind::Flag => {
+            ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => {
                 let numbers = values.map(|value| if let Value::Int(n) = value { Some(n) } else { None });
                 Box::new(numbers.collect::<Vec<_>>())
             }
-            Kind::Text => {
+            ColumnType::Text => {
                 let texts = values.map(|value| if let Value::Text(text) = value { Some(text) } else { None });
                 Box::new(texts.collect::<Vec<_>>())
             }
-            Kind::Bytes => {
+            ColumnType::Bytes => {
                 let blobs = values.map(|value| if let Value::Bytes(b) = value { Some(b) } else { None });
                 Box::new(blobs.collect::<Vec<_>>())
             }
@@ -154,24 +162,24 @@ fn columns(table: &Table, rows: Batch) -> Vec<Parameter> {
 }
 
 #[async_trait(?Send)]
-impl Rows for ServerRows {
-    async fn merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>> {
+impl CopyEndpoint for PostgresEndpoint {
+    async fn list_merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>> {
         self.try_merchants(after, limit).await.map_err(Failure::into_error)
     }
 
-    async fn read(&mut self, what: Part, after: &[i64], limit: usize) -> Result<Batch> {
-        self.try_read(what, after, limit).await.map_err(Failure::into_error)
+    async fn read_chunk(&mut self, slice: TableSlice, after: &[i64], limit: usize) -> Result<RowChunk> {
+        self.try_read(slice, after, limit).await.map_err(Failure::into_error)
     }
 
-    async fn newest(&mut self, what: Part) -> Result<Option<Vec<i64>>> {
-        self.try_newest(what).await.map_err(Failure::into_error)
+    async fn last_key(&mut self, slice: TableSlice) -> Result<Option<Vec<i64>>> {
+        self.try_newest(slice).await.map_err(Failure::into_error)
     }
 
-    async fn write(&mut self, what: Part, rows: Batch) -> Result<()> {
-        self.try_write(what, rows).await.map_err(Failure::into_error)
+    async fn write_chunk(&mut self, slice: TableSlice, rows: RowChunk) -> Result<()> {
+        self.try_write(slice, rows).await.map_err(Failure::into_error)
     }
 
-    async fn count(&mut self) -> Result<u64> {
+    async fn count_rows(&mut self) -> Result<u64> {
         self.try_count().await.map_err(Failure::into_error)
     }
 }

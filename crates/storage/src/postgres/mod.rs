@@ -34,7 +34,7 @@ use zumra_core::Entropy;
 pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
 pub use batch::ADD_MEMBERS;
 
-use crate::copy::Rows;
+use crate::copy::CopyEndpoint;
 use crate::metrics::Metrics;
 use crate::{Admin, Inspection, Result};
 use additions::Additions;
@@ -85,10 +85,10 @@ impl PostgresStorage {
     }
 
     /// All rows of the database as they are now, for copying them elsewhere.
-    pub async fn source(options: &PostgresOptions) -> Result<impl Rows + use<>> {
+    pub async fn source(options: &PostgresOptions) -> Result<impl CopyEndpoint + use<>> {
         let client = open::client(options).await?;
         open::require_newest_schema(&client).await?;
-        copy::ServerRows::source(client).await.map_err(Failure::into_error)
+        copy::PostgresEndpoint::source(client).await.map_err(Failure::into_error)
     }
 
     /// A database to copy rows into, with its schema brought up to date.
@@ -96,10 +96,10 @@ impl PostgresStorage {
         options: &PostgresOptions,
         now: jiff::Timestamp,
         entropy: &dyn Entropy,
-    ) -> Result<impl Rows + use<>> {
+    ) -> Result<impl CopyEndpoint + use<>> {
         Self::open(options, now, entropy).await?.close().await;
         let client = open::client(options).await?;
-        copy::ServerRows::target(client).await.map_err(Failure::into_error)
+        copy::PostgresEndpoint::target(client).await.map_err(Failure::into_error)
     }
 
     /// Looks a database over without changing it, not even its schema.

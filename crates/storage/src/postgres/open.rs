@@ -224,7 +224,7 @@ pub(super) async fn require_newest_schema(client: &Client) -> Result<()> {
     require_schema(client).await?;
     match outstanding(client).await.map_err(Failure::into_error)? {
         [] => Ok(()),
-        _ => Err(migrate::behind()),
+        _ => Err(migrate::schema_outdated()),
     }
 }
 

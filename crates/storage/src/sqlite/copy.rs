@@ -5,13 +5,13 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::words;
-use crate::copy::{Batch, Part, Row, Rows, TABLES, Table, Value};
+use crate::copy::{CopyEndpoint, Row, RowChunk, TABLES, Table, TableSlice, Value};
 use crate::{Result, StorageError};
 
 /// The rows of a file. Its methods block.
-pub(super) struct FileRows(Connection);
+pub(super) struct SqliteEndpoint(Connection);
 
-impl FileRows {
+impl SqliteEndpoint {
     /// What is in the file at this moment.
     pub(super) fn source(connection: Connection) -> Result<Self> {
         // The moment is that of the first statement.
@@ -34,8 +34,8 @@ fn parameters(from: usize, count: usize) -> String {
 }
 
 #[async_trait(?Send)]
-impl Rows for FileRows {
-    async fn merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>> {
+impl CopyEndpoint for SqliteEndpoint {
+    async fn list_merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>> {
         let sql = format!(
             "SELECT merchant_id FROM merchants WHERE merchant_id > ?1 ORDER BY merchant_id LIMIT {limit}"
         );
@@ -44,10 +44,16 @@ impl Rows for FileRows {
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
-    async fn read(&mut self, Part { table, merchant }: Part, after: &[i64], limit: usize) -> Result<Batch> {
-        let (key, behind) = (table.key(), parameters(2, table.keys));
-        let condition = if table.keys == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
-        let order = if table.keys == 0 { "merchant_id".to_owned() } else { key };
+    async fn read_chunk(
+        &mut self,
+        TableSlice { table, merchant }: TableSlice,
+        after: &[i64],
+        limit: usize,
+    ) -> Result<RowChunk> {
+        let (key, behind) = (table.key(), parameters(2, table.key_columns));
+        let condition =
+            if table.key_columns == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
+        let order = if table.key_columns == 0 { "merchant_id".to_owned() } else { key };
         let sql = format!(
             "SELECT {} FROM {} WHERE merchant_id = ?1 {condition} ORDER BY {order} LIMIT {limit}",
             names(table),
@@ -61,11 +67,11 @@ impl Rows for FileRows {
             let values = values.map(|(i, (name, _))| value(row.get_ref(i)?, table, name));
             batch.push(values.collect::<Result<Row>>()?);
         }
-        Ok(Batch(batch))
+        Ok(RowChunk(batch))
     }
 
-    async fn newest(&mut self, Part { table, merchant }: Part) -> Result<Option<Vec<i64>>> {
-        let keys = table.columns[..table.keys].iter().map(|(name, _)| *name);
+    async fn last_key(&mut self, TableSlice { table, merchant }: TableSlice) -> Result<Option<Vec<i64>>> {
+        let keys = table.columns[..table.key_columns].iter().map(|(name, _)| *name);
         let order = std::iter::once("merchant_id").chain(keys);
         let (columns, order): (Vec<_>, Vec<_>) = order.map(|name| (name, format!("{name} DESC"))).unzip();
         let sql = format!(
@@ -77,10 +83,14 @@ impl Rows for FileRows {
         let mut statement = self.0.prepare_cached(&sql)?;
         let mut rows = statement.query([merchant])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        Ok(Some((1..=table.keys).map(|i| row.get(i)).collect::<rusqlite::Result<_>>()?))
+        Ok(Some((1..=table.key_columns).map(|i| row.get(i)).collect::<rusqlite::Result<_>>()?))
     }
 
-    async fn write(&mut self, Part { table, merchant }: Part, rows: Batch) -> Result<()> {
+    async fn write_chunk(
+        &mut self,
+        TableSlice { table, merchant }: TableSlice,
+        rows: RowChunk,
+    ) -> Result<()> {
         let sql = format!(
             "INSERT INTO {} (merchant_id, {}) VALUES (?1, {})",
             table.name,
@@ -100,7 +110,7 @@ impl Rows for FileRows {
         Ok(transaction.commit()?)
     }
 
-    async fn count(&mut self) -> Result<u64> {
+    async fn count_rows(&mut self) -> Result<u64> {
         let mut rows = 0;
         for table in TABLES {
             let sql = format!("SELECT count(*) FROM {}", table.name);

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use crate::copy::Rows;
+use crate::copy::CopyEndpoint;
 use crate::metrics::Metrics;
 use crate::{Inspection, Result, StorageError};
 use group_commit::{Checkpointer, Writer, database_fsync, wal_fsync};
@@ -78,13 +78,13 @@ impl SqliteStorage {
     }
 
     /// All rows of the file as they are now, for copying them elsewhere. Blocks.
-    pub fn source(path: &Path) -> Result<impl Rows + use<>> {
-        copy::FileRows::source(open::for_reading_all(path)?)
+    pub fn source(path: &Path) -> Result<impl CopyEndpoint + use<>> {
+        copy::SqliteEndpoint::source(open::for_reading_all(path)?)
     }
 
     /// A file to copy rows into, made if it is not there. Blocks.
-    pub fn target(path: &Path, now: jiff::Timestamp) -> Result<impl Rows + use<>> {
-        Ok(copy::FileRows::target(open::for_writing(path, now)?))
+    pub fn target(path: &Path, now: jiff::Timestamp) -> Result<impl CopyEndpoint + use<>> {
+        Ok(copy::SqliteEndpoint::target(open::for_writing(path, now)?))
     }
 
     /// Looks a database over without changing it, not even its schema. Blocks.

@@ -42,7 +42,7 @@ pub(super) struct ReadPool {
 
 impl ReadPool {
     pub(super) fn new(path: PathBuf, limit: u32, metrics: Metrics) -> Self {
-        metrics.readers.set(f64::from(limit));
+        metrics.connections.set(f64::from(limit));
         let permits = Arc::new(Semaphore::new(limit as usize));
         Self { path, idle: Arc::default(), permits, limit, metrics }
     }
@@ -60,7 +60,7 @@ impl ReadPool {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         let pool = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let _permit = BusyPermit::new(permit, &pool.metrics.readers_busy);
+            let _permit = BusyPermit::new(permit, &pool.metrics.connections_busy);
             pool.read_blocking(work)
         });
         reading.await.unwrap_or_else(|_| Err(StorageError::Internal("a read panicked".to_owned())))

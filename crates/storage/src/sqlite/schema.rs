@@ -47,7 +47,7 @@ pub(super) fn migrate(connection: &mut Connection, now: Timestamp) -> Result<()>
 
 /// Fails if migrations are outstanding.
 pub(super) fn require_up_to_date(connection: &Connection) -> Result<()> {
-    if outstanding(connection)?.is_empty() { Ok(()) } else { Err(migrate::behind()) }
+    if outstanding(connection)?.is_empty() { Ok(()) } else { Err(migrate::schema_outdated()) }
 }
 
 /// Returns the migrations that the database has not applied.

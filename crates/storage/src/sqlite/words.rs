@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use zumra_core::{CustomerId, MerchantId};
 
-use crate::copy::{Batch, Table};
+use crate::copy::{RowChunk, Table};
 use crate::{Result, StorageError};
 
 /// All customers are counted in one slot: there is one writer.
@@ -22,11 +22,11 @@ pub(super) fn remove(tx: &Connection, merchant: MerchantId, customer: CustomerId
 }
 
 /// The same for rows of `customers` that a copy has written.
-pub(super) fn add_copied(tx: &Connection, merchant: i64, table: &Table, rows: &Batch) -> Result<()> {
+pub(super) fn add_copied(tx: &Connection, merchant: i64, table: &Table, rows: &RowChunk) -> Result<()> {
     let wrong = |id: i64| StorageError::corrupt("customers", "id", id);
     let merchant = MerchantId::new(merchant).ok_or_else(|| wrong(merchant))?;
     let mut customers = 0;
-    for (id, words) in rows.words(table) {
+    for (id, words) in rows.search_terms(table) {
         add(tx, merchant, CustomerId::new(id).ok_or_else(|| wrong(id))?, words)?;
         customers += 1;
     }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use zumra_core::{Clock, SystemClock, SystemEntropy};
-use zumra_storage::copy::{self, CopiedTable, CopyError, Progress, Rows};
+use zumra_storage::copy::{self, CopiedTable, CopyEndpoint, CopyError, CopyProgress};
 use zumra_storage::postgres::PostgresStorage;
 use zumra_storage::sqlite::SqliteStorage;
 
@@ -57,10 +57,10 @@ impl Command {
         match error {
             CopyError::Storage(error) => anyhow::Error::from(error)
                 .context("the copy stopped; begun again it goes on from where it was"),
-            CopyError::Different { .. } => {
+            CopyError::TargetDiffers { .. } => {
                 Failure::new(Exit::Named, format!("database {}: {error}", self.to)).into()
             }
-            CopyError::Changed { .. } => {
+            CopyError::TargetChanged { .. } => {
                 Failure::new(Exit::Database, format!("database {}: {error}", self.to)).into()
             }
         }
@@ -84,14 +84,14 @@ impl Command {
     }
 }
 
-async fn source(database: &Database) -> anyhow::Result<Box<dyn Rows>> {
+async fn source(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
     Ok(match database.place()? {
         Place::File(path) => Box::new(SqliteStorage::source(path)?),
         Place::Server(options) => Box::new(PostgresStorage::source(&options).await?),
     })
 }
 
-async fn target(database: &Database) -> anyhow::Result<Box<dyn Rows>> {
+async fn target(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
     let now = SystemClock.now();
     Ok(match database.place()? {
         Place::File(path) => Box::new(SqliteStorage::target(path, now)?),
@@ -113,14 +113,14 @@ impl Bar {
         Self(bar)
     }
 
-    fn show(&self, progress: Progress) {
+    fn show(&self, progress: CopyProgress) {
         match progress {
-            Progress::Total(rows) => {
+            CopyProgress::Total(rows) => {
                 self.0.set_length(2 * rows);
                 self.0.set_message("copying");
             }
-            Progress::Copied(rows) => self.0.inc(rows),
-            Progress::Verified(rows) => {
+            CopyProgress::Copied(rows) => self.0.inc(rows),
+            CopyProgress::Verified(rows) => {
                 self.0.set_message("checking");
                 self.0.inc(rows);
             }

@@ -1,0 +1,77 @@
+//! Rows on their way from one engine to the other, and the interface of an engine to a copy.
+
+use async_trait::async_trait;
+
+use super::tables::Table;
+use crate::Result;
+
+/// A value of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// The values of the columns of a [`Table`], without `merchant_id`.
+pub(crate) type Row = Vec<Value>;
+
+/// The rows of one table that belong to one merchant.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSlice {
+    pub(crate) table: &'static Table,
+    pub(crate) merchant: i64,
+}
+
+/// Consecutive rows of a [`TableSlice`], in the order of their keys.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RowChunk(pub(crate) Vec<Row>);
+
+impl RowChunk {
+    /// Returns id and search terms of each row of `customers`.
+    pub(crate) fn search_terms(&self, table: &Table) -> Vec<(i64, &str)> {
+        debug_assert_eq!(table.name, "customers");
+        let position = table.columns.iter().position(|(name, _)| *name == "search_terms").unwrap_or_default();
+        let mut found = Vec::with_capacity(self.0.len());
+        for row in &self.0 {
+            if let (Value::Int(id), Value::Text(terms)) = (&row[0], &row[position]) {
+                found.push((*id, terms.as_str()));
+            }
+        }
+        found
+    }
+
+    /// Returns the key of the last row: the next chunk begins above it.
+    pub(super) fn last_key(&self, table: &Table) -> Option<Vec<i64>> {
+        self.0.last().map(|row| key(row, table))
+    }
+}
+
+/// Returns the values of the key columns of a row, without `merchant_id`.
+pub(super) fn key(row: &Row, table: &Table) -> Vec<i64> {
+    let number = |value: &Value| if let Value::Int(number) = value { *number } else { 0 };
+    row[..table.key_columns].iter().map(number).collect()
+}
+
+/// An installation that is copied from or to. The engines create it.
+///
+/// A source shows one moment, whatever other processes write meanwhile.
+#[async_trait(?Send)]
+pub trait CopyEndpoint {
+    /// Returns at most `limit` ids of merchants above `after`, ascending.
+    #[doc(hidden)]
+    async fn list_merchants(&mut self, after: i64, limit: usize) -> Result<Vec<i64>>;
+    /// Returns at most `limit` rows with a key above `after`, by key.
+    #[doc(hidden)]
+    async fn read_chunk(&mut self, slice: TableSlice, after: &[i64], limit: usize) -> Result<RowChunk>;
+    /// Returns the greatest key, or `None` if there are no rows.
+    #[doc(hidden)]
+    async fn last_key(&mut self, slice: TableSlice) -> Result<Option<Vec<i64>>>;
+    /// Inserts rows durably, all or nothing.
+    #[doc(hidden)]
+    async fn write_chunk(&mut self, slice: TableSlice, rows: RowChunk) -> Result<()>;
+    /// Returns the number of rows of all merchants.
+    #[doc(hidden)]
+    async fn count_rows(&mut self) -> Result<u64>;
+}
