@@ -1,21 +1,28 @@
 //! Health, inspection, metrics and shutdown.
 
-use super::SqliteStorage;
-use super::operations;
-use crate::{Admin, Inspection, Result};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use prometheus_client::registry::Registry;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::SqliteStorage;
+use crate::admin::count_mismatch;
+use crate::{Admin, Inspection, Result, StorageError};
 
 #[async_trait]
 impl Admin for SqliteStorage {
     async fn ping(&self) -> Result<()> {
-        self.read_pool
-            .read(|db| Ok(db.query_row("SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(())).or_else(no_row)?))
-            .await
+        let read = |db: &Connection| {
+            Ok(db
+                .query_row("SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(()))
+                .optional()?
+                .unwrap_or_default())
+        };
+        self.read_pool.read(read).await
     }
 
     async fn inspect(&self) -> Result<Inspection> {
-        self.read_pool.read(operations::inspect).await
+        self.read_pool.read(inspect).await
     }
 
     fn register_metrics(&self, registry: &mut Registry) {
@@ -23,16 +30,34 @@ impl Admin for SqliteStorage {
     }
 
     async fn close(&self) {
-        // The writer last: the last connection tidies up, and only one that may write can.
+        // The writer last: the last connection checkpoints and deletes the WAL, which a read connection cannot.
         self.read_pool.close().await;
         self.writer.close().await;
     }
 }
 
-/// "No row" as nothing, every other failure as it is.
-fn no_row(error: rusqlite::Error) -> rusqlite::Result<()> {
-    match error {
-        rusqlite::Error::QueryReturnedNoRows => Ok(()),
-        other => Err(other),
-    }
+/// Checks the integrity of the database and counts its rows.
+pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
+    let number = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let count = |sql| number(sql).map(i64::unsigned_abs);
+    let mut check = db.prepare("PRAGMA quick_check")?;
+    let findings = check.query_map([], |row| row.get::<_, String>(0))?;
+    let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut problems: Vec<String> = findings.into_iter().filter(|finding| finding != "ok").collect();
+    let customers = count("SELECT count(*) FROM customers")?;
+    let counted = count("SELECT coalesce(sum(customers), 0) FROM customer_counters")?;
+    problems.extend(count_mismatch(customers, counted));
+    let schema = number("SELECT max(number) FROM schema_migrations")?;
+    let newest: Option<i64> = db.query_row("SELECT max(at) FROM operations", [], |row| row.get(0))?;
+    let newest = newest.map(Timestamp::from_microsecond).transpose();
+    Ok(Inspection {
+        engine: format!("SQLite {}", rusqlite::version()),
+        schema: u32::try_from(schema).map_err(|e| StorageError::corrupt("schema_migrations", "number", e))?,
+        problems,
+        merchants: count("SELECT count(*) FROM merchants")?,
+        customers,
+        memberships: count("SELECT count(*) FROM memberships")?,
+        past_memberships: count("SELECT count(*) FROM past_memberships")?,
+        newest_operation: newest.map_err(|e| StorageError::corrupt("operations", "at", e))?,
+    })
 }

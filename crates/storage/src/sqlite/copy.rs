@@ -1,10 +1,11 @@
-//! All rows of a file, for a copy from it or to it.
+//! All rows of a file, for copies between engines.
 
 use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
+use zumra_core::{CustomerId, MerchantId};
 
-use super::words;
+use super::{counters, search_terms};
 use crate::copy::{CopyEndpoint, Row, RowChunk, TABLES, Table, TableSlice, Value};
 use crate::{Result, StorageError};
 
@@ -12,9 +13,9 @@ use crate::{Result, StorageError};
 pub(super) struct SqliteEndpoint(Connection);
 
 impl SqliteEndpoint {
-    /// What is in the file at this moment.
+    /// Returns a snapshot of the file.
     pub(super) fn source(connection: Connection) -> Result<Self> {
-        // The moment is that of the first statement.
+        // The first read of a transaction takes the snapshot.
         connection.execute_batch("BEGIN; SELECT 1 FROM merchants")?;
         Ok(Self(connection))
     }
@@ -24,13 +25,9 @@ impl SqliteEndpoint {
     }
 }
 
-fn names(table: &Table) -> String {
-    table.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-}
-
-/// `?2, ?3, ?4` for `count` parameters.
-fn parameters(from: usize, count: usize) -> String {
-    (from..from + count).map(|i| format!("?{i}")).collect::<Vec<_>>().join(", ")
+/// Returns `count` parameters from number `first` on: `?2, ?3, ?4`.
+fn parameter_list(first: usize, count: usize) -> String {
+    (first..first + count).map(|i| format!("?{i}")).collect::<Vec<_>>().join(", ")
 }
 
 #[async_trait(?Send)]
@@ -50,24 +47,24 @@ impl CopyEndpoint for SqliteEndpoint {
         after: &[i64],
         limit: usize,
     ) -> Result<RowChunk> {
-        let (key, behind) = (table.key(), parameters(2, table.key_columns));
+        let (key, after_key) = (table.key(), parameter_list(2, table.key_columns));
         let condition =
-            if table.key_columns == 0 { String::new() } else { format!("AND ({key}) > ({behind})") };
+            if table.key_columns == 0 { String::new() } else { format!("AND ({key}) > ({after_key})") };
         let order = if table.key_columns == 0 { "merchant_id".to_owned() } else { key };
         let sql = format!(
             "SELECT {} FROM {} WHERE merchant_id = ?1 {condition} ORDER BY {order} LIMIT {limit}",
-            names(table),
+            table.column_names(),
             table.name
         );
         let mut statement = self.0.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(std::iter::once(&merchant).chain(after)))?;
-        let mut batch = Vec::new();
+        let mut chunk = Vec::new();
         while let Some(row) = rows.next()? {
             let values = table.columns.iter().enumerate();
             let values = values.map(|(i, (name, _))| value(row.get_ref(i)?, table, name));
-            batch.push(values.collect::<Result<Row>>()?);
+            chunk.push(values.collect::<Result<Row>>()?);
         }
-        Ok(RowChunk(batch))
+        Ok(RowChunk(chunk))
     }
 
     async fn last_key(&mut self, TableSlice { table, merchant }: TableSlice) -> Result<Option<Vec<i64>>> {
@@ -94,8 +91,8 @@ impl CopyEndpoint for SqliteEndpoint {
         let sql = format!(
             "INSERT INTO {} (merchant_id, {}) VALUES (?1, {})",
             table.name,
-            names(table),
-            parameters(2, table.columns.len())
+            table.column_names(),
+            parameter_list(2, table.columns.len())
         );
         let transaction = self.0.transaction()?;
         let mut statement = transaction.prepare_cached(&sql)?;
@@ -105,7 +102,7 @@ impl CopyEndpoint for SqliteEndpoint {
         }
         drop(statement);
         if table.name == "customers" {
-            words::add_copied(&transaction, merchant, table, &rows)?;
+            index_customers(&transaction, merchant, rows.search_terms(table))?;
         }
         Ok(transaction.commit()?)
     }
@@ -120,15 +117,27 @@ impl CopyEndpoint for SqliteEndpoint {
     }
 }
 
+/// Writes the derived rows of copied customers: their search terms and their count.
+fn index_customers(connection: &Connection, merchant: i64, customers: Vec<(i64, &str)>) -> Result<()> {
+    let invalid = |id| StorageError::corrupt("customers", "id", id);
+    let merchant = MerchantId::new(merchant).ok_or_else(|| invalid(merchant))?;
+    let mut count = 0;
+    for (id, terms) in customers {
+        let customer = CustomerId::new(id).ok_or_else(|| invalid(id))?;
+        search_terms::insert(connection, merchant, customer, terms)?;
+        count += 1;
+    }
+    counters::add(connection, merchant, count)
+}
+
 fn value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {
-    let wrong =
-        |what: &dyn std::fmt::Display| -> StorageError { StorageError::corrupt(table.name, column, what) };
+    let invalid = |problem: &dyn std::fmt::Display| StorageError::corrupt(table.name, column, problem);
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
-        ValueRef::Text(text) => Value::Text(str::from_utf8(text).map_err(|e| wrong(&e))?.to_owned()),
+        ValueRef::Text(text) => Value::Text(str::from_utf8(text).map_err(|e| invalid(&e))?.to_owned()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_owned()),
-        ValueRef::Real(number) => return Err(wrong(&number)),
+        ValueRef::Real(number) => return Err(invalid(&number)),
     })
 }
 

@@ -1,93 +1,72 @@
-//! Loading a shop from a fixture.
+//! Fixtures: a merchant with its groups and customers, loaded by a developer or a test.
 
-use std::collections::BTreeMap;
-
-use rusqlite::Connection;
-use zumra_core::fixture::MerchantFixture;
-use zumra_core::{GroupId, MerchantId, NewToken, Operation, OperationKind, Subject, Token};
-
-use super::SqliteStorage;
-use super::{customers, groups, memberships, merchants, operations, tokens};
-use crate::Fixtures;
-use crate::{Conflict, GroupSelector, LoadOutcome, Result};
 use async_trait::async_trait;
+use zumra_core::fixture::MerchantFixture;
+use zumra_core::{NewToken, Operation, OperationKind, Subject};
+
+use super::tx::Tx;
+use super::{SqliteStorage, customers, groups, memberships, merchants, operations, tokens};
+use crate::fixtures::members_by_group;
+use crate::tokens::{TokenMerge, created, merge};
+use crate::{Fixtures, GroupSelector, LoadOutcome, Result};
 
 #[async_trait]
 impl Fixtures for SqliteStorage {
     async fn load_fixture(&self, fixture: MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
-        self.writer.write(move |tx| load(tx, &fixture, operation)).await
+        self.write(fixture.merchant.id, operation, move |tx| load(tx, &fixture)).await
     }
 }
 
-pub(super) fn load(tx: &Connection, fixture: &MerchantFixture, operation: Operation) -> Result<LoadOutcome> {
-    let merchant = fixture.merchant.id;
-    let id = operations::next_id(tx, merchant, &operation)?;
-    let mut rows = merchants::put(tx, &fixture.merchant, operation.at)?;
+fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<LoadOutcome> {
+    let operation = operations::next_id(tx)?;
+    let mut changes = merchants::upsert(tx, &fixture.merchant)?;
     for token in &fixture.tokens {
-        rows += usize::from(put_token(tx, merchant, token, &operation)?);
+        changes += upsert_token(tx, token)?;
     }
-    rows += put_groups(tx, merchant, fixture, &operation)?;
-    let mut members: BTreeMap<GroupId, Vec<i64>> = BTreeMap::new();
-    for (customer, groups) in &fixture.customers {
-        rows += customers::put(tx, merchant, customer, operation.at)?;
-        for &group in groups {
-            members.entry(group).or_default().push(customer.id.get());
-        }
+    changes += upsert_groups(tx, fixture)?;
+    for (customer, _) in &fixture.customers {
+        changes += customers::upsert(tx, customer)?;
     }
-    let mut changes = rows as u64;
-    for (group, ids) in members {
-        changes += memberships::insert(tx, merchant, group, memberships::set(ids.into_iter()), id)?;
+    for (group, members) in members_by_group(fixture) {
+        changes += memberships::insert(tx, group, &members, operation)?;
     }
     if changes == 0 {
         return Ok(LoadOutcome { operation: None, changes });
     }
-    operations::record(tx, merchant, id, &operation, OperationKind::Load, Subject::Other, changes)?;
-    Ok(LoadOutcome { operation: Some(id), changes })
+    operations::record(tx, operation, OperationKind::Load, Subject::Other, changes)?;
+    Ok(LoadOutcome { operation: Some(operation), changes })
 }
 
-/// Adds groups and changes those that are there; a merchant who then has no default group gets one. How many rows came
-/// to differ.
-fn put_groups(
-    tx: &Connection,
-    merchant: MerchantId,
-    fixture: &MerchantFixture,
-    operation: &Operation,
-) -> Result<usize> {
-    // A deleted group whose memberships have not moved yet would otherwise come back with them.
-    groups::sweep_all_of(tx, merchant)?;
+/// Upserts the groups of a fixture, and a default group if the merchant then has none. Returns the number of rows
+/// changed.
+fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<u64> {
+    // Otherwise a deleted group that the fixture inserts again would get its former memberships back.
+    groups::archive_all_of_merchant(tx)?;
     if let Some(default) = fixture.groups.iter().find(|group| group.is_default) {
-        groups::resign_default(tx, merchant, default.id)?;
+        groups::clear_default_except(tx, default.id)?;
     }
-    let mut rows = 0;
+    let mut changes = 0;
     for group in &fixture.groups {
-        rows += groups::put(tx, merchant, group, operation.at)?;
+        changes += groups::upsert(tx, group)?;
     }
-    if groups::find(tx, merchant, GroupSelector::Default)?.is_none() {
-        rows += usize::from(groups::insert_default(tx, merchant, operation)?);
+    if groups::find(tx.connection, tx.merchant, GroupSelector::Default)?.is_none() {
+        changes += u64::from(groups::insert_default(tx)?);
     }
-    Ok(rows)
+    Ok(changes)
 }
 
-/// Adds a token, or changes the scopes and the end of the one with this secret. Whether anything changed.
-fn put_token(tx: &Connection, merchant: MerchantId, new: &NewToken, operation: &Operation) -> Result<bool> {
-    let Some((old, owner)) = tokens::find(tx, new.hash)? else {
-        let token = Token {
-            id: tokens::next_id(tx, merchant, operation.proposed_id)?,
-            merchant,
-            scopes: new.scopes,
-            created_at: operation.at,
-            expires_at: new.expires_at,
-            revoked_at: None,
-        };
-        tokens::insert(tx, &token, new.hash)?;
-        return Ok(true);
+/// Inserts a token, or merges it into the stored one with its hash. Returns the number of rows changed: 0 or 1.
+fn upsert_token(tx: &Tx<'_>, new: &NewToken) -> Result<u64> {
+    let Some((stored, _)) = tokens::find(tx.connection, new.hash)? else {
+        let id = tokens::next_id(tx, tx.operation.proposed_id)?;
+        tokens::insert(tx, &created(tx.merchant, id, new, tx.operation.at), new.hash)?;
+        return Ok(1);
     };
-    if owner.id != merchant {
-        return Err(Conflict::Token.into());
+    match merge(&stored, tx.merchant, new)? {
+        TokenMerge::Keep => Ok(0),
+        TokenMerge::Restore(id) => {
+            tokens::restore(tx, id, new)?;
+            Ok(1)
+        }
     }
-    if (old.scopes, old.expires_at, old.revoked_at) == (new.scopes, new.expires_at, None) {
-        return Ok(false);
-    }
-    tokens::restore(tx, merchant, old.id, new)?;
-    Ok(true)
 }

@@ -1,18 +1,17 @@
 //! Groups.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
-use zumra_core::text::Name;
+use async_trait::async_trait;
+use rusqlite::Connection;
 use zumra_core::{
     Group, GroupChange, GroupId, MerchantId, Operation, OperationId, OperationKind, Page, PageRequest,
     Subject,
 };
 
-use super::SqliteStorage;
-use super::operations;
-use crate::Groups;
-use crate::{Conflict, GroupSelector, Resource, Result, StorageError, Written};
-use async_trait::async_trait;
+use super::tx::Tx;
+use super::{SqliteStorage, operations, sql};
+use crate::groups::{COLUMNS, decode, merge, require_deletable, to_json};
+use crate::row::stored_count;
+use crate::{Conflict, GroupSelector, Groups, Resource, Result, StorageError, Written};
 
 #[async_trait]
 impl Groups for SqliteStorage {
@@ -30,7 +29,7 @@ impl Groups for SqliteStorage {
         group: Group,
         operation: Operation,
     ) -> Result<Written<Group>> {
-        self.writer.write(move |tx| create(tx, merchant, group, &operation)).await
+        self.write(merchant, operation, move |tx| create(tx, group)).await
     }
 
     async fn update_group(
@@ -40,7 +39,7 @@ impl Groups for SqliteStorage {
         change: GroupChange,
         operation: Operation,
     ) -> Result<Written<Group>> {
-        self.writer.write(move |tx| update(tx, merchant, group, change, &operation)).await
+        self.write(merchant, operation, move |tx| update(tx, group, change)).await
     }
 
     async fn delete_group(
@@ -49,215 +48,196 @@ impl Groups for SqliteStorage {
         group: GroupId,
         operation: Operation,
     ) -> Result<OperationId> {
-        self.writer.write(move |tx| delete(tx, merchant, group, &operation)).await
+        self.write(merchant, operation, move |tx| delete(tx, group)).await
     }
 
     async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
-        // The writer is not troubled when there is nothing to do, which is nearly always.
-        if !self.read_pool.read(is_any_deleted).await? {
+        // Check on a read connection first. A deleted group is rare, and the check must not take a slot of the writer.
+        if !self.read_pool.read(has_deleted).await? {
             return Ok(false);
         }
-        self.writer.write(move |tx| sweep(tx, limit)).await
+        self.writer.write(move |connection| archive_deleted(connection, limit)).await
     }
 }
 
-/// The columns that [`read`] reads.
-const COLUMNS: &str = "id, name, conditions, features, is_default";
-
-pub(super) fn list(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
-    let of_merchant = "FROM groups WHERE merchant_id = ?1 AND deleted_by IS NULL";
-    let mut statement = db.prepare_cached(&format!("SELECT count(*) {of_merchant}"))?;
-    let total = statement.query_row([merchant.get()], |row| row.get::<_, i64>(0))?.unsigned_abs();
-    let sql = format!("SELECT {COLUMNS} {of_merchant} ORDER BY created_at, id LIMIT ?2 OFFSET ?3");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((merchant.get(), page.per_page, page.offset()))?;
-    let mut items = Vec::new();
-    while let Some(row) = rows.next()? {
-        items.push(read(row)?);
-    }
-    Ok(Page { items, total })
+fn list(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Page<Group>> {
+    let statement = "SELECT count(*) FROM groups WHERE merchant_id = ?1 AND deleted_by IS NULL";
+    let total: i64 = sql::query_value(db, statement, [merchant.get()])?;
+    let statement = format!(
+        "SELECT {COLUMNS} FROM groups WHERE merchant_id = ?1 AND deleted_by IS NULL
+         ORDER BY created_at, id LIMIT ?2 OFFSET ?3"
+    );
+    let parameters = (merchant.get(), page.per_page, page.offset());
+    let items = sql::query(db, &statement, parameters, |row| decode(row))?;
+    Ok(Page { items, total: total.unsigned_abs() })
 }
 
 pub(super) fn find(db: &Connection, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>> {
-    let (which, id) = match group {
+    let (condition, id) = match group {
         GroupSelector::Id(id) => ("id = ?2", Some(id.get())),
         GroupSelector::Default => ("is_default = 1 AND ?2 IS NULL", None),
     };
-    let sql =
-        format!("SELECT {COLUMNS} FROM groups WHERE merchant_id = ?1 AND {which} AND deleted_by IS NULL");
-    let mut statement = db.prepare_cached(&sql)?;
-    statement.query_row((merchant.get(), id), |row| Ok(read(row))).optional()?.transpose()
+    let statement =
+        format!("SELECT {COLUMNS} FROM groups WHERE merchant_id = ?1 AND {condition} AND deleted_by IS NULL");
+    sql::query_opt(db, &statement, (merchant.get(), id), |row| decode(row))
 }
 
-pub(super) fn create(
-    tx: &Connection,
-    merchant: MerchantId,
-    group: Group,
-    operation: &Operation,
-) -> Result<Written<Group>> {
-    if !insert(tx, merchant, &group, operation.at)? {
+fn find_for_update(tx: &Tx<'_>, group: GroupSelector) -> Result<Group> {
+    find(tx.connection, tx.merchant, group)?.ok_or(StorageError::NotFound(Resource::Group))
+}
+
+fn create(tx: &Tx<'_>, group: Group) -> Result<Written<Group>> {
+    if !insert(tx, &group)? {
         return Err(Conflict::Group(group.id).into());
     }
-    let subject = Subject::Group(group.id);
-    let id = operations::record_one(tx, merchant, operation, OperationKind::CreateGroup, subject)?;
-    Ok(Written { operation: Some(id), value: group })
+    let operation = operations::record_one(tx, OperationKind::CreateGroup, Subject::Group(group.id))?;
+    Ok(Written { operation: Some(operation), value: group })
 }
 
-pub(super) fn update(
-    tx: &Connection,
-    merchant: MerchantId,
-    which: GroupSelector,
-    change: GroupChange,
-    operation: &Operation,
-) -> Result<Written<Group>> {
-    let old = find(tx, merchant, which)?.ok_or(StorageError::NotFound(Resource::Group))?;
+fn update(tx: &Tx<'_>, group: GroupSelector, change: GroupChange) -> Result<Written<Group>> {
+    let old = find_for_update(tx, group)?;
     let new = old.clone().with_change(change);
     if new == old {
         return Ok(Written { operation: None, value: new });
     }
-    overwrite(tx, merchant, &new)?;
-    let subject = Subject::Group(new.id);
-    let id = operations::record_one(tx, merchant, operation, OperationKind::UpdateGroup, subject)?;
-    Ok(Written { operation: Some(id), value: new })
+    overwrite(tx, &new)?;
+    let operation = operations::record_one(tx, OperationKind::UpdateGroup, Subject::Group(new.id))?;
+    Ok(Written { operation: Some(operation), value: new })
 }
 
-pub(super) fn delete(
-    tx: &Connection,
-    merchant: MerchantId,
-    id: GroupId,
-    operation: &Operation,
-) -> Result<OperationId> {
-    let group = find(tx, merchant, GroupSelector::Id(id))?.ok_or(StorageError::NotFound(Resource::Group))?;
-    if group.is_default {
-        return Err(Conflict::DefaultGroup(id).into());
-    }
-    let subject = Subject::Group(id);
-    let operation = operations::record_one(tx, merchant, operation, OperationKind::DeleteGroup, subject)?;
-    let sql = "UPDATE groups SET deleted_by = ?3 WHERE merchant_id = ?1 AND id = ?2";
-    tx.prepare_cached(sql)?.execute((merchant.get(), id.get(), operation.get()))?;
+fn delete(tx: &Tx<'_>, id: GroupId) -> Result<OperationId> {
+    require_deletable(&find_for_update(tx, GroupSelector::Id(id))?)?;
+    let operation = operations::record_one(tx, OperationKind::DeleteGroup, Subject::Group(id))?;
+    tx.execute(
+        "UPDATE groups SET deleted_by = ?3 WHERE merchant_id = ?1 AND id = ?2",
+        (tx.merchant.get(), id.get(), operation.get()),
+    )?;
     Ok(operation)
 }
 
-/// Whether there is a deleted group whose memberships still have to move.
-pub(super) fn is_any_deleted(db: &Connection) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM groups WHERE deleted_by IS NOT NULL)";
-    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+/// Returns true if a deleted group of any merchant is not archived yet.
+fn has_deleted(db: &Connection) -> Result<bool> {
+    let statement = "SELECT EXISTS (SELECT 1 FROM groups WHERE deleted_by IS NOT NULL)";
+    sql::query_value(db, statement, [])
 }
 
-/// Moves memberships of a deleted group, if there is one, and takes the group away with its last one. Whether there may
-/// be more to do.
-pub(super) fn sweep(tx: &Connection, limit: u32) -> Result<bool> {
-    let mut statement = tx.prepare_cached(
-        "SELECT merchant_id, id, deleted_by FROM groups WHERE deleted_by IS NOT NULL LIMIT 1",
-    )?;
-    let found = statement.query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).optional()?;
-    let Some(key) = found else { return Ok(false) };
-    sweep_one(tx, key, i64::from(limit))?;
+/// A deleted group, as its columns.
+struct DeletedGroup {
+    merchant: i64,
+    group: i64,
+    /// The operation that deleted it.
+    operation: i64,
+}
+
+impl DeletedGroup {
+    const COLUMNS: &str = "merchant_id, id, deleted_by";
+
+    fn decode(row: &rusqlite::Row<'_>) -> Result<Self> {
+        Ok(Self { merchant: row.get(0)?, group: row.get(1)?, operation: row.get(2)? })
+    }
+}
+
+/// Moves up to `limit` memberships of one deleted group to `past_memberships`. Returns true if more may remain.
+fn archive_deleted(connection: &Connection, limit: u32) -> Result<bool> {
+    let columns = DeletedGroup::COLUMNS;
+    let statement = format!("SELECT {columns} FROM groups WHERE deleted_by IS NOT NULL LIMIT 1");
+    let Some(group) = sql::query_opt(connection, &statement, [], DeletedGroup::decode)? else {
+        return Ok(false);
+    };
+    archive_chunk(connection, &group, i64::from(limit))?;
     Ok(true)
 }
 
-/// Moves all memberships of the merchant's deleted groups.
-pub(super) fn sweep_all_of(tx: &Connection, merchant: MerchantId) -> Result<()> {
-    let mut statement = tx.prepare_cached(
-        "SELECT merchant_id, id, deleted_by FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL",
-    )?;
-    let mut found =
-        statement.query_map([merchant.get()], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
-    found.try_for_each(|key| sweep_one(tx, key?, i64::MAX))
+/// Archives all deleted groups of the transaction's merchant.
+pub(super) fn archive_all_of_merchant(tx: &Tx<'_>) -> Result<()> {
+    let columns = DeletedGroup::COLUMNS;
+    let statement = format!("SELECT {columns} FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL");
+    let groups = sql::query(tx.connection, &statement, [tx.merchant.get()], DeletedGroup::decode)?;
+    groups.iter().try_for_each(|group| archive_chunk(tx.connection, group, i64::MAX))
 }
 
-fn sweep_one(tx: &Connection, [merchant, group, operation]: [i64; 3], limit: i64) -> Result<()> {
-    let mut statement = tx.prepare_cached(
+/// Moves up to `limit` memberships of a deleted group, and deletes the row of the group after the last one.
+fn archive_chunk(connection: &Connection, deleted: &DeletedGroup, limit: i64) -> Result<()> {
+    let &DeletedGroup { merchant, group, operation } = deleted;
+    let moved = sql::execute(
+        connection,
         "INSERT INTO past_memberships (merchant_id, group_id, customer_id, operation_id, ended_operation_id, source)
          SELECT merchant_id, group_id, customer_id, operation_id, ?3, source FROM memberships
          WHERE merchant_id = ?1 AND group_id = ?2 ORDER BY customer_id LIMIT ?4",
+        [merchant, group, operation, limit],
     )?;
-    let moved = statement.execute([merchant, group, operation, limit])?;
-    let mut statement = tx.prepare_cached(
+    sql::execute(
+        connection,
         "DELETE FROM memberships WHERE merchant_id = ?1 AND group_id = ?2 AND customer_id IN (
              SELECT customer_id FROM memberships WHERE merchant_id = ?1 AND group_id = ?2
              ORDER BY customer_id LIMIT ?3)",
+        [merchant, group, limit],
     )?;
-    statement.execute([merchant, group, limit])?;
-    if i64::try_from(moved).unwrap_or(i64::MAX) < limit {
-        let sql = "DELETE FROM groups WHERE merchant_id = ?1 AND id = ?2";
-        tx.prepare_cached(sql)?.execute([merchant, group])?;
+    if stored_count(moved) < limit {
+        let statement = "DELETE FROM groups WHERE merchant_id = ?1 AND id = ?2";
+        sql::execute(connection, statement, [merchant, group])?;
     }
     Ok(())
 }
 
-/// Adds a group, or makes the one that is there like it. How many rows came to differ: one or none.
-pub(super) fn put(tx: &Connection, merchant: MerchantId, new: &Group, now: Timestamp) -> Result<usize> {
-    let Some(old) = find(tx, merchant, GroupSelector::Id(new.id))? else {
-        insert(tx, merchant, new, now)?;
+/// Inserts a group, or merges it into the stored one. Returns the number of rows changed: 0 or 1.
+pub(super) fn upsert(tx: &Tx<'_>, new: &Group) -> Result<u64> {
+    let Some(old) = find(tx.connection, tx.merchant, GroupSelector::Id(new.id))? else {
+        insert(tx, new)?;
         return Ok(1);
     };
-    // A file that does not say which group is the default one leaves that as it is.
-    let new = Group { is_default: new.is_default || old.is_default, ..new.clone() };
-    if new == old {
-        return Ok(0);
-    }
-    overwrite(tx, merchant, &new)?;
+    let Some(merged) = merge(&old, new) else { return Ok(0) };
+    overwrite(tx, &merged)?;
     Ok(1)
 }
 
-/// Makes no group the default one, because another is about to be. Nothing if it is this one already.
-pub(super) fn resign_default(tx: &Connection, merchant: MerchantId, next: GroupId) -> Result<()> {
-    let sql = "UPDATE groups SET is_default = 0 WHERE merchant_id = ?1 AND is_default = 1 AND id <> ?2";
-    tx.prepare_cached(sql)?.execute((merchant.get(), next.get()))?;
+/// Clears `is_default` of the default group unless it is `next`. A unique key allows one default group.
+pub(super) fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> Result<()> {
+    tx.execute(
+        "UPDATE groups SET is_default = 0 WHERE merchant_id = ?1 AND is_default = 1 AND id <> ?2",
+        (tx.merchant.get(), next.get()),
+    )?;
     Ok(())
 }
 
-/// Adds a default group to a merchant who has none. Its id is one that no other group can have been given.
-pub(super) fn insert_default(tx: &Connection, merchant: MerchantId, operation: &Operation) -> Result<bool> {
-    let id = GroupId::new(operation.proposed_id.get())
-        .ok_or_else(|| StorageError::corrupt("operations", "id", operation.proposed_id))?;
-    insert(tx, merchant, &Group::new_default(id), operation.at)
+/// Inserts a default group, with the proposed id of the operation: no other group can have it. Returns true if it was
+/// inserted.
+pub(super) fn insert_default(tx: &Tx<'_>) -> Result<bool> {
+    let id = tx.operation.proposed_id.get();
+    let id = GroupId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
+    insert(tx, &Group::new_default(id))
 }
 
-/// Whether the group was added; not if there is one with its id.
-pub(super) fn insert(tx: &Connection, merchant: MerchantId, new: &Group, now: Timestamp) -> Result<bool> {
-    let mut statement = tx.prepare_cached(
+/// Inserts a group. Returns false if one with its id is stored.
+fn insert(tx: &Tx<'_>, new: &Group) -> Result<bool> {
+    let inserted = tx.execute(
         "INSERT INTO groups (merchant_id, id, name, conditions, features, is_default, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (merchant_id, id) DO NOTHING",
+        (
+            tx.merchant.get(),
+            new.id.get(),
+            new.name.as_str(),
+            to_json(&new.conditions)?,
+            to_json(&new.features)?,
+            new.is_default,
+            tx.operation.at.as_microsecond(),
+        ),
     )?;
-    let (conditions, features) = (json(&new.conditions)?, json(&new.features)?);
-    let parameters: [&dyn ToSql; 7] = [
-        &merchant.get(),
-        &new.id.get(),
-        &new.name.as_str(),
-        &conditions,
-        &features,
-        &new.is_default,
-        &now.as_microsecond(),
-    ];
-    Ok(statement.execute(parameters)? == 1)
+    Ok(inserted == 1)
 }
 
-fn overwrite(tx: &Connection, merchant: MerchantId, new: &Group) -> Result<()> {
-    let mut statement = tx.prepare_cached(
+fn overwrite(tx: &Tx<'_>, new: &Group) -> Result<()> {
+    tx.execute(
         "UPDATE groups SET name = ?3, conditions = ?4, features = ?5, is_default = ?6
          WHERE merchant_id = ?1 AND id = ?2",
+        (
+            tx.merchant.get(),
+            new.id.get(),
+            new.name.as_str(),
+            to_json(&new.conditions)?,
+            to_json(&new.features)?,
+            new.is_default,
+        ),
     )?;
-    let (conditions, features) = (json(&new.conditions)?, json(&new.features)?);
-    let (id, name) = (new.id.get(), new.name.as_str());
-    statement.execute((merchant.get(), id, name, conditions, features, new.is_default))?;
     Ok(())
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| StorageError::Internal(e.to_string()))
-}
-
-fn read(row: &Row<'_>) -> Result<Group> {
-    let id: i64 = row.get(0)?;
-    let text = |i| row.get::<_, String>(i);
-    let wrong = |column, problem: &dyn std::fmt::Display| StorageError::corrupt("groups", column, problem);
-    Ok(Group {
-        id: GroupId::new(id).ok_or_else(|| wrong("id", &id))?,
-        name: Name::parse(&text(1)?).map_err(|e| wrong("name", &e))?,
-        conditions: serde_json::from_str(&text(2)?).map_err(|e| wrong("conditions", &e))?,
-        features: serde_json::from_str(&text(3)?).map_err(|e| wrong("features", &e))?,
-        is_default: row.get(4)?,
-    })
 }

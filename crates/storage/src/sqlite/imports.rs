@@ -1,19 +1,22 @@
-//! Imports, their leases and their pieces.
+//! Imports, their leases and their chunks.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Connection;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    GroupId, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, NewImport,
-    Operation, OperationKind, RowProblem, Subject,
+    Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewCustomer, NewImport, Operation,
+    OperationKind, RowProblem, Subject,
 };
 
-use super::SqliteStorage;
-use super::memberships::{self, set};
-use super::{customers, operations};
-use crate::Imports;
-use crate::{Resource, Result, StorageError};
-use async_trait::async_trait;
+use super::tx::Tx;
+use super::{SqliteStorage, customers, memberships, operations, sql};
+use crate::imports::{
+    COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
+    plan_chunk,
+};
+use crate::row::stored_count;
+use crate::{Imports, Resource, Result, StorageError};
 
 #[async_trait]
 impl Imports for SqliteStorage {
@@ -23,7 +26,7 @@ impl Imports for SqliteStorage {
         import: NewImport,
         operation: Operation,
     ) -> Result<Import> {
-        self.writer.write(move |tx| create(tx, merchant, &import, &operation)).await
+        self.write(merchant, operation, move |tx| create(tx, &import)).await
     }
 
     async fn lease_import(
@@ -32,21 +35,21 @@ impl Imports for SqliteStorage {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
-        // The writer is not troubled when there is nothing to do, which is nearly always.
-        if !self.read_pool.read(move |db| is_any_waiting(db, now)).await? {
+        // Check on a read connection first. A pending import is rare, and the check must not take a slot of the writer.
+        if !self.read_pool.read(move |db| has_pending(db, now)).await? {
             return Ok(None);
         }
-        self.writer.write(move |tx| lease(tx, which, now, until)).await
+        self.writer.write(move |connection| lease(connection, which, now, until)).await
     }
 
     async fn write_import_chunk(
         &self,
         lease: LeaseKey,
         until: Timestamp,
-        piece: ImportChunk,
+        chunk: ImportChunk,
         operation: Operation,
     ) -> Result<Import> {
-        self.writer.write(move |tx| write_piece(tx, lease, until, &piece, &operation)).await
+        self.write(lease.merchant, operation, move |tx| write_chunk(tx, lease, until, &chunk)).await
     }
 
     async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
@@ -62,183 +65,140 @@ impl Imports for SqliteStorage {
     }
 }
 
-/// The columns that [`read`] reads.
-const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
+fn list(db: &Connection, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
+    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 ORDER BY id DESC LIMIT ?2");
+    sql::query(db, &statement, (merchant.get(), limit), |row| decode(row))
+}
 
-pub(super) fn create(
-    tx: &Connection,
-    merchant: MerchantId,
-    new: &NewImport,
-    operation: &Operation,
-) -> Result<Import> {
-    let mut statement = tx.prepare_cached(
+fn find(db: &Connection, merchant: MerchantId, id: ImportId) -> Result<Option<(Import, Vec<RowProblem>)>> {
+    let key = (merchant.get(), id.get());
+    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 AND id = ?2");
+    let Some(import) = sql::query_opt(db, &statement, key, |row| decode(row))? else { return Ok(None) };
+    let statement = "SELECT row_number, column_name, reason FROM import_problems
+                     WHERE merchant_id = ?1 AND import_id = ?2 ORDER BY number";
+    let problems = sql::query(db, statement, key, |row| {
+        Ok(RowProblem { row: row.get(0)?, column: row.get(1)?, reason: row.get(2)? })
+    })?;
+    Ok(Some((import, problems)))
+}
+
+fn find_stored(tx: &Tx<'_>, id: ImportId) -> Result<Import> {
+    let found = find(tx.connection, tx.merchant, id)?;
+    found.map(|(import, _)| import).ok_or(StorageError::NotFound(Resource::Import))
+}
+
+fn create(tx: &Tx<'_>, new: &NewImport) -> Result<Import> {
+    tx.execute(
         "INSERT INTO imports (merchant_id, id, at, actor, language, file) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (
+            tx.merchant.get(),
+            new.id.get(),
+            tx.operation.at.as_microsecond(),
+            tx.operation.actor.to_string(),
+            new.language.as_str(),
+            &new.file,
+        ),
     )?;
-    let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
-    statement.execute((merchant.get(), new.id.get(), at, actor, new.language.as_str(), &new.file))?;
-    Ok(find(tx, merchant, new.id)?.ok_or(StorageError::NotFound(Resource::Import))?.0)
+    find_stored(tx, new.id)
 }
 
-/// Whether there is an import that is not finished and that nobody holds.
-pub(super) fn is_any_waiting(db: &Connection, now: Timestamp) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM imports WHERE finished_at IS NULL AND lease_until <= ?1)";
-    Ok(db.prepare_cached(sql)?.query_row([now.as_microsecond()], |row| row.get(0))?)
+/// Returns true if an import of any merchant is unfinished and no process holds its lease at `now`.
+fn has_pending(db: &Connection, now: Timestamp) -> Result<bool> {
+    let statement = "SELECT EXISTS (SELECT 1 FROM imports WHERE finished_at IS NULL AND lease_until <= ?1)";
+    sql::query_value(db, statement, [now.as_microsecond()])
 }
 
-pub(super) fn lease(
-    tx: &Connection,
+fn lease(
+    connection: &Connection,
     which: Option<(MerchantId, ImportId)>,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<ImportLease>> {
     let (merchant, id) = which.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
-    let mut statement = tx.prepare_cached(
-        "SELECT merchant_id, id FROM imports WHERE finished_at IS NULL AND lease_until <= ?3
-         AND (?1 IS NULL OR merchant_id = ?1 AND id = ?2) ORDER BY at LIMIT 1",
-    )?;
-    let key = (merchant, id, now.as_microsecond());
-    let found = statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((merchant, id)): Option<(i64, i64)> = found else { return Ok(None) };
-    let mut statement = tx.prepare_cached(
-        "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = ?3 WHERE merchant_id = ?1 AND id = ?2
-         RETURNING fencing_token, last_row, actor, language, file",
-    )?;
-    let lease = statement.query_row((merchant, id, until.as_microsecond()), |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get(4)?))
-    })?;
-    let (fencing_token, last_row, actor, language, file): (i64, u32, String, String, Option<Vec<u8>>) = lease;
-    Ok(Some(ImportLease {
-        key: LeaseKey {
-            merchant: MerchantId::new(merchant)
-                .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
-            import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-            fencing_token,
-        },
-        last_row,
-        actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
-        language: Language::from_code(&language)
-            .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
-        file: file.unwrap_or_default(),
-    }))
+    let statement = format!(
+        "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = ?4
+         WHERE (merchant_id, id) = (
+             SELECT merchant_id, id FROM imports WHERE finished_at IS NULL AND lease_until <= ?3
+             AND (?1 IS NULL OR merchant_id = ?1 AND id = ?2) ORDER BY at LIMIT 1)
+         RETURNING {LEASE_COLUMNS}, file"
+    );
+    let parameters = (merchant, id, now.as_microsecond(), until.as_microsecond());
+    sql::query_opt(connection, &statement, parameters, |row| {
+        let file: Option<Vec<u8>> = row.get(LEASE_COLUMN_COUNT)?;
+        decode_lease(row, file.unwrap_or_default())
+    })
 }
 
-pub(super) fn write_piece(
-    tx: &Connection,
-    lease: LeaseKey,
-    until: Timestamp,
-    piece: &ImportChunk,
-    operation: &Operation,
-) -> Result<Import> {
-    let LeaseKey { merchant, import: id, fencing_token } = lease;
-    let key = (merchant.get(), id.get());
-    let sql = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
-    let row = tx.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let Some((current, done, is_finished)): Option<(i64, u32, bool)> = row.optional()? else {
-        return Err(StorageError::NotFound(Resource::Import));
-    };
-    if current != fencing_token {
-        return Err(StorageError::LeaseLost);
+fn write_chunk(tx: &Tx<'_>, lease: LeaseKey, until: Timestamp, chunk: &ImportChunk) -> Result<Import> {
+    let statement = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
+    let key = (tx.merchant.get(), lease.import.get());
+    let state = sql::query_opt(tx.connection, statement, key, |row| ImportState::decode(row))?;
+    let state = state.ok_or(StorageError::NotFound(Resource::Import))?;
+    if state.accepts(&lease, chunk)? {
+        let used = customers::find_used_contacts(tx.connection, tx.merchant, &contacts(chunk), None)?;
+        let plan = plan_chunk(chunk, used);
+        insert_customers(tx, &plan.customers)?;
+        insert_problems(tx, lease.import, &plan.problems)?;
+        update_progress(tx, lease.import, until, chunk, &plan)?;
     }
-    if !is_finished && (piece.last_row > done || piece.is_last) {
-        let taken = memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None)?;
-        let crate::imports::ChunkPlan { customers: made, problems, rejected_rows } =
-            crate::imports::plan_chunk(piece, taken);
-        if !made.is_empty() {
-            let changes = made.len() as u64;
-            let operation_id = operations::next_id(tx, merchant, operation)?;
-            let (kind, subject) = (OperationKind::Import, Subject::Other);
-            operations::record(tx, merchant, operation_id, operation, kind, subject, changes)?;
-            for customer in &made {
-                customers::put(tx, merchant, customer, operation.at)?;
-            }
-            let default: Option<GroupId> = memberships::default_group(tx, merchant)?;
-            if let Some(group) = default {
-                let ids = set(made.iter().map(|customer| customer.id.get()));
-                memberships::insert(tx, merchant, group, ids, operation_id)?;
-            }
-        }
-        keep_problems(tx, key, &problems)?;
-        let mut statement = tx.prepare_cached(
-            "UPDATE imports SET last_row = ?3, created_customers = created_customers + ?4, rejected_rows = rejected_rows + ?5, lease_until = ?6,
-                    finished_at = ?7, failure = ?8, file = CASE WHEN ?7 IS NULL THEN file END
-             WHERE merchant_id = ?1 AND id = ?2",
-        )?;
-        let finished_at = piece.is_last.then(|| operation.at.as_microsecond());
-        let (made, refused) = (made.len() as u64, rejected_rows);
-        let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        let (made, refused) = (count(made), count(refused));
-        let until = until.as_microsecond();
-        statement.execute((
-            key.0,
-            key.1,
-            piece.last_row,
-            made,
-            refused,
-            until,
-            finished_at,
-            &piece.failure,
-        ))?;
-    }
-    Ok(find(tx, merchant, id)?.ok_or(StorageError::NotFound(Resource::Import))?.0)
+    find_stored(tx, lease.import)
 }
 
-fn keep_problems(tx: &Connection, (merchant, id): (i64, i64), problems: &[RowProblem]) -> Result<()> {
-    let sql =
-        "SELECT coalesce(max(number), 0) FROM import_problems WHERE merchant_id = ?1 AND import_id = ?2";
-    let kept: u32 = tx.prepare_cached(sql)?.query_row((merchant, id), |row| row.get(0))?;
-    let mut statement = tx.prepare_cached(
-        "INSERT INTO import_problems (merchant_id, import_id, number, row_number, column_name, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for (number, problem) in (kept + 1..=STORED_PROBLEMS_MAX).zip(problems) {
-        statement.execute((merchant, id, number, problem.row, &problem.column, &problem.reason))?;
+/// Inserts the customers of a chunk as members of the default group, in one operation.
+fn insert_customers(tx: &Tx<'_>, customers: &[&NewCustomer]) -> Result<()> {
+    if customers.is_empty() {
+        return Ok(());
+    }
+    let operation = operations::next_id(tx)?;
+    operations::record(tx, operation, OperationKind::Import, Subject::Other, customers.len() as u64)?;
+    for customer in customers {
+        customers::upsert(tx, customer)?;
+    }
+    if let Some(group) = memberships::default_group(tx)? {
+        let members = customers.iter().map(|customer| customer.id).collect();
+        memberships::insert(tx, group, &members, operation)?;
     }
     Ok(())
 }
 
-pub(super) fn list(db: &Connection, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
-    let sql = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 ORDER BY id DESC LIMIT ?2");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query((merchant.get(), limit))?;
-    let mut imports = Vec::new();
-    while let Some(row) = rows.next()? {
-        imports.push(read(row)?);
+/// Inserts problems of rows, as far as the limit per import allows.
+fn insert_problems(tx: &Tx<'_>, import: ImportId, problems: &[RowProblem]) -> Result<()> {
+    let (merchant_id, import_id) = (tx.merchant.get(), import.get());
+    let statement =
+        "SELECT coalesce(max(number), 0) FROM import_problems WHERE merchant_id = ?1 AND import_id = ?2";
+    let stored: u32 = sql::query_value(tx.connection, statement, (merchant_id, import_id))?;
+    for (number, problem) in (stored + 1..=STORED_PROBLEMS_MAX).zip(problems) {
+        tx.execute(
+            "INSERT INTO import_problems (merchant_id, import_id, number, row_number, column_name, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (merchant_id, import_id, number, problem.row, &problem.column, &problem.reason),
+        )?;
     }
-    Ok(imports)
+    Ok(())
 }
 
-pub(super) fn find(
-    db: &Connection,
-    merchant: MerchantId,
-    id: ImportId,
-) -> Result<Option<(Import, Vec<RowProblem>)>> {
-    let key = (merchant.get(), id.get());
-    let sql = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 AND id = ?2");
-    let mut statement = db.prepare_cached(&sql)?;
-    let Some(import) = statement.query_row(key, |row| Ok(read(row))).optional()?.transpose()? else {
-        return Ok(None);
-    };
-    let mut statement = db.prepare_cached(
-        "SELECT row_number, column_name, reason FROM import_problems
-         WHERE merchant_id = ?1 AND import_id = ?2 ORDER BY number",
+/// Adds what a chunk has written to the state of the import, and extends the lease. The last chunk deletes the file.
+fn update_progress(
+    tx: &Tx<'_>,
+    import: ImportId,
+    until: Timestamp,
+    chunk: &ImportChunk,
+    plan: &ChunkPlan<'_>,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE imports SET last_row = ?3, created_customers = created_customers + ?4, rejected_rows = rejected_rows + ?5, lease_until = ?6,
+                finished_at = ?7, failure = ?8, file = CASE WHEN ?7 IS NULL THEN file END
+         WHERE merchant_id = ?1 AND id = ?2",
+        (
+            tx.merchant.get(),
+            import.get(),
+            chunk.last_row,
+            stored_count(plan.customers.len()),
+            stored_count(plan.rejected_rows),
+            until.as_microsecond(),
+            chunk.is_last.then(|| tx.operation.at.as_microsecond()),
+            &chunk.failure,
+        ),
     )?;
-    let problem =
-        |row: &Row<'_>| Ok(RowProblem { row: row.get(0)?, column: row.get(1)?, reason: row.get(2)? });
-    let problems = statement.query_map(key, problem)?.collect::<rusqlite::Result<_>>()?;
-    Ok(Some((import, problems)))
-}
-
-fn read(row: &Row<'_>) -> Result<Import> {
-    let id: i64 = row.get(0)?;
-    let time =
-        |at: i64| Timestamp::from_microsecond(at).map_err(|e| StorageError::corrupt("imports", "at", e));
-    Ok(Import {
-        id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-        at: time(row.get(1)?)?,
-        finished_at: row.get::<_, Option<i64>>(2)?.map(time).transpose()?,
-        last_row: row.get(3)?,
-        created_customers: row.get::<_, i64>(4)?.unsigned_abs(),
-        rejected_rows: row.get::<_, i64>(5)?.unsigned_abs(),
-        failure: row.get(6)?,
-    })
+    Ok(())
 }

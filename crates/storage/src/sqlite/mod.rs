@@ -1,28 +1,32 @@
-//! The embedded engine: one SQLite file, one thread that writes, connections beside it that read.
+//! The SQLite engine: one database file, one thread that writes, and a pool of read connections.
 //!
-//! What belongs here: opening the file, and the list of methods. Each noun's statements stand in a file of its own,
-//! under the same name as in every other engine.
+//! What belongs here: the options, and opening a database. Each noun has a file of the same name as in the other
+//! engine, with its trait implementation and its SQL. The threads are in `group_commit`.
 
 mod admin;
 mod backup;
 mod copy;
+mod counters;
+mod customer_search;
 mod customers;
 mod fixtures;
 mod group_commit;
 mod groups;
 mod imports;
-mod lists;
 mod memberships;
 mod merchants;
 mod open;
 mod operations;
 mod read_pool;
 mod schema;
+mod search_terms;
+mod sql;
 mod tokens;
-mod words;
+mod tx;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
 use crate::copy::CopyEndpoint;
@@ -31,35 +35,40 @@ use crate::{Inspection, Result, StorageError};
 use group_commit::{Checkpointer, Writer, database_fsync, wal_fsync};
 use read_pool::ReadPool;
 
-/// How a database is opened.
+/// Where a database is, and its limits.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// The file. Made, with its folder's permission, if it is not there.
+    /// The file. Created if it does not exist; its directory must exist.
     pub path: PathBuf,
-    /// Writes that may wait at once; the next one is refused with [`StorageError::QueueFull`].
+    /// Maximum number of writes that are not completed; further writes fail with [`StorageError::QueueFull`].
     pub queue_limit: usize,
-    /// Reads that may run at once; the next one waits.
+    /// Maximum number of concurrent reads; further reads wait.
     pub read_connections: u32,
 }
 
 impl SqliteOptions {
-    /// The options for `path` with the limits that suit one machine: 1,024 waiting writes, 4 readers.
+    /// Returns the options for `path` with default limits: 1,024 pending writes, 4 read connections.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), queue_limit: 1024, read_connections: 4 }
     }
 }
 
-/// A database file, opened.
+/// An open database file.
 pub struct SqliteStorage {
     read_pool: ReadPool,
-    /// After the readers also when dropped, for the reason that `close` gives.
+    // Dropped after the read connections, for the reason in `Admin::close`.
     writer: Writer,
     metrics: Metrics,
 }
 
 impl SqliteStorage {
-    /// Opens the database and brings its schema up to date. Blocks; call it before serving.
-    pub fn open(options: &SqliteOptions, now: jiff::Timestamp) -> Result<Self> {
+    /// Opens a database and runs outstanding migrations. Blocks; call it before serving.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Unavailable`] if the file cannot be opened, [`StorageError::ForeignDatabase`] if another program
+    /// has created it, [`StorageError::NewerSchema`] if a newer version has migrated it.
+    pub fn open(options: &SqliteOptions, now: Timestamp) -> Result<Self> {
         let metrics = Metrics::new();
         let connection = open::for_writer(&options.path, now)?;
         let fsync = wal_fsync(&options.path)?;
@@ -71,25 +80,32 @@ impl SqliteStorage {
         Ok(Self { read_pool, writer, metrics })
     }
 
-    /// Writes a copy of the database at `from`, as it is at one moment, to `to`, where no file may be. Services may go
-    /// on using it. Blocks.
-    pub fn backup(from: &Path, to: &Path) -> Result<()> {
-        backup::copy(from, to)
+    /// Writes a snapshot of the database at `source` to `target`. Services may keep using the database. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Unavailable`] if `target` exists or cannot be written.
+    pub fn backup(source: &Path, target: &Path) -> Result<()> {
+        backup::copy(source, target)
     }
 
-    /// All rows of the file as they are now, for copying them elsewhere. Blocks.
+    /// Returns a snapshot of all rows of a file, to copy them to another database. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::ForeignDatabase`] also if migrations are outstanding.
     pub fn source(path: &Path) -> Result<impl CopyEndpoint + use<>> {
         copy::SqliteEndpoint::source(open::for_reading_all(path)?)
     }
 
-    /// A file to copy rows into, made if it is not there. Blocks.
-    pub fn target(path: &Path, now: jiff::Timestamp) -> Result<impl CopyEndpoint + use<>> {
+    /// Returns a file to copy rows into; creates it if it does not exist. Blocks.
+    pub fn target(path: &Path, now: Timestamp) -> Result<impl CopyEndpoint + use<>> {
         Ok(copy::SqliteEndpoint::target(open::for_writing(path, now)?))
     }
 
-    /// Looks a database over without changing it, not even its schema. Blocks.
+    /// Checks the integrity of a database and counts its rows. Changes nothing, not even the schema. Blocks.
     pub fn inspect(path: &Path) -> Result<Inspection> {
-        operations::inspect(&open::for_reading(path)?)
+        admin::inspect(&open::for_reading(path)?)
     }
 }
 

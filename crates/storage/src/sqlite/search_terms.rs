@@ -1,0 +1,46 @@
+//! The inverted index of customers: one row for each search term of a customer, for prefix matches.
+//!
+//! A derived table: it repeats what `customers` holds. Only this file writes it.
+
+use rusqlite::Connection;
+use zumra_core::{CustomerId, MerchantId};
+
+use super::tx::Tx;
+use crate::Result;
+
+/// Adds a customer to the index. `terms` are separated by spaces.
+pub(super) fn add(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<()> {
+    insert(tx.connection, tx.merchant, customer, terms)
+}
+
+/// Removes a customer from the index. `terms` are those with which it was added.
+pub(super) fn remove(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<()> {
+    let statement =
+        "DELETE FROM customer_search_terms WHERE merchant_id = ?1 AND term = ?2 AND customer_id = ?3";
+    execute_for_each(tx.connection, statement, tx.merchant, customer, terms)
+}
+
+/// Adds a customer whose row a copy has written.
+pub(super) fn insert(
+    connection: &Connection,
+    merchant: MerchantId,
+    customer: CustomerId,
+    terms: &str,
+) -> Result<()> {
+    let statement = "INSERT INTO customer_search_terms (merchant_id, term, customer_id) VALUES (?1, ?2, ?3)";
+    execute_for_each(connection, statement, merchant, customer, terms)
+}
+
+fn execute_for_each(
+    connection: &Connection,
+    statement: &str,
+    merchant: MerchantId,
+    customer: CustomerId,
+    terms: &str,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(statement)?;
+    for term in terms.split(' ').filter(|term| !term.is_empty()) {
+        statement.execute((merchant.get(), term, customer.get()))?;
+    }
+    Ok(())
+}
