@@ -1,28 +1,46 @@
-//! Rows of a spreadsheet that somebody has uploaded: xlsx, or text with separators.
+//! Reads the rows of an uploaded spreadsheet: xlsx, or delimited text (CSV).
 //!
-//! What belongs here: from bytes to rows of text, and limits, so that no file takes more memory or time than it may. What
-//! the columns mean is the caller's business.
+//! What belongs here: converting bytes to rows of text, and the limits that bound memory and time. The meaning of columns
+//! belongs to the caller.
+//!
+//! ```
+//! use std::ops::ControlFlow;
+//! use zumra_spreadsheet::{FileLimits, read_rows};
+//!
+//! let mut rows = Vec::new();
+//! read_rows(b"name;city\nSara;Riyadh\n", &FileLimits::default(), &mut |row| {
+//!     rows.push(row);
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!((rows[1].number, rows[1].cells[1].as_str()), (2, "Riyadh"));
+//! # Ok::<(), zumra_spreadsheet::FileError>(())
+//! ```
 
 mod text;
 mod xlsx;
 
+// Compiles and runs the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 use std::ops::ControlFlow;
 
-/// How much of everything a file may have.
+/// Limits for one file. A file that exceeds one is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileLimits {
-    /// Rows, the header among them.
+    /// Maximum number of rows, including the header and blank rows.
     pub rows: u32,
-    /// Columns.
+    /// Maximum number of columns.
     pub columns: u32,
-    /// Bytes of one cell.
+    /// Maximum size of a cell, in bytes of UTF-8.
     pub cell_bytes: usize,
-    /// Bytes of an xlsx file once it is unpacked. Reading takes at most some times as much memory.
+    /// Maximum size of an xlsx file after decompression, in bytes. Memory use is a small multiple of it.
     pub unpacked_bytes: u64,
 }
 
 impl Default for FileLimits {
-    /// 200,000 rows, 64 columns, 4 KiB a cell, 128 MiB unpacked.
+    /// 200,000 rows, 64 columns, 4 KiB per cell, 128 MiB decompressed.
     fn default() -> Self {
         Self { rows: 200_000, columns: 64, cell_bytes: 4096, unpacked_bytes: 128 << 20 }
     }
@@ -31,100 +49,104 @@ impl Default for FileLimits {
 /// A row that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its number as a spreadsheet program shows it: the first row is 1.
+    /// Row number as a spreadsheet program shows it: the first row is 1.
     pub number: u32,
-    /// Its cells, trimmed; those at the end that are empty may be missing.
+    /// Trimmed cells. Empty cells at the end may be omitted.
     pub cells: Vec<String>,
 }
 
 /// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// Nothing, or nothing but blank rows.
+    /// The file has no rows, or only blank ones.
     #[error("the file is empty")]
     Empty,
-    /// Neither xlsx nor text.
-    #[error("the file is neither xlsx nor csv: save it as one of these")]
+    /// The file is neither xlsx nor text.
+    #[error("the file is neither xlsx nor csv; save it in one of these formats")]
     UnknownFormat,
-    /// Text in another encoding.
-    #[error("the text of the file is not in UTF-8: save it as \"CSV UTF-8\" or as xlsx")]
+    /// The text is neither UTF-8 nor UTF-16.
+    #[error("the text of the file is not UTF-8; save it as \"CSV UTF-8\" or as xlsx")]
     Encoding,
-    /// It breaks the rules of its format. The text says where.
+    /// The file violates its format; the field contains the details.
     #[error("the file is damaged: {0}")]
     Damaged(String),
-    /// More rows than the limit, which it carries.
-    #[error("the file has more than {0} rows: split it")]
+    /// The file exceeds the maximum number of rows, contained in the field.
+    #[error("the file has more than {0} rows; split it")]
     Rows(u32),
-    /// More columns than the limit, which it carries.
-    #[error("the file has more than {0} columns: remove those that are not needed")]
+    /// The file exceeds the maximum number of columns, contained in the field.
+    #[error("the file has more than {0} columns; remove unused columns")]
     Columns(u32),
-    /// A cell longer than the limit.
+    /// A cell exceeds the maximum size.
     #[error("a cell in row {row} has more than {limit} bytes")]
     Cell {
-        /// The row.
+        /// Row number, starting at 1.
         row: u32,
-        /// The limit.
+        /// Maximum size in bytes.
         limit: usize,
     },
-    /// More than the limit once it is unpacked, which it carries in bytes.
-    #[error("the file has more than {} MiB once it is unpacked", .0 >> 20)]
+    /// The decompressed file exceeds the maximum size, contained in the field in bytes.
+    #[error("the file has more than {} MiB after decompression", .0 >> 20)]
     Unpacked(u64),
 }
 
-/// Gives every row that is not blank to `take`, in order, until that breaks off.
+/// Passes every row that is not blank to `visit`, in order, until `visit` returns `Break`.
 ///
-/// An xlsx file is measured before any of it is kept. Of its sheets the first is read.
+/// Reads the first sheet of an xlsx file. Its decompressed size is checked before any content is stored. Blocks.
+///
+/// # Errors
+/// Returns an error if the file is empty, damaged, not in a known format, or exceeds a limit. Rows before the error have
+/// been passed to `visit`.
 pub fn read_rows(
     file: &[u8],
     limits: &FileLimits,
-    take: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
 ) -> Result<(), FileError> {
-    let mut taken = 0_u32;
-    let mut counted = |row: Row| {
-        taken += 1;
-        take(row)
+    let mut visited_rows = 0_u32;
+    let mut count_and_visit = |row: Row| {
+        visited_rows += 1;
+        visit(row)
     };
-    match format(file) {
-        Format::Xlsx => xlsx::read_rows(file, limits, &mut counted)?,
-        Format::Text => text::read_rows(file, limits, &mut counted)?,
-        Format::Other => return Err(FileError::UnknownFormat),
+    match detect_format(file) {
+        Format::Xlsx => xlsx::read_rows(file, limits, &mut count_and_visit)?,
+        Format::Text => text::read_rows(file, limits, &mut count_and_visit)?,
+        Format::Unknown => return Err(FileError::UnknownFormat),
     }
-    if taken == 0 { Err(FileError::Empty) } else { Ok(()) }
+    if visited_rows == 0 { Err(FileError::Empty) } else { Ok(()) }
 }
 
 enum Format {
     Xlsx,
     Text,
-    Other,
+    Unknown,
 }
 
-/// By what a file begins with: names lie.
-fn format(file: &[u8]) -> Format {
-    const UTF_16: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
+/// Detects the format from the first bytes, because file names are unreliable.
+fn detect_format(file: &[u8]) -> Format {
+    const UTF_16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
     if file.starts_with(b"PK\x03\x04") {
         Format::Xlsx
     } else if file.iter().take(1024).any(|byte| *byte == 0)
-        && !UTF_16.iter().any(|mark| file.starts_with(mark))
+        && !UTF_16_MARKS.iter().any(|mark| file.starts_with(mark))
     {
-        Format::Other
+        Format::Unknown
     } else {
         Format::Text
     }
 }
 
-/// Collects the cells of a row within the limits.
-struct Builder<'a> {
+/// Collects the cells of a row and checks the limits.
+struct RowBuilder<'a> {
     limits: &'a FileLimits,
     row: Row,
 }
 
-impl<'a> Builder<'a> {
+impl<'a> RowBuilder<'a> {
     fn new(limits: &'a FileLimits) -> Self {
         Self { limits, row: Row { number: 0, cells: Vec::new() } }
     }
 
-    /// Puts a cell at its place; both numbers count from 0.
-    fn put(&mut self, column: u32, text: &str) -> Result<(), FileError> {
+    /// Sets a cell. `column` counts from 0. Blank cells are ignored.
+    fn set_cell(&mut self, column: u32, text: &str) -> Result<(), FileError> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(());
@@ -143,19 +165,18 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The row that is collected, if there is anything in it; the next one is `number`, from 1.
-    fn next(&mut self, number: u32) -> Result<Option<Row>, FileError> {
-        let done = std::mem::replace(&mut self.row, Row { number, cells: Vec::new() });
-        let row = (!done.cells.is_empty()).then_some(done);
-        // The last row of a file asks for none after it.
-        if number > self.limits.rows && number != u32::MAX {
+    /// Returns the current row, or `None` if it is blank, and starts row `number`, counted from 1.
+    fn start_row(&mut self, number: u32) -> Result<Option<Row>, FileError> {
+        let finished = std::mem::replace(&mut self.row, Row { number, cells: Vec::new() });
+        let row = (!finished.cells.is_empty()).then_some(finished);
+        if number > self.limits.rows {
             return Err(FileError::Rows(self.limits.rows));
         }
         Ok(row)
     }
 
-    /// The last row.
-    fn finish(mut self) -> Option<Row> {
-        self.next(u32::MAX).ok().flatten()
+    /// Returns the last row, or `None` if it is blank.
+    fn finish(self) -> Option<Row> {
+        (!self.row.cells.is_empty()).then_some(self.row)
     }
 }

@@ -1,6 +1,6 @@
-//! Files as people upload them, and files as nobody should.
+//! Valid files, damaged files and attacks.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::io::{Cursor, Write};
 use std::ops::ControlFlow;
@@ -27,9 +27,9 @@ fn row(number: u32, cells: &[&str]) -> (u32, Vec<String>) {
     (number, cells.iter().map(|cell| (*cell).to_owned()).collect())
 }
 
-/// A workbook with this XML in its sheet, and these shared strings.
+/// Builds a workbook from the XML of its sheet and of its shared strings.
 fn workbook(sheet: &str, strings: &str) -> Vec<u8> {
-    let head = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+    let declaration = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let relations = "http://schemas.openxmlformats.org/package/2006/relationships";
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -69,13 +69,13 @@ fn workbook(sheet: &str, strings: &str) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, xml) in parts {
         zip.start_file(name, SimpleFileOptions::default()).unwrap();
-        zip.write_all(format!("{head}{xml}").as_bytes()).unwrap();
+        zip.write_all(format!("{declaration}{xml}").as_bytes()).unwrap();
     }
     zip.finish().unwrap().into_inner()
 }
 
 #[test]
-fn a_workbook_reads_as_it_is_seen() {
+fn workbook_cells_are_read_as_displayed() {
     let sheet = r#"
         <row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t> رقم الجوال </t></is></c><c r="D1" t="s"><v>1</v></c></row>
         <row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3"><v>512345678</v></c><c r="C3" s="1"/><c r="D3" s="1"><v>35584</v></c></row>
@@ -91,7 +91,7 @@ fn a_workbook_reads_as_it_is_seen() {
 }
 
 #[test]
-fn text_reads_with_every_common_separator_and_encoding() {
+fn text_is_read_with_every_common_delimiter_and_encoding() {
     let expected = [row(1, &["a", "b;c"]), row(2, &["سارة", "x,y\nz"]), row(4, &["", "1"])];
     let text = "a,b;c\nسارة,\"x,y\nz\"\r\n , \n,1\n";
     assert_eq!(read(text.as_bytes()).unwrap(), expected);
@@ -104,7 +104,7 @@ fn text_reads_with_every_common_separator_and_encoding() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said() {
+fn unreadable_files_are_rejected_with_their_reason() {
     for empty in [b"".as_slice(), b"\n , \n", "\u{FEFF}".as_bytes(), &workbook("", "")] {
         assert_eq!(read(empty), Err(FileError::Empty));
     }
@@ -119,50 +119,51 @@ fn what_cannot_be_read_is_said() {
 }
 
 #[test]
-fn limits_stop_what_is_too_large() {
+fn files_over_a_limit_are_rejected() {
     let limits = FileLimits { rows: 3, columns: 2, cell_bytes: 5, unpacked_bytes: 1 << 20 };
-    let refused = |file: &[u8]| read_with(file, &limits).expect_err("too large");
-    assert_eq!(refused(b"a\nb\nc\nd"), FileError::Rows(3));
-    assert_eq!(refused(b"a,b\n1,2,3"), FileError::Columns(2));
-    assert_eq!(refused(b"a\n123456"), FileError::Cell { row: 2, limit: 5 });
-    let cell =
-        |place: &str, row: u32| workbook(&format!(r#"<row r="{row}"><c r="{place}"><v>1</v></c></row>"#), "");
-    assert_eq!(refused(&cell("XFD1", 1)), FileError::Columns(2));
-    assert_eq!(refused(&cell("A1048576", 1_048_576)), FileError::Rows(3));
+    let rejected = |file: &[u8]| read_with(file, &limits).expect_err("too large");
+    assert_eq!(rejected(b"a\nb\nc\nd"), FileError::Rows(3));
+    assert_eq!(rejected(b"a,b\n1,2,3"), FileError::Columns(2));
+    assert_eq!(rejected(b"a\n123456"), FileError::Cell { row: 2, limit: 5 });
+    let cell = |reference: &str, row: u32| {
+        workbook(&format!(r#"<row r="{row}"><c r="{reference}"><v>1</v></c></row>"#), "")
+    };
+    assert_eq!(rejected(&cell("XFD1", 1)), FileError::Columns(2));
+    assert_eq!(rejected(&cell("A1048576", 1_048_576)), FileError::Rows(3));
 }
 
 #[test]
-fn what_unpacks_to_far_too_much_is_refused() {
-    // Some hundred kilobytes that unpack to 200 MiB.
+fn decompression_bombs_are_rejected() {
+    // A few hundred kilobytes that decompress to 200 MiB.
     let bomb = workbook(&" ".repeat(200 << 20), "");
     assert!(bomb.len() < 1 << 20);
     assert_eq!(read(&bomb), Err(FileError::Unpacked(128 << 20)));
     let strings = workbook("", &"<si><t/></si>".repeat(12_000_000));
     assert_eq!(read(&strings), Err(FileError::Unpacked(128 << 20)));
     let mut many = ZipWriter::new(Cursor::new(Vec::new()));
-    for i in 0..1001 {
-        many.start_file(format!("{i}"), SimpleFileOptions::default()).unwrap();
+    for index in 0..1001 {
+        many.start_file(index.to_string(), SimpleFileOptions::default()).unwrap();
     }
     assert!(matches!(read(&many.finish().unwrap().into_inner()), Err(FileError::Damaged(_))));
 }
 
 #[test]
-fn a_size_that_lies_is_not_believed() {
-    let honest = workbook(&" ".repeat(2 << 20), "");
-    // The directory says that everything is one byte long.
-    let mut lying = honest.clone();
-    let mut at = 0;
-    while let Some(found) = lying[at..].windows(4).position(|window| window == b"PK\x01\x02") {
-        at += found;
-        lying[at + 24..at + 28].copy_from_slice(&1_u32.to_le_bytes());
-        at += 4;
+fn false_sizes_in_the_archive_directory_are_not_trusted() {
+    let correct = workbook(&" ".repeat(2 << 20), "");
+    // The directory claims a size of one byte for every file.
+    let mut false_sizes = correct.clone();
+    let mut position = 0;
+    while let Some(found) = false_sizes[position..].windows(4).position(|window| window == b"PK\x01\x02") {
+        position += found;
+        false_sizes[position + 24..position + 28].copy_from_slice(&1_u32.to_le_bytes());
+        position += 4;
     }
     let limits = FileLimits { unpacked_bytes: 1 << 20, ..FileLimits::default() };
-    assert!(read_with(&lying, &limits).is_err());
+    assert!(read_with(&false_sizes, &limits).is_err());
 }
 
 #[test]
-fn entities_do_not_multiply() {
+fn xml_entities_are_not_expanded() {
     let sheet = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>&lol9;</t></is></c></row>"#;
     let read = read(&workbook(sheet, ""));
     assert!(read.is_err() || read.unwrap()[0].1[0].len() < 100);
@@ -170,17 +171,17 @@ fn entities_do_not_multiply() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..2000) {
+    fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), start in 0_usize..2000) {
         let _ = read(&bytes);
         let mut broken = workbook(r#"<row r="1"><c r="A1" t="s"><v>0</v></c></row>"#, "<si><t>a</t></si>");
-        for (place, byte) in broken.iter_mut().skip(at).zip(&bytes) {
-            *place = *byte;
+        for (target, byte) in broken.iter_mut().skip(start).zip(&bytes) {
+            *target = *byte;
         }
         let _ = read(&broken);
     }
 
     #[test]
-    fn what_is_written_is_read(cells in proptest::collection::vec(proptest::collection::vec("[a-z\"أ-ي,; ]{1,9}", 3), 1..9)) {
+    fn written_csv_is_read_back(cells in proptest::collection::vec(proptest::collection::vec("[a-z\"أ-ي,; ]{1,9}", 3), 1..9)) {
         let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
         let line = |row: &Vec<String>| row.iter().map(quoted).collect::<Vec<_>>().join(",");
         let text = cells.iter().map(line).collect::<Vec<_>>().join("\r\n");
