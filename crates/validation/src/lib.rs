@@ -15,6 +15,11 @@
 //! assert_eq!((lookups.groups, lookups.customers), (vec![667_738_032], vec![447_121_768]));
 //! ```
 
+// Compiles and runs the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod check;
 mod date;
 mod email;
