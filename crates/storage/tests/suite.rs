@@ -1,4 +1,4 @@
-//! Every engine shows every behaviour. A new engine is named in [`ENGINES`].
+//! Runs the behavior suite on every engine in [`ENGINES`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use zumra_core::SystemEntropy;
 use zumra_storage::Storage;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
-use zumra_storage::suite::{Case, Scene, cases};
+use zumra_storage::suite::{Case, TestContext, cases};
 use zumra_testkit::TestDatabase;
 
-/// Runs a case on a fresh storage of one engine.
+/// Runs a case on an empty storage of one engine.
 type Run = fn(&'static Case) -> Pin<Box<dyn Future<Output = ()>>>;
 
 const ENGINES: &[(&str, Run)] =
@@ -32,23 +32,23 @@ fn main() {
 }
 
 fn now() -> jiff::Timestamp {
-    jiff::Timestamp::from_second(1_790_000_000).expect("a moment")
+    jiff::Timestamp::from_second(1_790_000_000).expect("a valid time")
 }
 
 async fn on_postgres(case: &Case) {
     let database = TestDatabase::new().await;
-    let options = PostgresOptions::parse(&database.url()).expect("an address");
+    let options = PostgresOptions::parse(&database.url()).expect("a valid URL");
     let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
     let storage: Arc<dyn Storage> = Arc::new(opened.expect("a fresh database opens"));
-    (case.run)(Scene::new(Arc::clone(&storage))).await;
+    (case.run)(TestContext::new(Arc::clone(&storage))).await;
     storage.close().await;
 }
 
 async fn on_sqlite(case: &Case) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let options = SqliteOptions::new(folder.path().join("zumra.db"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let options = SqliteOptions::new(directory.path().join("zumra.db"));
     let storage: Arc<dyn Storage> =
         Arc::new(SqliteStorage::open(&options, now()).expect("a fresh database opens"));
-    (case.run)(Scene::new(Arc::clone(&storage))).await;
+    (case.run)(TestContext::new(Arc::clone(&storage))).await;
     storage.close().await;
 }

@@ -1,142 +1,304 @@
-//! Reading customers and groups.
+//! Customers: create, update, ban, delete.
 
-use jiff::{SignedDuration, Timestamp};
-use zumra_core::{CustomerId, PageRequest, SearchQuery};
+use jiff::SignedDuration;
+use zumra_core::text::Name;
+use zumra_core::{Customer, CustomerChange, GroupId, NewCustomer, SearchQuery};
 
-use super::{SHOP, Scene, case_list, merchant_id, page};
-use crate::CustomerFilter;
+use super::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page};
+use crate::{Conflict, Contacts, CustomerFilter, Resource, Result, StorageError, Written};
 
 case_list![
-    a_customer_reads_as_it_was_given,
-    customers_are_listed_newest_first,
-    a_page_past_the_end_is_empty_and_keeps_the_total,
-    a_keyword_finds_by_name_mobile_and_email,
-    a_keyword_is_no_pattern,
-    a_common_keyword_has_pages,
-    customers_are_found_by_the_day_of_their_creation,
-    another_merchants_rows_are_not_there,
+    created_customer_joins_the_default_group,
+    used_id_mobile_or_email_conflicts,
+    missing_group_rejects_create_and_update,
+    update_keeps_unnamed_fields,
+    updating_groups_replaces_all_but_the_default_group,
+    update_without_effect_writes_no_operation,
+    used_contacts_are_found_except_for_one_customer,
+    deleted_customer_leaves_only_past_memberships,
+    ban_stores_a_reason_and_can_be_lifted,
+    totals_and_search_terms_follow_changes,
+    customers_of_another_merchant_cannot_be_changed,
+    concurrent_creates_keep_mobiles_unique,
 ];
 
-async fn a_customer_reads_as_it_was_given(scene: Scene) {
-    scene.load(SHOP).await;
-    let id = CustomerId::new(1).expect("positive");
-    let customer = scene.storage.find_customer(merchant_id(1), id).await.expect("answered").expect("found");
-    let details = customer.details;
-    assert_eq!(details.first_name.as_str(), "نورة");
-    assert_eq!(details.mobile.expect("a mobile").as_str(), "512345678");
-    assert_eq!(details.email.expect("an address").as_str(), "Noura@example.com");
-    assert_eq!((customer.created_at, customer.updated_at), (Scene::now(), Scene::now()));
-    let nobody = CustomerId::new(99).expect("positive");
-    assert!(scene.storage.find_customer(merchant_id(1), nobody).await.expect("answered").is_none());
-}
-
-async fn ids(scene: &Scene, keyword: Option<&str>, page: PageRequest) -> (Vec<i64>, u64) {
-    let filter =
-        CustomerFilter { keyword: keyword.and_then(SearchQuery::parse), ..CustomerFilter::default() };
-    filtered(scene, filter, page).await
-}
-
-async fn filtered(scene: &Scene, filter: CustomerFilter, page: PageRequest) -> (Vec<i64>, u64) {
-    let listed = scene.storage.list_customers(merchant_id(1), filter, page).await.expect("listed");
-    (listed.items.iter().map(|customer| customer.details.id.get()).collect(), listed.total)
-}
-
-async fn customers_are_listed_newest_first(scene: Scene) {
-    scene.load(SHOP).await;
-    assert_eq!(ids(&scene, None, page(1, 2)).await, (vec![5, 4], 5));
-    assert_eq!(ids(&scene, None, page(3, 2)).await, (vec![1], 5));
-    let all = CustomerFilter::default();
-    let listed = scene.storage.list_customers(merchant_id(1), all, page(2, 2)).await.expect("listed");
-    assert_eq!(listed.items[1].groups.len(), 1, "a list carries the groups of each customer");
-}
-
-async fn a_page_past_the_end_is_empty_and_keeps_the_total(scene: Scene) {
-    scene.load(SHOP).await;
-    for number in [4, u64::MAX] {
-        assert_eq!(ids(&scene, None, page(number, 2)).await, (vec![], 5));
+fn new(id: i64, mobile: &str, email: &str) -> NewCustomer {
+    NewCustomer {
+        last_name: Name::parse("العتيبي").ok(),
+        mobile: mobile.parse().ok(),
+        mobile_code: "966".parse().ok(),
+        email: email.parse().ok(),
+        ..NewCustomer::new(customer_id(id), Name::parse("سارة").expect("a name"))
     }
 }
 
-async fn a_keyword_finds_by_name_mobile_and_email(scene: Scene) {
-    scene.load(SHOP).await;
-    let cases = [
-        ("نورة", vec![1]),
-        ("نورة القحط", vec![1]),
-        ("AHMED", vec![2]),
-        ("966512345678", vec![1]),
-        ("+966 51 234 5678", vec![1]),
-        ("0512345678", vec![1]),
-        ("٥١٢٣٤٥٦٧٨", vec![1]),
-        ("12345678", vec![]),
-        ("قحطانى", vec![]),
-        ("القحطانى", vec![1]),
-        ("noura@EXAMPLE", vec![1]),
-        ("971", vec![2]),
-        ("nobody", vec![]),
-    ];
-    for (keyword, expected) in cases {
-        let (found, total) = ids(&scene, Some(keyword), page(1, 15)).await;
-        assert_eq!((found, total), (expected.clone(), expected.len() as u64), "{keyword}");
-    }
+fn groups(ids: &[i64]) -> Vec<GroupId> {
+    ids.iter().map(|id| group_id(*id)).collect()
 }
 
-async fn a_keyword_is_no_pattern(scene: Scene) {
-    scene.load(SHOP).await;
-    for keyword in ["%", "_", "*", "\"", "'", "a%d"] {
-        assert_eq!(ids(&scene, Some(keyword), page(1, 15)).await.1, 0, "{keyword}");
-    }
+async fn create(context: &TestContext, customer: NewCustomer, ids: &[i64]) -> Result<Written<Customer>> {
+    context.storage.create_customer(merchant_id(1), customer, groups(ids), context.operation()).await
 }
 
-async fn a_common_keyword_has_pages(scene: Scene) {
-    let customers: Vec<_> =
-        (1..=7).map(|id| format!(r#"{{"id":{id},"first_name":"محمد","last_name":"محمود {id}"}}"#)).collect();
-    scene.load(&format!(r#"{{"id":1,"name":"shop","customers":[{}]}}"#, customers.join(","))).await;
-    for (keyword, number, expected) in [
-        ("مح", 1, (vec![7, 6, 5], 7)),
-        ("مح", 3, (vec![1], 7)),
-        ("محم مح", 2, (vec![4, 3, 2], 7)),
-        ("محمد 3", 1, (vec![3], 1)),
-        ("محمد", 9, (vec![], 7)),
-    ] {
-        assert_eq!(ids(&scene, Some(keyword), page(number, 3)).await, expected, "{keyword} {number}");
-    }
+async fn update(context: &TestContext, id: i64, change: CustomerChange) -> Result<Written<Customer>> {
+    context.storage.update_customer(merchant_id(1), customer_id(id), change, context.operation()).await
 }
 
-async fn customers_are_found_by_the_day_of_their_creation(scene: Scene) {
-    let days = |days: i64| Scene::now() + SignedDuration::from_hours(24 * days);
-    for id in 1..=4 {
-        let file = format!(r#"{{"id":1,"name":"shop","customers":[{{"id":{id},"first_name":"Ali {id}"}}]}}"#);
-        let loaded = scene.storage.load_fixture(super::shop(&file), scene.operation_at(days(id))).await;
-        assert!(loaded.expect("loaded").operation.is_some());
-    }
-    let found = async |from: Option<Timestamp>, before: Option<Timestamp>, keyword: &str| {
-        let filter = CustomerFilter {
-            created_from: from,
-            created_before: before,
-            keyword: SearchQuery::parse(keyword),
-        };
-        filtered(&scene, filter, page(1, 2)).await
+async fn find(context: &TestContext, id: i64) -> Option<Customer> {
+    context.storage.find_customer(merchant_id(1), customer_id(id)).await.expect("storage responds")
+}
+
+async fn created_customer_joins_the_default_group(context: TestContext) {
+    context.load(SHOP).await;
+    let created = create(&context, new(50, "555", "s@example.com"), &[20, 10, 20]).await.expect("created");
+    assert!(created.operation.is_some());
+    assert_eq!(created.value.details, new(50, "555", "s@example.com"));
+    assert_eq!(created.value.groups, groups(&[10, 20, 30]));
+    assert_eq!(find(&context, 50).await, Some(created.value));
+    let alone = create(&context, new(51, "556", ""), &[]).await.expect("created");
+    assert_eq!(alone.value.groups, groups(&[30]));
+}
+
+async fn used_id_mobile_or_email_conflicts(context: TestContext) {
+    context.load(SHOP).await;
+    let before = context.storage.inspect().await.expect("inspected");
+    let conflict = async |customer| match create(&context, customer, &[10]).await {
+        Err(StorageError::Conflict(conflict)) => conflict,
+        other => panic!("{other:?}"),
     };
-    assert_eq!(found(Some(days(2)), None, "").await, (vec![4, 3], 3));
-    assert_eq!(found(None, Some(days(2)), "").await, (vec![1], 1));
-    assert_eq!(found(Some(days(2)), Some(days(4)), "").await, (vec![3, 2], 2));
-    assert_eq!(found(Some(days(2)), Some(days(4)), "ali").await, (vec![3, 2], 2));
-    assert_eq!(found(Some(days(2)), Some(days(4)), "ali 3").await, (vec![3], 1));
-    assert_eq!(found(Some(days(9)), None, "").await, (vec![], 0));
+    assert_eq!(conflict(new(1, "555", "")).await, Conflict::Customer(customer_id(1)));
+    assert_eq!(conflict(new(50, "512345678", "")).await, Conflict::Mobile(customer_id(50)));
+    assert_eq!(conflict(new(51, "555", "NOURA@example.com")).await, Conflict::Email(customer_id(51)));
+    let used = CustomerChange { mobile: "512345678".parse().ok(), ..CustomerChange::default() };
+    let rejected = update(&context, 2, used).await;
+    assert!(matches!(rejected, Err(StorageError::Conflict(Conflict::Mobile(_)))), "{rejected:?}");
+    assert_eq!(context.storage.inspect().await.expect("inspected"), before);
 }
 
-async fn another_merchants_rows_are_not_there(scene: Scene) {
-    scene.load(SHOP).await;
-    scene.load(r#"{"id":2,"name":"other"}"#).await;
-    let other = merchant_id(2);
-    let id = CustomerId::new(1).expect("positive");
-    assert!(scene.storage.find_customer(other, id).await.expect("answered").is_none());
-    let filter =
-        |keyword| CustomerFilter { keyword: SearchQuery::parse(keyword), ..CustomerFilter::default() };
-    for keyword in ["", "ahmed"] {
-        let listed = scene.storage.list_customers(other, filter(keyword), page(1, 15)).await;
-        assert_eq!(listed.expect("listed").total, 0, "{keyword}");
+async fn missing_group_rejects_create_and_update(context: TestContext) {
+    context.load(SHOP).await;
+    let before = context.storage.inspect().await.expect("inspected");
+    for rejected in [
+        create(&context, new(50, "555", ""), &[10, 99]).await,
+        update(&context, 1, CustomerChange { groups: Some(groups(&[10, 99])), ..CustomerChange::default() })
+            .await,
+    ] {
+        let missing = group_id(99);
+        assert!(matches!(&rejected, Err(StorageError::MissingGroup(id)) if *id == missing), "{rejected:?}");
     }
-    let groups = scene.storage.list_groups(other, page(1, 15)).await.expect("listed");
-    assert!(groups.total == 1 && groups.items[0].is_default, "its own default group alone: {groups:?}");
+    assert_eq!(context.storage.inspect().await.expect("inspected"), before);
+    assert_eq!(find(&context, 50).await, None);
+}
+
+async fn update_keeps_unnamed_fields(context: TestContext) {
+    context.load(SHOP).await;
+    create(&context, new(50, "555", "s@example.com"), &[10]).await.expect("created");
+    let later = TestContext::now() + SignedDuration::from_hours(1);
+    let change = CustomerChange {
+        first_name: Name::parse("Sara").ok(),
+        email: Some(None),
+        gender: Some("female".parse().ok()),
+        ..CustomerChange::default()
+    };
+    let operation = context.operation_at(later);
+    let id = customer_id(50);
+    let changed =
+        context.storage.update_customer(merchant_id(1), id, change, operation).await.expect("updated");
+    let found = find(&context, 50).await.expect("exists");
+    assert_eq!(changed.value, found);
+    let expected = NewCustomer {
+        first_name: Name::parse("Sara").expect("a name"),
+        email: None,
+        gender: "female".parse().ok(),
+        ..new(50, "555", "s@example.com")
+    };
+    assert_eq!((found.details, found.groups), (expected, groups(&[10, 30])));
+    assert_eq!((found.created_at, found.updated_at), (TestContext::now(), later));
+    create(&context, new(51, "556", "s@example.com"), &[]).await.expect("the address can be used again");
+}
+
+async fn updating_groups_replaces_all_but_the_default_group(context: TestContext) {
+    context.load(SHOP).await;
+    create(&context, new(50, "555", ""), &[10]).await.expect("created");
+    let later = TestContext::now() + SignedDuration::from_hours(1);
+    let change = async |id, ids: &[i64]| {
+        let change = CustomerChange { groups: Some(groups(ids)), ..CustomerChange::default() };
+        let operation = context.operation_at(later);
+        let changed =
+            context.storage.update_customer(merchant_id(1), customer_id(id), change, operation).await;
+        let changed = changed.expect("updated");
+        assert_eq!(find(&context, id).await.as_ref(), Some(&changed.value));
+        (changed.value.groups, changed.operation.is_some())
+    };
+    assert_eq!(change(50, &[20, 20]).await, (groups(&[20, 30]), true));
+    assert_eq!(change(50, &[20, 30]).await, (groups(&[20, 30]), false));
+    assert_eq!(change(50, &[]).await, (groups(&[30]), true));
+    assert_eq!(
+        change(2, &[10]).await,
+        (groups(&[10]), true),
+        "a customer outside the default group does not join it"
+    );
+    assert_eq!(
+        find(&context, 50).await.expect("exists").updated_at,
+        TestContext::now(),
+        "changing groups keeps the time of the details"
+    );
+    assert_eq!(context.storage.inspect().await.expect("inspected").past_memberships, 3);
+}
+
+async fn update_without_effect_writes_no_operation(context: TestContext) {
+    context.load(SHOP).await;
+    create(&context, new(50, "555", "s@example.com"), &[10]).await.expect("created");
+    let before = context.storage.inspect().await.expect("inspected");
+    let same = CustomerChange {
+        first_name: Name::parse("سارة").ok(),
+        mobile: "555".parse().ok(),
+        groups: Some(groups(&[10])),
+        ..CustomerChange::default()
+    };
+    assert_eq!(update(&context, 50, same).await.expect("storage responds").operation, None);
+    assert_eq!(
+        update(&context, 50, CustomerChange::default()).await.expect("storage responds").operation,
+        None
+    );
+    assert_eq!(context.storage.inspect().await.expect("inspected"), before);
+    let missing = update(&context, 99, CustomerChange::default()).await;
+    assert!(matches!(missing, Err(StorageError::NotFound(Resource::Customer))), "{missing:?}");
+}
+
+async fn used_contacts_are_found_except_for_one_customer(context: TestContext) {
+    context.load(SHOP).await;
+    let contacts = Contacts {
+        mobiles: vec!["512345678".to_owned(), "0512345678".to_owned()],
+        emails: vec!["noura@example.com".to_owned(), "x@example.com".to_owned()],
+    };
+    let used = async |except: Option<i64>| {
+        let except = except.map(customer_id);
+        context
+            .storage
+            .find_used_contacts(merchant_id(1), contacts.clone(), except)
+            .await
+            .expect("storage responds")
+    };
+    let both =
+        Contacts { mobiles: vec!["512345678".to_owned()], emails: vec!["noura@example.com".to_owned()] };
+    assert_eq!(used(None).await, both);
+    assert_eq!(used(Some(2)).await, both);
+    assert_eq!(used(Some(1)).await, Contacts::default());
+}
+
+async fn deleted_customer_leaves_only_past_memberships(context: TestContext) {
+    context.load(SHOP).await;
+    create(&context, new(50, "555", "s@example.com"), &[10, 20]).await.expect("created");
+    let delete =
+        async || context.storage.delete_customer(merchant_id(1), customer_id(50), context.operation()).await;
+    delete().await.expect("deleted");
+    assert_eq!(find(&context, 50).await, None);
+    assert!(matches!(delete().await, Err(StorageError::NotFound(Resource::Customer))));
+    let inspection = context.storage.inspect().await.expect("inspected");
+    assert_eq!((inspection.customers, inspection.memberships, inspection.past_memberships), (5, 1, 3));
+    create(&context, new(51, "555", "s@example.com"), &[])
+        .await
+        .expect("number and address can be used again");
+}
+
+async fn ban_stores_a_reason_and_can_be_lifted(context: TestContext) {
+    context.load(SHOP).await;
+    let ban = async |id, reason: Option<&str>| {
+        let reason = reason.map(str::to_owned);
+        context.storage.ban_customer(merchant_id(1), customer_id(id), reason, context.operation()).await
+    };
+    let reason = async || find(&context, 1).await.expect("exists").ban_reason;
+    assert!(matches!(ban(1, None).await, Err(StorageError::NotFound(Resource::Ban))));
+    assert!(ban(1, Some("سبب")).await.expect("banned").operation.is_some());
+    assert_eq!(reason().await.as_deref(), Some("سبب"));
+    assert!(ban(1, Some("سبب")).await.expect("banned").operation.is_none(), "equal reason");
+    assert!(ban(1, Some("other")).await.expect("banned").operation.is_some());
+    assert_eq!(reason().await.as_deref(), Some("other"));
+    assert!(ban(1, None).await.expect("lifted").operation.is_some());
+    assert_eq!(reason().await, None);
+    for reason in [None, Some("x")] {
+        assert!(matches!(ban(99, reason).await, Err(StorageError::NotFound(Resource::Customer))));
+    }
+}
+
+async fn totals_and_search_terms_follow_changes(context: TestContext) {
+    context.load(SHOP).await;
+    let total = async |keyword: &str| {
+        let filter = CustomerFilter { keyword: SearchQuery::parse(keyword), ..CustomerFilter::default() };
+        context.storage.list_customers(merchant_id(1), filter, page(1, 15)).await.expect("listed").total
+    };
+    assert_eq!((total("").await, total("ساره").await, total("966555").await), (5, 0, 0));
+    create(&context, new(50, "555", "s@example.com"), &[]).await.expect("created");
+    assert_eq!((total("").await, total("ساره").await, total("966555").await), (6, 1, 1));
+    let change = CustomerChange {
+        first_name: Name::parse("هند").ok(),
+        mobile: "777".parse().ok(),
+        ..CustomerChange::default()
+    };
+    update(&context, 50, change).await.expect("updated");
+    assert_eq!((total("ساره").await, total("966555").await), (0, 0));
+    assert_eq!((total("هند").await, total("0777").await, total("s@").await), (1, 1, 1));
+    context
+        .storage
+        .delete_customer(merchant_id(1), customer_id(50), context.operation())
+        .await
+        .expect("deleted");
+    assert_eq!((total("").await, total("هند").await, total("s@").await), (5, 0, 0));
+    context
+        .load(r#"{"id":1,"name":"shop","customers":[{"id":3,"first_name":"زيد"},{"id":6,"first_name":"f"}]}"#)
+        .await;
+    assert_eq!((total("").await, total("زيد").await, total("c").await), (6, 1, 0));
+    let problems = context.storage.inspect().await.expect("inspected").problems;
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+async fn customers_of_another_merchant_cannot_be_changed(context: TestContext) {
+    context.load(SHOP).await;
+    context.load(r#"{"id":2,"name":"other","customers":[{"id":8,"first_name":"h"}]}"#).await;
+    let (other, id) = (merchant_id(2), customer_id(1));
+    let change = CustomerChange { first_name: Name::parse("mine").ok(), ..CustomerChange::default() };
+    let rejected = [
+        context.storage.update_customer(other, id, change, context.operation()).await.map(drop),
+        context.storage.delete_customer(other, id, context.operation()).await.map(drop),
+        context.storage.ban_customer(other, id, Some("x".to_owned()), context.operation()).await.map(drop),
+    ];
+    assert!(
+        rejected.iter().all(|result| matches!(result, Err(StorageError::NotFound(Resource::Customer)))),
+        "{rejected:?}"
+    );
+    let operation = context.operation();
+    let into =
+        context.storage.create_customer(other, new(9, "512345678", ""), groups(&[10]), operation).await;
+    assert!(matches!(into, Err(StorageError::MissingGroup(_))), "{into:?}");
+    let operation = context.operation();
+    let same_number =
+        context.storage.create_customer(other, new(9, "512345678", ""), vec![], operation).await;
+    assert!(same_number.is_ok(), "mobile numbers are unique within a merchant");
+    assert_eq!(find(&context, 1).await.expect("exists").details.first_name.as_str(), "نورة");
+}
+
+async fn concurrent_creates_keep_mobiles_unique(context: TestContext) {
+    context.load(SHOP).await;
+    let tasks: Vec<_> = (1..=60)
+        .map(|i| {
+            // Every mobile number is used twice.
+            let customer = new(1000 + i, &format!("5{}", i / 2), "");
+            let (storage, operation) = (context.storage.clone(), context.operation());
+            tokio::spawn(async move {
+                storage.create_customer(merchant_id(1), customer, groups(&[10]), operation).await
+            })
+        })
+        .collect();
+    let mut created = 0;
+    for task in tasks {
+        match task.await.expect("no panic") {
+            Ok(_) => created += 1,
+            Err(StorageError::Conflict(Conflict::Mobile(_))) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let inspection = context.storage.inspect().await.expect("inspected");
+    assert_eq!((created, inspection.customers, inspection.memberships), (31, 36, 1 + 2 * 31));
+    assert!(inspection.problems.is_empty(), "{:?}", inspection.problems);
 }

@@ -1,32 +1,32 @@
-//! Making, changing and deleting groups.
+//! Groups: list, create, update, delete, archive.
 
 use jiff::SignedDuration;
 use zumra_core::text::Name;
 use zumra_core::{Features, Group, GroupChange, MerchantId, NewMerchant, Plan};
 
-use super::{SHOP, Scene, case_list, customer_id, group_id, merchant_id, page, shop};
+use super::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page, shop};
 use crate::{AddMembersOutcome, Conflict, CustomerFilter, GroupSelector, Resource, StorageError};
 
 case_list![
     groups_are_listed_oldest_first,
-    a_group_is_kept_as_it_was_made,
-    an_id_is_given_once,
-    a_change_keeps_what_it_does_not_name,
+    created_group_is_stored_unchanged,
+    creating_a_group_with_a_used_id_conflicts,
+    update_keeps_unnamed_fields,
     every_merchant_has_one_default_group,
-    a_fixture_may_name_another_default_group,
-    the_default_group_stays,
-    a_deleted_group_is_gone_at_once_with_all_its_memberships,
-    a_large_group_is_swept_in_pieces,
-    a_deleted_group_that_is_loaded_again_is_empty,
-    groups_of_another_merchant_cannot_be_touched,
+    fixture_can_change_the_default_group,
+    default_group_cannot_be_deleted,
+    deleted_group_and_its_memberships_disappear_at_once,
+    memberships_of_a_deleted_group_are_archived_in_chunks,
+    reloading_a_deleted_group_starts_empty,
+    groups_of_another_merchant_are_not_found,
 ];
 
-async fn groups_are_listed_oldest_first(scene: Scene) {
-    scene.load(r#"{"id":1,"name":"shop","groups":[{"id":40,"name":"old","default":true}]}"#).await;
-    let later = scene.operation_at(Scene::now() + SignedDuration::from_secs(1));
+async fn groups_are_listed_oldest_first(context: TestContext) {
+    context.load(r#"{"id":1,"name":"shop","groups":[{"id":40,"name":"old","default":true}]}"#).await;
+    let later = context.operation_at(TestContext::now() + SignedDuration::from_secs(1));
     let more = r#"{"id":1,"name":"shop","groups":[{"id":20,"name":"b"},{"id":10,"name":"a"}]}"#;
-    scene.storage.load_fixture(shop(more), later).await.expect("loaded");
-    let listed = scene.storage.list_groups(merchant_id(1), page(1, 2)).await.expect("listed");
+    context.storage.load_fixture(shop(more), later).await.expect("loaded");
+    let listed = context.storage.list_groups(merchant_id(1), page(1, 2)).await.expect("listed");
     let names: Vec<_> = listed.items.iter().map(|group| group.name.as_str()).collect();
     assert_eq!((names, listed.total), (vec!["old", "a"], 3));
 }
@@ -41,41 +41,44 @@ fn group(id: i64, name: &str) -> Group {
     }
 }
 
-async fn find(scene: &Scene, which: GroupSelector) -> Option<Group> {
-    scene.storage.find_group(merchant_id(1), which).await.expect("answered")
+async fn find(context: &TestContext, selector: GroupSelector) -> Option<Group> {
+    context.storage.find_group(merchant_id(1), selector).await.expect("storage responds")
 }
 
-async fn a_group_is_kept_as_it_was_made(scene: Scene) {
-    scene.load(SHOP).await;
+async fn created_group_is_stored_unchanged(context: TestContext) {
+    context.load(SHOP).await;
     let new = group(50, "مميزون");
-    let made =
-        scene.storage.create_group(merchant_id(1), new.clone(), scene.operation()).await.expect("made");
-    assert!(made.operation.is_some());
+    let created = context
+        .storage
+        .create_group(merchant_id(1), new.clone(), context.operation())
+        .await
+        .expect("created");
+    assert!(created.operation.is_some());
     assert_eq!(
-        (&made.value, find(&scene, GroupSelector::Id(group_id(50))).await.as_ref()),
+        (&created.value, find(&context, GroupSelector::Id(group_id(50))).await.as_ref()),
         (&new, Some(&new))
     );
-    let listed = scene.storage.list_groups(merchant_id(1), page(1, 15)).await.expect("listed");
+    let listed = context.storage.list_groups(merchant_id(1), page(1, 15)).await.expect("listed");
     assert!(listed.total == 4 && listed.items.contains(&new));
 }
 
-async fn an_id_is_given_once(scene: Scene) {
-    scene.load(SHOP).await;
-    let again = scene.storage.create_group(merchant_id(1), group(10, "other"), scene.operation()).await;
+async fn creating_a_group_with_a_used_id_conflicts(context: TestContext) {
+    context.load(SHOP).await;
+    let again = context.storage.create_group(merchant_id(1), group(10, "other"), context.operation()).await;
     assert!(
         matches!(again, Err(StorageError::Conflict(Conflict::Group(id))) if id == group_id(10)),
         "{again:?}"
     );
-    assert_eq!(find(&scene, GroupSelector::Id(group_id(10))).await.expect("there").name.as_str(), "VIP");
+    assert_eq!(find(&context, GroupSelector::Id(group_id(10))).await.expect("exists").name.as_str(), "VIP");
 }
 
-async fn a_change_keeps_what_it_does_not_name(scene: Scene) {
-    scene.load(SHOP).await;
+async fn update_keeps_unnamed_fields(context: TestContext) {
+    context.load(SHOP).await;
     let old = group(50, "before");
-    scene.storage.create_group(merchant_id(1), old.clone(), scene.operation()).await.expect("made");
+    context.storage.create_group(merchant_id(1), old.clone(), context.operation()).await.expect("created");
     let update = async |change| {
         let id = GroupSelector::Id(group_id(50));
-        scene.storage.update_group(merchant_id(1), id, change, scene.operation()).await.expect("changed")
+        context.storage.update_group(merchant_id(1), id, change, context.operation()).await.expect("updated")
     };
     let renamed = update(GroupChange { name: Name::parse("after").ok(), ..GroupChange::default() }).await;
     assert!(renamed.operation.is_some());
@@ -84,11 +87,11 @@ async fn a_change_keeps_what_it_does_not_name(scene: Scene) {
     assert_eq!(same.operation, None, "nothing changed");
     let bare = GroupChange { conditions: Some(vec![]), features: Some(Features::default()), name: None };
     assert!(update(bare).await.operation.is_some());
-    let found = find(&scene, GroupSelector::Id(group_id(50))).await.expect("there");
+    let found = find(&context, GroupSelector::Id(group_id(50))).await.expect("exists");
     assert_eq!(found, Group::new(group_id(50), Name::parse("after").expect("a name")));
 }
 
-async fn every_merchant_has_one_default_group(scene: Scene) {
+async fn every_merchant_has_one_default_group(context: TestContext) {
     let merchant = NewMerchant {
         id: merchant_id(1),
         name: Name::parse("shop").expect("a name"),
@@ -96,118 +99,134 @@ async fn every_merchant_has_one_default_group(scene: Scene) {
         time_zone: jiff::tz::TimeZone::UTC,
         domain: None,
     };
-    scene.storage.create_merchant(merchant, scene.operation()).await.expect("made");
-    let made = find(&scene, GroupSelector::Default).await.expect("a default group");
-    assert!(made.is_default && made.id.get() < 1 << 53);
-    scene.storage.load_fixture(shop(r#"{"id":1,"name":"shop"}"#), scene.operation()).await.expect("loaded");
-    assert_eq!(find(&scene, GroupSelector::Default).await, Some(made));
-    let loaded = scene.storage.load_fixture(shop(r#"{"id":2,"name":"other"}"#), scene.operation()).await;
+    context.storage.create_merchant(merchant, context.operation()).await.expect("created");
+    let created = find(&context, GroupSelector::Default).await.expect("a default group");
+    assert!(created.is_default && created.id.get() < 1 << 53);
+    context
+        .storage
+        .load_fixture(shop(r#"{"id":1,"name":"shop"}"#), context.operation())
+        .await
+        .expect("loaded");
+    assert_eq!(find(&context, GroupSelector::Default).await, Some(created));
+    let loaded = context.storage.load_fixture(shop(r#"{"id":2,"name":"other"}"#), context.operation()).await;
     assert!(loaded.expect("loaded").operation.is_some());
-    let other = scene.storage.find_group(merchant_id(2), GroupSelector::Default).await.expect("answered");
+    let other =
+        context.storage.find_group(merchant_id(2), GroupSelector::Default).await.expect("storage responds");
     assert!(other.is_some_and(|group| group.is_default));
 }
 
-async fn a_fixture_may_name_another_default_group(scene: Scene) {
-    scene.load(SHOP).await;
+async fn fixture_can_change_the_default_group(context: TestContext) {
+    context.load(SHOP).await;
     let next = r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP","default":true}]}"#;
-    scene.load(next).await;
-    assert_eq!(find(&scene, GroupSelector::Default).await.map(|group| group.id), Some(group_id(10)));
-    assert!(!find(&scene, GroupSelector::Id(group_id(30))).await.expect("there").is_default);
-    let again = scene.storage.load_fixture(shop(next), scene.operation()).await.expect("loaded");
+    context.load(next).await;
+    assert_eq!(find(&context, GroupSelector::Default).await.map(|group| group.id), Some(group_id(10)));
+    assert!(!find(&context, GroupSelector::Id(group_id(30))).await.expect("exists").is_default);
+    let again = context.storage.load_fixture(shop(next), context.operation()).await.expect("loaded");
     assert_eq!(again.changes, 0);
 }
 
-async fn the_default_group_stays(scene: Scene) {
-    scene.load(SHOP).await;
-    let refused = scene.storage.delete_group(merchant_id(1), group_id(30), scene.operation()).await;
-    assert!(matches!(refused, Err(StorageError::Conflict(Conflict::DefaultGroup(_)))), "{refused:?}");
-    assert!(find(&scene, GroupSelector::Default).await.is_some());
+async fn default_group_cannot_be_deleted(context: TestContext) {
+    context.load(SHOP).await;
+    let rejected = context.storage.delete_group(merchant_id(1), group_id(30), context.operation()).await;
+    assert!(matches!(rejected, Err(StorageError::Conflict(Conflict::DefaultGroup(_)))), "{rejected:?}");
+    assert!(find(&context, GroupSelector::Default).await.is_some());
     let change = GroupChange { features: Some(group(1, "x").features), ..GroupChange::default() };
-    let changed =
-        scene.storage.update_group(merchant_id(1), GroupSelector::Default, change, scene.operation()).await;
-    assert_eq!(changed.expect("changed").value.features, group(1, "x").features);
+    let changed = context
+        .storage
+        .update_group(merchant_id(1), GroupSelector::Default, change, context.operation())
+        .await;
+    assert_eq!(changed.expect("updated").value.features, group(1, "x").features);
 }
 
-async fn delete(scene: &Scene, id: i64) -> Result<zumra_core::OperationId, StorageError> {
-    scene.storage.delete_group(merchant_id(1), group_id(id), scene.operation()).await
+async fn delete(context: &TestContext, id: i64) -> Result<zumra_core::OperationId, StorageError> {
+    context.storage.delete_group(merchant_id(1), group_id(id), context.operation()).await
 }
 
-async fn sweep(scene: &Scene, limit: u32) -> u32 {
-    let mut rounds = 0;
-    while scene.storage.archive_deleted_groups(limit).await.expect("swept") {
-        rounds += 1;
+/// Archives memberships until none remain. Returns the number of chunks.
+async fn archive_all(context: &TestContext, limit: u32) -> u32 {
+    let mut chunks = 0;
+    while context.storage.archive_deleted_groups(limit).await.expect("archived") {
+        chunks += 1;
+        assert!(chunks < 1000, "archiving does not end");
     }
-    rounds
+    chunks
 }
 
-async fn a_deleted_group_is_gone_at_once_with_all_its_memberships(scene: Scene) {
-    scene.load(SHOP).await;
-    scene.add(1, 10, &[1, 2, 3]).await;
-    delete(&scene, 10).await.expect("deleted");
+async fn deleted_group_and_its_memberships_disappear_at_once(context: TestContext) {
+    context.load(SHOP).await;
+    context.add(1, 10, &[1, 2, 3]).await;
+    delete(&context, 10).await.expect("deleted");
     let check = async || {
-        assert_eq!(find(&scene, GroupSelector::Id(group_id(10))).await, None);
-        assert_eq!(scene.groups_of(1, 2).await, [20], "other memberships stay");
+        assert_eq!(find(&context, GroupSelector::Id(group_id(10))).await, None);
+        assert_eq!(context.groups_of(1, 2).await, [20], "other memberships stay");
         let listed =
-            scene.storage.list_customers(merchant_id(1), CustomerFilter::default(), page(1, 15)).await;
-        assert!(listed.expect("listed").items.iter().all(|one| !one.groups.contains(&group_id(10))));
-        assert_eq!(scene.storage.list_groups(merchant_id(1), page(1, 15)).await.expect("listed").total, 2);
-        let added = scene.add(1, 10, &[4]).await;
+            context.storage.list_customers(merchant_id(1), CustomerFilter::default(), page(1, 15)).await;
+        assert!(
+            listed.expect("listed").items.iter().all(|customer| !customer.groups.contains(&group_id(10)))
+        );
+        assert_eq!(context.storage.list_groups(merchant_id(1), page(1, 15)).await.expect("listed").total, 2);
+        let added = context.add(1, 10, &[4]).await;
         assert!(
             matches!(&added, AddMembersOutcome::MissingIds(ids) if *ids.groups == [group_id(10)]),
             "{added:?}"
         );
-        assert!(matches!(delete(&scene, 10).await, Err(StorageError::NotFound(Resource::Group))));
+        assert!(matches!(delete(&context, 10).await, Err(StorageError::NotFound(Resource::Group))));
         let ids = crate::Ids { groups: vec![group_id(10), group_id(20)].into(), ..Default::default() };
-        let known = scene.storage.find_existing_ids(merchant_id(1), ids).await.expect("answered");
-        assert_eq!(*known.groups, [group_id(20)]);
+        let existing =
+            context.storage.find_existing_ids(merchant_id(1), ids).await.expect("storage responds");
+        assert_eq!(*existing.groups, [group_id(20)]);
     };
     check().await;
-    assert!(sweep(&scene, 100).await > 0);
+    assert!(archive_all(&context, 100).await > 0);
     check().await;
-    let inspection = scene.storage.inspect().await.expect("inspected");
+    let inspection = context.storage.inspect().await.expect("inspected");
     assert_eq!((inspection.memberships, inspection.past_memberships), (1, 3));
 }
 
-async fn a_large_group_is_swept_in_pieces(scene: Scene) {
+async fn memberships_of_a_deleted_group_are_archived_in_chunks(context: TestContext) {
     let customers: Vec<_> =
         (1..=95).map(|id| format!(r#"{{"id":{id},"first_name":"c","groups":[10]}}"#)).collect();
     let shop = format!(
         r#"{{"id":1,"name":"s","groups":[{{"id":10,"name":"g"}}],"customers":[{}]}}"#,
         customers.join(",")
     );
-    scene.load(&shop).await;
-    delete(&scene, 10).await.expect("deleted");
-    assert!(scene.storage.archive_deleted_groups(10).await.expect("swept"));
-    let inspection = scene.storage.inspect().await.expect("inspected");
-    assert_eq!((inspection.memberships, inspection.past_memberships), (85, 10), "no more than was allowed");
-    // A customer who leaves half-way takes the rest of the memberships along, each once.
-    scene.storage.delete_customer(merchant_id(1), customer_id(95), scene.operation()).await.expect("deleted");
-    assert!(sweep(&scene, 10).await >= 9);
-    let inspection = scene.storage.inspect().await.expect("inspected");
+    context.load(&shop).await;
+    delete(&context, 10).await.expect("deleted");
+    assert!(context.storage.archive_deleted_groups(10).await.expect("archived"));
+    let inspection = context.storage.inspect().await.expect("inspected");
+    assert_eq!((inspection.memberships, inspection.past_memberships), (85, 10), "the limit is exact");
+    // Deleting a customer meanwhile archives its membership too, exactly once.
+    context
+        .storage
+        .delete_customer(merchant_id(1), customer_id(95), context.operation())
+        .await
+        .expect("deleted");
+    assert!(archive_all(&context, 10).await >= 9);
+    let inspection = context.storage.inspect().await.expect("inspected");
     assert_eq!((inspection.memberships, inspection.past_memberships), (0, 95));
 }
 
-async fn a_deleted_group_that_is_loaded_again_is_empty(scene: Scene) {
-    scene.load(SHOP).await;
-    scene.add(1, 10, &[1, 2]).await;
-    delete(&scene, 10).await.expect("deleted");
-    scene.load(r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"}]}"#).await;
-    assert!(scene.groups_of(1, 1).await.is_empty());
-    assert_eq!(sweep(&scene, 10).await, 0);
-    assert_eq!(scene.storage.inspect().await.expect("inspected").past_memberships, 2);
-    assert!(find(&scene, GroupSelector::Id(group_id(10))).await.is_some());
+async fn reloading_a_deleted_group_starts_empty(context: TestContext) {
+    context.load(SHOP).await;
+    context.add(1, 10, &[1, 2]).await;
+    delete(&context, 10).await.expect("deleted");
+    context.load(r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"}]}"#).await;
+    assert!(context.groups_of(1, 1).await.is_empty());
+    assert_eq!(archive_all(&context, 10).await, 0);
+    assert_eq!(context.storage.inspect().await.expect("inspected").past_memberships, 2);
+    assert!(find(&context, GroupSelector::Id(group_id(10))).await.is_some());
 }
 
-async fn groups_of_another_merchant_cannot_be_touched(scene: Scene) {
-    scene.load(SHOP).await;
-    scene.load(r#"{"id":2,"name":"other"}"#).await;
+async fn groups_of_another_merchant_are_not_found(context: TestContext) {
+    context.load(SHOP).await;
+    context.load(r#"{"id":2,"name":"other"}"#).await;
     let other: MerchantId = merchant_id(2);
     let id = GroupSelector::Id(group_id(10));
-    assert_eq!(scene.storage.find_group(other, id).await.expect("answered"), None);
+    assert_eq!(context.storage.find_group(other, id).await.expect("storage responds"), None);
     let change = GroupChange { name: Name::parse("mine").ok(), ..GroupChange::default() };
-    let updated = scene.storage.update_group(other, id, change, scene.operation()).await;
+    let updated = context.storage.update_group(other, id, change, context.operation()).await;
     assert!(matches!(updated, Err(StorageError::NotFound(Resource::Group))), "{updated:?}");
-    let deleted = scene.storage.delete_group(other, group_id(10), scene.operation()).await;
+    let deleted = context.storage.delete_group(other, group_id(10), context.operation()).await;
     assert!(matches!(deleted, Err(StorageError::NotFound(Resource::Group))), "{deleted:?}");
-    assert_eq!(find(&scene, id).await.expect("there").name.as_str(), "VIP");
+    assert_eq!(find(&context, id).await.expect("exists").name.as_str(), "VIP");
 }

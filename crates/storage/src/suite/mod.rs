@@ -1,14 +1,16 @@
-//! The behaviour that every engine must show. A behaviour that is not here does not exist.
+//! The behavior suite: what every engine must do. Behavior that has no case here is not promised.
 //!
-//! What belongs here: one file a noun, each a list of cases that know nothing but the trait. An engine joins by
-//! being named in `tests/suite.rs`.
+//! What belongs here: a file for each noun with its cases. They use nothing but the traits. `tests/suite.rs` lists the
+//! engines.
 
+mod admin;
+mod customer_search;
 mod customers;
-mod customers_written;
 mod fixtures;
 mod groups;
 mod imports;
 mod memberships;
+mod merchants;
 mod operations;
 mod tokens;
 
@@ -17,56 +19,61 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::{Actor, CustomerId, GroupId, IdGenerator, MerchantId, Operation, PageRequest, TokenId};
+use zumra_core::text::Name;
+use zumra_core::{
+    Actor, CustomerId, GroupId, IdGenerator, MerchantId, NewMerchant, Operation, PageRequest, Plan, TokenId,
+};
 
 use crate::{AddMembersOutcome, Storage};
 
-/// One behaviour.
+/// One case.
 pub struct Case {
-    /// What it says, as a test's name.
+    /// The behavior, as the name of a test.
     pub name: &'static str,
-    /// Shows it on a fresh, empty storage; panics if it does not hold.
-    pub run: fn(Scene) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Runs the case on an empty storage. Panics if the behavior differs.
+    pub run: fn(TestContext) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// Lists the functions of a file as its cases.
+/// Declares functions as the cases of a file.
 macro_rules! case_list {
     ($($name:ident),* $(,)?) => {
         pub(super) const CASES: &[super::Case] =
-            &[$(super::Case { name: stringify!($name), run: |scene| Box::pin($name(scene)) }),*];
+            &[$(super::Case { name: stringify!($name), run: |context| Box::pin($name(context)) }),*];
     };
 }
 use case_list;
 
-/// Every case.
+/// Returns all cases.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     [
+        merchants::CASES,
         tokens::CASES,
         groups::CASES,
+        customer_search::CASES,
         customers::CASES,
-        customers_written::CASES,
         memberships::CASES,
         imports::CASES,
         operations::CASES,
         fixtures::CASES,
+        admin::CASES,
     ]
     .into_iter()
     .flatten()
 }
 
-/// A storage, and what a case needs to talk to it.
-pub struct Scene {
+/// A storage, and helpers for the calls of a case.
+pub struct TestContext {
     storage: Arc<dyn Storage>,
     ids: IdGenerator,
 }
 
-impl Scene {
-    /// A scene on a fresh, empty storage.
+impl TestContext {
+    /// Returns a context for an empty storage.
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage, ids: IdGenerator::new(0) }
     }
 
-    /// The moment at which everything happens, unless a case says otherwise.
+    /// The time of all operations, unless a case chooses another.
     fn now() -> Timestamp {
         Timestamp::from_second(1_790_000_000).expect("a moment in 2026")
     }
@@ -83,7 +90,7 @@ impl Scene {
         }
     }
 
-    /// Loads a shop given as the JSON of one merchant.
+    /// Loads a shop from the JSON of one merchant.
     async fn load(&self, merchant: &str) {
         let loaded =
             self.storage.load_fixture(shop(merchant), self.operation()).await.expect("the shop loads");
@@ -94,14 +101,14 @@ impl Scene {
         let customers = customers.iter().map(|id| CustomerId::new(*id).expect("positive")).collect();
         let group = GroupId::new(group).expect("positive");
         let added = self.storage.add_members(merchant_id(merchant), group, customers, self.operation()).await;
-        added.expect("the storage answers")
+        added.expect("storage responds")
     }
 
-    /// The groups that a customer is in.
+    /// Returns the groups of a customer.
     async fn groups_of(&self, merchant: i64, customer: i64) -> Vec<i64> {
         let customer = CustomerId::new(customer).expect("positive");
         let found =
-            self.storage.find_customer(merchant_id(merchant), customer).await.expect("the storage answers");
+            self.storage.find_customer(merchant_id(merchant), customer).await.expect("storage responds");
         found.expect("the customer is there").groups.into_iter().map(GroupId::get).collect()
     }
 }
@@ -112,6 +119,16 @@ fn group_id(id: i64) -> GroupId {
 
 fn customer_id(id: i64) -> CustomerId {
     CustomerId::new(id).expect("positive")
+}
+
+fn merchant(id: i64) -> NewMerchant {
+    NewMerchant {
+        id: merchant_id(id),
+        name: Name::parse("متجر").expect("a name"),
+        plan: Plan::Special,
+        time_zone: jiff::tz::TimeZone::get("Asia/Dubai").expect("a zone"),
+        domain: Some("https://shop.example".parse().expect("a domain")),
+    }
 }
 
 fn merchant_id(id: i64) -> MerchantId {
