@@ -121,3 +121,24 @@ impl DriverBound {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zumra_storage::postgres::ADD_MEMBERS;
+    use zumra_testkit::postgres::TestDatabase;
+
+    use super::*;
+    use crate::installation::{self, merchant_fixture};
+    use crate::workloads::WORKLOADS;
+
+    #[test]
+    fn statement_of_the_storage_accepts_the_parameters() {
+        let runtime = Runtime::new().unwrap();
+        let test_database = runtime.block_on(TestDatabase::new());
+        let database = Database::Server { name: String::new(), url: test_database.url() };
+        installation::load(&database, std::iter::once(merchant_fixture(1, 1, 3))).unwrap();
+        let driver = DriverBound::open(&database, ADD_MEMBERS, 2).unwrap();
+        let run = driver.run(&WORKLOADS[0], 0..3).unwrap();
+        assert_eq!(run.micros.len(), 3);
+    }
+}

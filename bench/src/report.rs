@@ -238,3 +238,115 @@ impl Report {
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Collects the paths of all keys, such as `engines[].lines[].size`.
+    fn collect_keys(value: &Value, prefix: &str, keys: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let path = format!("{prefix}.{key}");
+                    collect_keys(value, &path, keys);
+                    keys.insert(path);
+                }
+            }
+            Value::Array(elements) => {
+                elements.iter().for_each(|element| collect_keys(element, &format!("{prefix}[]"), keys));
+            }
+            _ => {}
+        }
+    }
+
+    fn summary() -> Summary {
+        Summary {
+            requests: 1.0,
+            slowest: 1.0,
+            fastest: 1.0,
+            p50_ms: 1.0,
+            p99_ms: 1.0,
+            requests_per_run: 1,
+            generator_busy: Some(0.5),
+            cpu_micros: Some(1.0),
+            memory_mib: Some(1),
+        }
+    }
+
+    fn engine_report() -> EngineReport {
+        let bound = || Some(summary());
+        let result = WorkloadResult {
+            system: ZUMRA.to_owned(),
+            processes: 1,
+            workload: "add-1",
+            clients: 1,
+            size: 1,
+            summary: summary(),
+            bounds: Bounds { http: bound(), server: bound(), engine: bound(), driver: bound() },
+        };
+        let point = GrowthPoint {
+            merchants: 1,
+            members: 1,
+            customers: 1,
+            ms_per_request: 1.0,
+            ratio_to_empty: 1.0,
+            fastest_ms: 1.0,
+            slowest_ms: 1.0,
+            p50_ms: 1.0,
+            p99_ms: 1.0,
+            memory_mib: Some(1),
+            start_ms: 1.0,
+        };
+        let list = ListTimes { customers: 1, list: "groups", p50_ms: 1.0, p99_ms: 1.0 };
+        EngineReport {
+            engine: Engine::Sqlite,
+            version: "3".to_owned(),
+            settings: Vec::new(),
+            results: vec![result],
+            growth: Some(Growth { points: vec![point], lists: vec![list] }),
+        }
+    }
+
+    fn baselines() -> Baselines {
+        let service =
+            ComparedService { engine: Engine::Sqlite, processes: 1, customers_per_second: 1.0, ratio: 1.0 };
+        let comparison = Comparison {
+            workload: "add-1",
+            size: 1,
+            product: "medusa".to_owned(),
+            processes: 1,
+            customers_per_second: 1.0,
+            zumra: vec![service],
+        };
+        Baselines {
+            medusa: "1".to_owned(),
+            vendure: "1".to_owned(),
+            node: "1".to_owned(),
+            runs: 1,
+            rejections: Vec::new(),
+            comparisons: vec![comparison],
+        }
+    }
+
+    #[test]
+    fn keys_are_those_of_saved_results() {
+        let mut report = Report::new(1, 1.0, 1.0);
+        report.engines.push(engine_report());
+        report.baselines = Some(baselines());
+        let saved = serde_json::from_str(include_str!("../results/2026-11-27.json")).unwrap();
+        let [mut keys, mut saved_keys] = [BTreeSet::new(), BTreeSet::new()];
+        collect_keys(&serde_json::to_value(&report).unwrap(), "", &mut keys);
+        collect_keys(&saved, "", &mut saved_keys);
+        let missing: Vec<_> = saved_keys.difference(&keys).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        // Engine and driver bounds run in the benchmark's process, so their saved summaries lack the keys for processes.
+        let is_optional = |key: &&String| key.contains(".bounds.engine.") || key.contains(".bounds.driver.");
+        let added: Vec<_> = keys.difference(&saved_keys).filter(|key| !is_optional(key)).collect();
+        assert!(added.is_empty(), "{added:?}");
+    }
+}

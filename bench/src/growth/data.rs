@@ -105,7 +105,67 @@ fn series(engine: Engine, alias: &str, numbers: &RangeInclusive<i64>) -> String 
 
 #[cfg(test)]
 mod tests {
+    use zumra_storage::Inspection;
+    use zumra_testkit::postgres::TestDatabase;
+
     use super::*;
+    use crate::database::Database;
+    use crate::installation::{self, merchant_fixture};
+
+    /// Creates 2 merchants with 30 customers each, of whom `members` are members.
+    fn statements(engine: Engine, members_per_merchant: i64) -> Vec<String> {
+        let mut statements = customers(engine, 1..=2, 30);
+        statements.extend(members(engine, 1..=2, 1..=members_per_merchant));
+        statements
+    }
+
+    fn load_merchants(database: &Database) {
+        installation::load(database, (1..=2).map(|id| merchant_fixture(id, 1, 0))).unwrap();
+    }
+
+    fn inspect(database: &Database) -> Inspection {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let storage = database.open().await.unwrap();
+            let inspection = storage.inspect().await.unwrap();
+            storage.close().await;
+            inspection
+        })
+    }
+
+    fn assert_rows(database: &Database, memberships: u64) {
+        let inspection = inspect(database);
+        assert_eq!(inspection.problems, Vec::<String>::new());
+        assert_eq!((inspection.customers, inspection.memberships), (60, memberships));
+    }
+
+    #[test]
+    fn rows_fit_the_schema_of_sqlite() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::File(directory.path().join("growth.db"));
+        load_merchants(&database);
+        database.fill(&statements(Engine::Sqlite, 20)).unwrap();
+        assert_rows(&database, 40);
+        database.fill(&[delete_members_above(5)]).unwrap();
+        assert_rows(&database, 25);
+    }
+
+    #[test]
+    fn rows_fit_the_schema_of_postgres() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let test_database = runtime.block_on(TestDatabase::new());
+        let database = Database::Server { name: String::new(), url: test_database.url() };
+        load_merchants(&database);
+        // Not by `fill`, which needs a superuser.
+        runtime.block_on(async {
+            let client = test_database.connect().await;
+            for sql in statements(Engine::Postgres, 20) {
+                client.batch_execute(&sql).await.unwrap();
+            }
+            client.batch_execute(&delete_members_above(5)).await.unwrap();
+        });
+        assert_rows(&database, 25);
+    }
 
     #[test]
     fn chunks_cover_the_range_without_overlap() {
