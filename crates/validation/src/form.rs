@@ -14,7 +14,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Map {
     let mut form = Form::default();
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let equals = pair.iter().position(|byte| *byte == b'=');
-        let (name, value) = equals.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
+        let (name, value) = equals.map_or((pair, &[][..]), |index| (&pair[..index], &pair[index + 1..]));
         form.add(&percent_decode(name), percent_decode(value));
     }
     form.into_map()
@@ -22,7 +22,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Map {
 
 /// Decodes `+` to a space and `%XX` to a byte. A `%` without two hexadecimal digits is kept.
 fn percent_decode(bytes: &[u8]) -> Vec<u8> {
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let digit = |index: usize| bytes.get(index).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut position = 0;
     while let Some(byte) = bytes.get(position) {
@@ -51,17 +51,19 @@ pub(crate) struct Form {
 struct Array {
     entries: indexmap::IndexMap<String, Node>,
     /// Key for the next `[]`; `None` if the largest key is used.
-    next: Next,
+    next_key: NextKey,
 }
 
+/// A value under construction.
 enum Node {
     Text(Vec<u8>),
     Array(Box<Array>),
 }
 
-struct Next(Option<i64>);
+/// The next free number in an array, starting at 0.
+struct NextKey(Option<i64>);
 
-impl Default for Next {
+impl Default for NextKey {
     fn default() -> Self {
         Self(Some(0))
     }
@@ -88,7 +90,7 @@ impl Form {
             array = nested;
             key = index;
         }
-        array.set(key, Node::Text(value));
+        array.set_entry(key, Node::Text(value));
     }
 
     /// Returns the variables as values.
@@ -114,7 +116,8 @@ impl Array {
         }
     }
 
-    fn set(&mut self, key: Option<String>, node: Node) {
+    /// Inserts a node, replacing an earlier one under the same key.
+    fn set_entry(&mut self, key: Option<String>, node: Node) {
         if let Some(key) = self.assign_key(key) {
             self.entries.insert(key, node);
         }
@@ -123,13 +126,13 @@ impl Array {
     /// Returns the key, or the next free number for `None`. A numeric key advances the next free number.
     fn assign_key(&mut self, key: Option<String>) -> Option<String> {
         let number = match &key {
-            None => Some(self.next.0?),
+            None => Some(self.next_key.0?),
             Some(key) => key.parse::<i64>().ok().filter(|number| number.to_string() == *key),
         };
-        if let (Some(number), Some(next)) = (number, self.next.0)
+        if let (Some(number), Some(next)) = (number, self.next_key.0)
             && number >= next
         {
-            self.next.0 = number.checked_add(1);
+            self.next_key.0 = number.checked_add(1);
         }
         key.or_else(|| number.map(|number| number.to_string()))
     }
@@ -156,18 +159,18 @@ impl Name {
         if variable.is_empty() {
             return None;
         }
-        let mut variable = text(variable).replace([' ', '.'], "_");
+        let mut variable = to_text(variable).replace([' ', '.'], "_");
         let mut indexes = Vec::new();
         while let [b'[', inner @ ..] = rest {
-            let blank = usize::from(inner.first().is_some_and(|byte| is_space(*byte)));
-            let Some(length) = inner[blank..].iter().position(|byte| *byte == b']') else {
+            let leading_space = usize::from(inner.first().is_some_and(|byte| is_space(*byte)));
+            let Some(length) = inner[leading_space..].iter().position(|byte| *byte == b']') else {
                 if indexes.is_empty() {
-                    variable = format!("{variable}_{}", text(inner));
+                    variable = format!("{variable}_{}", to_text(inner));
                 }
                 break;
             };
-            indexes.push((length > 0).then(|| text(&inner[..blank + length])));
-            rest = &inner[blank + length + 1..];
+            indexes.push((length > 0).then(|| to_text(&inner[..leading_space + length])));
+            rest = &inner[leading_space + length + 1..];
         }
         Some(Self { variable, indexes })
     }
@@ -177,7 +180,7 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0B
 }
 
-fn text(bytes: &[u8]) -> String {
+fn to_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -186,7 +189,7 @@ mod tests {
     use super::*;
 
     /// Returns the fields as lines: `a[b]=1` becomes `a.b=1`.
-    fn flat(query: &str) -> Vec<String> {
+    fn flatten(query: &str) -> Vec<String> {
         fn walk(path: &str, value: &Value, lines: &mut Vec<String>) {
             match value {
                 Value::Text(text) => lines.push(format!("{path}={text}")),
@@ -203,35 +206,35 @@ mod tests {
 
     #[test]
     fn plain_names_follow_php() {
-        assert_eq!(flat("a=1&b=&c&&a=2&=x&d=x=y"), ["a=2", "b", "c", "d=x=y"]);
-        assert_eq!(flat("a+b.c=1&%20%20d=+2%zz%4"), ["a_b_c=1", "d=2%zz%4"]);
-        assert_eq!(flat("a%00b=%2B966"), ["a=+966"]);
+        assert_eq!(flatten("a=1&b=&c&&a=2&=x&d=x=y"), ["a=2", "b", "c", "d=x=y"]);
+        assert_eq!(flatten("a+b.c=1&%20%20d=+2%zz%4"), ["a_b_c=1", "d=2%zz%4"]);
+        assert_eq!(flatten("a%00b=%2B966"), ["a=+966"]);
     }
 
     #[test]
     fn brackets_append_to_lists_and_set_keys() {
         assert_eq!(
-            flat("a[]=1&a[]=2&a[5]=3&a[]=4&a[x]=5&a[]=6"),
+            flatten("a[]=1&a[]=2&a[5]=3&a[]=4&a[x]=5&a[]=6"),
             ["a.0=1", "a.1=2", "a.5=3", "a.6=4", "a.x=5", "a.7=6"]
         );
-        assert_eq!(flat("a[-3]=1&a[]=2&a[05]=3&a[]=4"), ["a.-3=1", "a.0=2", "a.05=3", "a.1=4"]);
-        assert_eq!(flat("a[b][c]=1&a[b][d]=2&a[b]=3"), ["a.b=3"]);
-        assert_eq!(flat("a=1&b=2&a[x]=3"), ["a.x=3", "b=2"]);
-        assert_eq!(flat("a[9223372036854775807]=1&a[]=2"), ["a.9223372036854775807=1"]);
-        assert_eq!(flat("a[ ]=1&a[ b]=2&a[b.c d]=3&a[x]y=4"), ["a.0=1", "a. b=2", "a.b.c d=3", "a.x=4"]);
+        assert_eq!(flatten("a[-3]=1&a[]=2&a[05]=3&a[]=4"), ["a.-3=1", "a.0=2", "a.05=3", "a.1=4"]);
+        assert_eq!(flatten("a[b][c]=1&a[b][d]=2&a[b]=3"), ["a.b=3"]);
+        assert_eq!(flatten("a=1&b=2&a[x]=3"), ["a.x=3", "b=2"]);
+        assert_eq!(flatten("a[9223372036854775807]=1&a[]=2"), ["a.9223372036854775807=1"]);
+        assert_eq!(flatten("a[ ]=1&a[ b]=2&a[b.c d]=3&a[x]y=4"), ["a.0=1", "a. b=2", "a.b.c d=3", "a.x=4"]);
     }
 
     #[test]
     fn unbalanced_brackets_follow_php() {
-        assert_eq!(flat("a[=1&b[c=2&d]=3&[e]=4&[=5"), ["a_=1", "b_c=2", "d]=3"]);
-        assert_eq!(flat("a[b][c=1"), ["a.b=1"]);
+        assert_eq!(flatten("a[=1&b[c=2&d]=3&[e]=4&[=5"), ["a_=1", "b_c=2", "d]=3"]);
+        assert_eq!(flatten("a[b][c=1"), ["a.b=1"]);
     }
 
     #[test]
     fn depth_is_limited() {
         let deep = |depth: usize| format!("a[x]=1&b=2&a{}=3", "[y]".repeat(depth));
-        assert_eq!(flat(&deep(64)).len(), 3);
-        assert_eq!(flat(&deep(65)), ["b=2"]);
+        assert_eq!(flatten(&deep(64)).len(), 3);
+        assert_eq!(flatten(&deep(65)), ["b=2"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const CONTAINERS_MAX: usize = 1 << 18;
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let mut parser = Parser { bytes, position: 0, containers: 0 };
     parser.skip_space();
-    let value = parser.value(0)?;
+    let value = parser.parse_value(0)?;
     parser.skip_space();
     (parser.position == bytes.len()).then_some(value)
 }
@@ -36,7 +36,7 @@ impl Parser<'_> {
     }
 
     /// Consumes `byte` if it is next, and returns true if it was.
-    fn take(&mut self, byte: u8) -> bool {
+    fn consume(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         if is_next {
             self.position += 1;
@@ -51,100 +51,100 @@ impl Parser<'_> {
     }
 
     /// Parses a value nested in `depth` containers.
-    fn value(&mut self, depth: usize) -> Option<Value> {
+    fn parse_value(&mut self, depth: usize) -> Option<Value> {
         match self.peek()? {
             open @ (b'{' | b'[') => {
                 self.containers += 1;
                 if depth == DEPTH_MAX || self.containers > CONTAINERS_MAX {
                     return None;
                 }
-                if open == b'{' { self.object(depth + 1) } else { self.list(depth + 1) }
+                if open == b'{' { self.parse_object(depth + 1) } else { self.parse_list(depth + 1) }
             }
-            b'"' => self.string().map(Value::from_text),
-            b't' => self.literal(b"true", Value::Bool(true)),
-            b'f' => self.literal(b"false", Value::Bool(false)),
-            b'n' => self.literal(b"null", Value::Null),
-            _ => self.number(),
+            b'"' => self.parse_string().map(Value::from_text),
+            b't' => self.parse_literal(b"true", Value::Bool(true)),
+            b'f' => self.parse_literal(b"false", Value::Bool(false)),
+            b'n' => self.parse_literal(b"null", Value::Null),
+            _ => self.parse_number(),
         }
     }
 
-    fn literal(&mut self, word: &[u8], value: Value) -> Option<Value> {
-        let is_next = self.bytes[self.position..].starts_with(word);
-        self.position += word.len();
+    fn parse_literal(&mut self, literal: &[u8], value: Value) -> Option<Value> {
+        let is_next = self.bytes[self.position..].starts_with(literal);
+        self.position += literal.len();
         is_next.then_some(value)
     }
 
-    fn list(&mut self, depth: usize) -> Option<Value> {
+    fn parse_list(&mut self, depth: usize) -> Option<Value> {
         self.position += 1;
         let mut list = Vec::new();
         self.skip_space();
-        if self.take(b']') {
+        if self.consume(b']') {
             return Some(Value::List(list));
         }
         loop {
             self.skip_space();
-            list.push(self.value(depth)?);
+            list.push(self.parse_value(depth)?);
             self.skip_space();
-            if self.take(b']') {
+            if self.consume(b']') {
                 // Vectors grow to four elements at once, which documents with many short lists would pay for.
                 list.shrink_to_fit();
                 return Some(Value::List(list));
             }
-            if !self.take(b',') {
+            if !self.consume(b',') {
                 return None;
             }
         }
     }
 
-    fn object(&mut self, depth: usize) -> Option<Value> {
+    fn parse_object(&mut self, depth: usize) -> Option<Value> {
         self.position += 1;
         let mut map = Map::new();
         self.skip_space();
-        if self.take(b'}') {
+        if self.consume(b'}') {
             return Some(Value::from_map(map));
         }
         loop {
             self.skip_space();
-            let key = self.string()?;
+            let key = self.parse_string()?;
             self.skip_space();
-            if !self.take(b':') {
+            if !self.consume(b':') {
                 return None;
             }
             self.skip_space();
-            let value = self.value(depth)?;
+            let value = self.parse_value(depth)?;
             match map.entry(key) {
                 Entry::Occupied(mut earlier) => drop(earlier.insert(value)),
                 Entry::Vacant(vacant) => drop(vacant.insert(value)),
             }
             self.skip_space();
-            if self.take(b'}') {
+            if self.consume(b'}') {
                 return Some(Value::from_map(map));
             }
-            if !self.take(b',') {
+            if !self.consume(b',') {
                 return None;
             }
         }
     }
 
-    fn number(&mut self) -> Option<Value> {
+    fn parse_number(&mut self) -> Option<Value> {
         let start = self.position;
-        self.take(b'-');
-        if !self.take(b'0') && self.digits() == 0 {
+        self.consume(b'-');
+        if !self.consume(b'0') && self.skip_digits() == 0 {
             return None;
         }
         let mut is_integer = true;
-        if self.take(b'.') {
+        if self.consume(b'.') {
             is_integer = false;
-            if self.digits() == 0 {
+            if self.skip_digits() == 0 {
                 return None;
             }
         }
-        if self.take(b'e') || self.take(b'E') {
+        if self.consume(b'e') || self.consume(b'E') {
             is_integer = false;
-            if !self.take(b'+') {
-                self.take(b'-');
+            if !self.consume(b'+') {
+                self.consume(b'-');
             }
-            if self.digits() == 0 {
+            if self.skip_digits() == 0 {
                 return None;
             }
         }
@@ -160,7 +160,7 @@ impl Parser<'_> {
     }
 
     /// Consumes digits and returns their number.
-    fn digits(&mut self) -> usize {
+    fn skip_digits(&mut self) -> usize {
         let start = self.position;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.position += 1;
@@ -168,8 +168,8 @@ impl Parser<'_> {
         self.position - start
     }
 
-    fn string(&mut self) -> Option<String> {
-        if !self.take(b'"') {
+    fn parse_string(&mut self) -> Option<String> {
+        if !self.consume(b'"') {
             return None;
         }
         let mut text = String::new();
@@ -180,18 +180,18 @@ impl Parser<'_> {
             }
             // The slice ends before an ASCII byte, so it splits no character.
             text.push_str(str::from_utf8(&self.bytes[start..self.position]).ok()?);
-            if self.take(b'"') {
+            if self.consume(b'"') {
                 return Some(text);
             }
-            if !self.take(b'\\') {
+            if !self.consume(b'\\') {
                 return None;
             }
-            text.push(self.escape()?);
+            text.push(self.parse_escape()?);
         }
     }
 
     /// Parses the characters after a backslash.
-    fn escape(&mut self) -> Option<char> {
+    fn parse_escape(&mut self) -> Option<char> {
         let byte = self.peek()?;
         self.position += 1;
         match byte {
@@ -201,25 +201,25 @@ impl Parser<'_> {
             b'n' => Some('\n'),
             b'r' => Some('\r'),
             b't' => Some('\t'),
-            b'u' => self.unicode_escape(),
+            b'u' => self.parse_unicode_escape(),
             _ => None,
         }
     }
 
     /// Parses the four digits after `\u` and, for a high surrogate, the low surrogate that must follow.
-    fn unicode_escape(&mut self) -> Option<char> {
-        let unit = self.hex4()?;
+    fn parse_unicode_escape(&mut self) -> Option<char> {
+        let unit = self.parse_four_hex_digits()?;
         if !(0xD800..0xDC00).contains(&unit) {
             return char::from_u32(unit);
         }
-        if !(self.take(b'\\') && self.take(b'u')) {
+        if !(self.consume(b'\\') && self.consume(b'u')) {
             return None;
         }
-        let low = self.hex4()?.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
+        let low = self.parse_four_hex_digits()?.checked_sub(0xDC00).filter(|low| *low < 0x400)?;
         char::from_u32(0x1_0000 + ((unit - 0xD800) << 10) + low)
     }
 
-    fn hex4(&mut self) -> Option<u32> {
+    fn parse_four_hex_digits(&mut self) -> Option<u32> {
         let digits = self.bytes.get(self.position..self.position + 4)?;
         self.position += 4;
         digits.iter().try_fold(0, |number, byte| Some(number * 16 + char::from(*byte).to_digit(16)?))

@@ -6,7 +6,7 @@ use crate::form::Form;
 /// Parses the fields of a body; uploaded files are skipped. `content_type` contains the boundary.
 pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
     let mut form = Form::default();
-    each_part(content_type, body, &mut |part| {
+    for_each_part(content_type, body, &mut |part| {
         if let Some(Part { name, value, is_file: false }) = parse_part(part) {
             form.add(&name, value.to_vec());
         }
@@ -17,7 +17,7 @@ pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
 /// Returns the uploaded file with a name; the last one if there are several. Returns `None` if there is no such file.
 pub fn file<'a>(content_type: &[u8], body: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut found = None;
-    each_part(content_type, body, &mut |part| {
+    for_each_part(content_type, body, &mut |part| {
         if let Some(part @ Part { is_file: true, .. }) = parse_part(part)
             && part.name == name.as_bytes()
         {
@@ -27,10 +27,11 @@ pub fn file<'a>(content_type: &[u8], body: &'a [u8], name: &str) -> Option<&'a [
     found
 }
 
-fn each_part<'a>(content_type: &[u8], body: &'a [u8], visit: &mut dyn FnMut(&'a [u8])) {
-    let Some(boundary) = boundary(content_type) else { return };
+/// Passes every part, with its headers, to `visit`.
+fn for_each_part<'a>(content_type: &[u8], body: &'a [u8], visit: &mut dyn FnMut(&'a [u8])) {
+    let Some(boundary) = find_boundary(content_type) else { return };
     let delimiter = [b"\n--", boundary].concat();
-    let mut rest = first_part(body, &delimiter);
+    let mut rest = find_first_part(body, &delimiter);
     while let Some(part) = rest {
         let (part, after) =
             split_once(part, &delimiter).map_or((part, None), |(part, after)| (part, Some(after)));
@@ -39,11 +40,12 @@ fn each_part<'a>(content_type: &[u8], body: &'a [u8], visit: &mut dyn FnMut(&'a 
     }
 }
 
-fn boundary(content_type: &[u8]) -> Option<&[u8]> {
+/// Returns the boundary from a content type. PHP accepts it anywhere, quoted or not.
+fn find_boundary(content_type: &[u8]) -> Option<&[u8]> {
     let lower = content_type.to_ascii_lowercase();
-    let at = find(&lower, b"boundary")?;
-    let value = at + find(&lower[at..], b"=")? + 1;
-    let value = &content_type[value..];
+    let parameter = find(&lower, b"boundary")?;
+    let value_start = parameter + find(&lower[parameter..], b"=")? + 1;
+    let value = &content_type[value_start..];
     let boundary = match value {
         [b'"', quoted @ ..] => split_once(quoted, b"\"")?.0,
         plain => plain.split(|byte| matches!(byte, b',' | b';')).next()?,
@@ -52,7 +54,7 @@ fn boundary(content_type: &[u8]) -> Option<&[u8]> {
 }
 
 /// Returns the bytes after the first delimiter, which may be at the start of the body.
-fn first_part<'a>(body: &'a [u8], delimiter: &[u8]) -> Option<&'a [u8]> {
+fn find_first_part<'a>(body: &'a [u8], delimiter: &[u8]) -> Option<&'a [u8]> {
     let after = body.strip_prefix(&delimiter[1..]);
     skip_delimiter(after.or_else(|| split_once(body, delimiter).map(|(_, after)| after))?)
 }
@@ -88,7 +90,7 @@ fn parse_part(part: &[u8]) -> Option<Part<'_>> {
             disposition = Some(value);
         }
     }
-    let Parameters { name, has_file } = parameters(disposition?);
+    let Parameters { name, has_file } = parse_parameters(disposition?);
     let value = rest.strip_suffix(b"\r").unwrap_or(rest);
     Some(Part { name: name?, value, is_file: has_file })
 }
@@ -100,12 +102,12 @@ struct Parameters {
 }
 
 /// Parses parameters such as `form-data; name="a"; filename="b"`.
-fn parameters(disposition: &[u8]) -> Parameters {
+fn parse_parameters(disposition: &[u8]) -> Parameters {
     let mut parameters = Parameters::default();
     let mut rest = disposition;
     while let Some((_, after)) = split_once(rest, b";") {
         let Some((key, value)) = split_once(after, b"=") else { break };
-        let (value, after) = parameter_value(value.trim_ascii_start());
+        let (value, after) = parse_parameter_value(value.trim_ascii_start());
         match key.trim_ascii().to_ascii_lowercase().as_slice() {
             b"name" => parameters.name = Some(value),
             b"filename" => parameters.has_file = true,
@@ -117,7 +119,7 @@ fn parameters(disposition: &[u8]) -> Parameters {
 }
 
 /// Parses a value with or without quotes. Returns it with the remaining bytes.
-fn parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+fn parse_parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let [b'"', quoted @ ..] = bytes else {
         let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
         return (bytes[..end].trim_ascii().to_vec(), &bytes[end..]);
@@ -140,11 +142,12 @@ fn parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
 }
 
 fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    find(bytes, separator).map(|at| (&bytes[..at], &bytes[at + separator.len()..]))
+    find(bytes, separator).map(|index| (&bytes[..index], &bytes[index + separator.len()..]))
 }
 
 /// Returns the position of the first `needle`. Linear for the needles used here: none repeats its first byte.
 fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    debug_assert!(!needle.is_empty());
     bytes.windows(needle.len()).position(|window| window == needle)
 }
 

@@ -23,10 +23,10 @@ impl RuleSet {
         }
         let children = self.children(field.path);
         match children.as_slice() {
-            [] => Some(single(field, value)),
-            [(first, _), ..] if first.starts_with('*') => Some(list(&children, value)),
+            [] => Some(normalize_single(field, value)),
+            [(first, _), ..] if first.starts_with('*') => Some(normalize_list(&children, value)),
             _ => {
-                let map = self.object(&children, value);
+                let map = self.normalize_object(&children, value);
                 (!map.is_empty()).then(|| Value::from_map(map))
             }
         }
@@ -40,7 +40,7 @@ impl RuleSet {
         fields.filter(|(rest, _)| is_child(rest)).collect()
     }
 
-    fn object(&self, fields: &[(&str, &Field)], value: &Value) -> Map {
+    fn normalize_object(&self, fields: &[(&str, &Field)], value: &Value) -> Map {
         let entry = |(key, field): &(&str, &Field)| {
             Some(((*key).to_owned(), self.normalize(field, value.get(key)?)?))
         };
@@ -49,22 +49,22 @@ impl RuleSet {
 }
 
 /// Normalizes the elements of a list; each is a single value or an object of single values.
-fn list(fields: &[(&str, &Field)], value: &Value) -> Value {
+fn normalize_list(fields: &[(&str, &Field)], value: &Value) -> Value {
     if let [("*", field)] = fields {
         // A container under the empty key was not checked: the rules do not count it as an element.
         let elements = value.entries().filter(|(key, element)| !(key.is_empty() && element.is_container()));
-        return Value::List(elements.map(|(_, element)| single(field, element)).collect());
+        return Value::List(elements.map(|(_, element)| normalize_single(field, element)).collect());
     }
     let entry = |rest: &str, field, element: &Value| {
         let key = rest.strip_prefix("*.")?;
-        Some((key.to_owned(), single(field, element.get(key)?)))
+        Some((key.to_owned(), normalize_single(field, element.get(key)?)))
     };
     let object = |element| fields.iter().filter_map(|(rest, field)| entry(rest, field, element)).collect();
     Value::List(value.entries().map(|(_, element)| Value::from_map(object(element))).collect())
 }
 
 /// Normalizes a value without fields below it.
-fn single(field: &Field, value: &Value) -> Value {
+fn normalize_single(field: &Field, value: &Value) -> Value {
     let converted = if field.has(Rule::Integer) {
         to_integer(value).map(Value::Int)
     } else if field.has(Rule::Unique(UniqueField::Mobile)) {

@@ -93,11 +93,11 @@ pub(crate) fn double_text(number: f64) -> String {
         "" => "0",
         trimmed => trimmed,
     };
-    format!("{sign}{}", place_point(digits, exponent))
+    format!("{sign}{}", format_digits(digits, exponent))
 }
 
 /// Formats `d.ddd × 10^exponent`, where `digits` are the digits `dddd`.
-fn place_point(digits: &str, exponent: i32) -> String {
+fn format_digits(digits: &str, exponent: i32) -> String {
     let digits_before_point = usize::try_from(exponent + 1).unwrap_or(0);
     if exponent < -4 || digits_before_point > PRECISION {
         let (first, rest) = digits.split_at(1);

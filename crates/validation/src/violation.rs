@@ -116,6 +116,7 @@ impl Argument {
 impl FieldErrors {
     /// Returns `errors` as an error, or `Ok` if there are none.
     pub(crate) fn new(errors: Vec<FieldError>) -> Result<(), Self> {
+        debug_assert!(errors.iter().all(|error| !error.violations.is_empty()), "field without violations");
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 

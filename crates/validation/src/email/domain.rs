@@ -10,7 +10,7 @@ const LABEL_MAX: usize = 63;
 
 /// Parses from the `@` to the end. Returns `None` if the domain is invalid.
 pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
-    let start = tokens.end();
+    let start = tokens.end_byte();
     tokens.advance();
     reject_if(tokens.current_is('.') || tokens.current_is('-') || tokens.current_is('@'))?;
     reject_if(
@@ -19,7 +19,7 @@ pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
     let mut domain = Domain::default();
     domain.parse(tokens)?;
     reject_if(tokens.previous_is('.') || tokens.previous_is('-') || tokens.current_is(' '))?;
-    reject_if(tokens.end() - start > DOMAIN_MAX)
+    reject_if(tokens.end_byte() - start > DOMAIN_MAX)
 }
 
 #[derive(Default)]

@@ -43,7 +43,7 @@ impl<'a> TokenCursor<'a> {
     }
 
     /// Returns the start byte of a token, or the length of the address.
-    fn start(&self, position: usize) -> usize {
+    fn start_byte(&self, position: usize) -> usize {
         self.kinds.get(position).map_or(self.address.len(), |(_, start)| *start)
     }
 
@@ -62,12 +62,12 @@ impl<'a> TokenCursor<'a> {
 
     /// Returns the text of the current token; empty at the end.
     pub(super) fn text(&self) -> &'a str {
-        &self.address[self.start(self.position)..self.start(self.position + 1)]
+        &self.address[self.start_byte(self.position)..self.start_byte(self.position + 1)]
     }
 
     /// Returns the byte after the current token.
-    pub(super) fn end(&self) -> usize {
-        self.start(self.position + 1)
+    pub(super) fn end_byte(&self) -> usize {
+        self.start_byte(self.position + 1)
     }
 
     pub(super) fn current_is(&self, character: char) -> bool {
