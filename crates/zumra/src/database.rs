@@ -1,4 +1,4 @@
-//! Which database: how it is named in the settings, and how commands come to it.
+//! The database: its name in settings, its location, and a session for commands that use it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,39 +15,39 @@ use zumra_storage::{Storage, StorageError};
 
 use crate::failure::{Exit, Failure};
 
-/// A database as the settings name it. Any text is one: whether this version can open it shows when it is opened,
-/// so that no error repeats a password on the way.
+/// A database as the settings name it. Every text is accepted: [`location`](Self::location) rejects invalid ones, without
+/// their password, which an error of the settings parser would repeat.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Database {
-    /// A file of the embedded engine.
+    /// The path of a SQLite file.
     File(PathBuf),
-    /// The address of a server.
+    /// A URL.
     Server(String),
 }
 
-/// A database as an engine opens it.
-pub(crate) enum Place<'a> {
-    /// A file of the embedded engine.
+/// The location of a database, as an engine opens it.
+pub(crate) enum DatabaseLocation<'a> {
+    /// The path of a SQLite file.
     File(&'a Path),
-    /// A server of PostgreSQL's.
+    /// A PostgreSQL server.
     Server(Box<PostgresOptions>),
 }
 
 impl Database {
-    /// Where the database is, or why this version cannot use what was named.
-    pub(crate) fn place(&self) -> Result<Place<'_>, Failure> {
-        let refuse = |why: &str| Err(Failure::usage(format!("settings: database: {why}")));
+    /// Returns the location, or a usage error if no engine can open the database.
+    pub(crate) fn location(&self) -> Result<DatabaseLocation<'_>, Failure> {
+        let reject = |problem: &str| Err(Failure::usage(format!("settings: database: {problem}")));
         match self {
             Self::File(path) if path.as_os_str().is_empty() => {
-                refuse("must not be empty; give the path of a file, or postgres://…")
+                reject("must not be empty; give a file path, or postgres://…")
             }
             Self::File(path) if path == Path::new(":memory:") => {
-                refuse("must be a file; for a throwaway database use `zumra dev`")
+                reject("must be a file; for a throwaway database use `zumra dev`")
             }
-            Self::File(path) => Ok(Place::File(path)),
-            Self::Server(address) => match PostgresOptions::parse(address) {
-                Ok(options) => Ok(Place::Server(Box::new(options))),
-                Err(problem) => refuse(&format!("{self}: {problem}")),
+            Self::File(path) => Ok(DatabaseLocation::File(path)),
+            Self::Server(url) => match PostgresOptions::parse(url) {
+                Ok(options) => Ok(DatabaseLocation::Server(Box::new(options))),
+                Err(problem) => reject(&format!("{self}: {problem}")),
             },
         }
     }
@@ -73,11 +73,11 @@ impl<'de> Deserialize<'de> for Database {
 }
 
 impl fmt::Display for Database {
-    /// A password in an address shows as `***`.
+    /// The password of a URL shows as `***`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Server(address) => f.write_str(&hide_password(address)),
+            Self::Server(url) => f.write_str(&hide_password(url)),
         }
     }
 }
@@ -88,33 +88,33 @@ impl fmt::Debug for Database {
     }
 }
 
-fn hide_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    // From the right: a password may hold an @ that nobody encoded.
+fn hide_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    // From the right: a password may contain an @ that is not percent-encoded.
     let rest = match rest.rsplit_once('@').map(|(user, host)| (user.split_once(':'), host)) {
         Some((Some((user, _)), host)) => format!("{user}:***@{host}"),
         _ => rest.to_owned(),
     };
     match rest.split_once('?') {
-        // Drivers take passwords and keys here too, under many names.
-        Some((place, _)) => format!("{scheme}://{place}?***"),
+        // Drivers accept passwords and keys here too, under many names.
+        Some((location, _)) => format!("{scheme}://{location}?***"),
         None => format!("{scheme}://{rest}"),
     }
 }
 
-/// Whether a command may make the database that it names.
+/// What a command does if the SQLite file does not exist. A PostgreSQL database always has to exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfMissing {
-    /// It has something to put there.
-    Make,
-    /// It only asks or changes: a path with nothing behind it is a slip.
-    Refuse,
+    /// Creates the file, for commands that insert merchants.
+    Create,
+    /// Fails, for commands that read or change existing rows: the path is probably a typing error.
+    Fail,
 }
 
-/// An open database, and what a change at the command line needs beside it.
+/// An open database, with the ids for changes by an operator.
 pub(crate) struct Session {
     pub(crate) storage: Arc<dyn Storage>,
-    /// Where ids come from.
+    /// Generates ids of rows and operations.
     pub(crate) ids: IdGenerator,
 }
 
@@ -125,44 +125,44 @@ impl Session {
         Self { storage, ids: IdGenerator::new(u16::from_le_bytes(seed)) }
     }
 
-    /// A new number, for an id that the operator did not choose.
+    /// Returns a new id, for a row whose id the operator did not choose.
     pub(crate) fn next_id(&self) -> i64 {
         self.ids.next(SystemClock.now())
     }
 
-    /// A change that the operator asks for now.
+    /// Returns a new operation by an operator, at the current time.
     pub(crate) fn operation(&self) -> Operation {
         let at = SystemClock.now();
         Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Operator }
     }
 
-    /// Fails if there is no such merchant: a question about nobody's tokens is a slip, not an empty answer.
+    /// Fails if the merchant does not exist, so that a list of a wrong id is an error instead of empty.
     pub(crate) async fn require_merchant(&self, merchant: MerchantId) -> anyhow::Result<()> {
         let before = MerchantId::new(merchant.get() - 1);
         let found = self.storage.list_merchants(before, 1).await?;
         if found.first().is_some_and(|found| found.id == merchant) {
             return Ok(());
         }
-        Err(no_merchant(merchant).into())
+        Err(missing_merchant(merchant).into())
     }
 }
 
-/// The failure of naming a merchant that is not there.
-pub(crate) fn no_merchant(merchant: MerchantId) -> Failure {
+/// Returns the error for a merchant that does not exist.
+pub(crate) fn missing_merchant(merchant: MerchantId) -> Failure {
     Failure::new(
-        Exit::Named,
-        format!("there is no merchant {merchant}; `zumra merchant list` shows those there are"),
+        Exit::NamedObject,
+        format!("merchant {merchant} does not exist; list merchants with `zumra merchant list`"),
     )
 }
 
-/// Opens a file as a service does.
+/// Opens a SQLite file: creates it if it does not exist, and migrates its schema.
 pub(crate) fn open_file(options: &SqliteOptions) -> anyhow::Result<Arc<dyn Storage>> {
     let storage = SqliteStorage::open(options, SystemClock.now())
         .with_context(|| format!("database {}", options.path.display()))?;
     Ok(Arc::new(storage))
 }
 
-/// Opens a database on a server as a service does; `name` is what errors call it.
+/// Opens a PostgreSQL database and migrates its schema. Errors contain `name`.
 pub(crate) async fn open_server(
     options: &PostgresOptions,
     name: &Database,
@@ -173,25 +173,25 @@ pub(crate) async fn open_server(
     Ok(Arc::new(storage))
 }
 
-/// Opens the database, does `work`, and closes it whatever came of it.
+/// Opens the database, runs `work`, and closes the database, also if `work` fails.
 pub(crate) fn with_session<T>(
     database: &Database,
-    missing: IfMissing,
+    if_missing: IfMissing,
     work: impl AsyncFnOnce(&Session) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let place = database.place()?;
-    if let Place::File(path) = place
-        && missing == IfMissing::Refuse
+    let location = database.location()?;
+    if let DatabaseLocation::File(path) = location
+        && if_missing == IfMissing::Fail
         && !path.exists()
     {
-        let advice = "name another with --database, or make it with `zumra merchant create`, `zumra load` or `zumra serve`";
-        let problem = StorageError::Unavailable(format!("there is no file {}; {advice}", path.display()));
+        let advice = "pass another path with --database, or create it with `zumra merchant create`, `zumra load` or `zumra serve`";
+        let problem = StorageError::Unavailable(format!("file {} does not exist; {advice}", path.display()));
         return Err(problem.into());
     }
     runtime()?.block_on(async {
-        let storage = match place {
-            Place::File(path) => open_file(&SqliteOptions::new(path))?,
-            Place::Server(options) => open_server(&options, database).await?,
+        let storage = match location {
+            DatabaseLocation::File(path) => open_file(&SqliteOptions::new(path))?,
+            DatabaseLocation::Server(options) => open_server(&options, database).await?,
         };
         let session = Session::new(storage);
         let result = work(&session).await;
@@ -200,9 +200,9 @@ pub(crate) fn with_session<T>(
     })
 }
 
-/// What asynchronous work runs on.
+/// Starts the runtime of asynchronous code.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to work on")
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start worker threads")
 }
 
 #[cfg(test)]
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_do_not_show() {
+    fn passwords_are_hidden() {
         let hidden = |text| database(text).to_string();
         assert_eq!(hidden("postgres://zumra:s3cret@db:5432/zumra"), "postgres://zumra:***@db:5432/zumra");
         assert_eq!(hidden("postgres://zumra:s3@cr:et@db/zumra"), "postgres://zumra:***@db/zumra");
@@ -226,18 +226,18 @@ mod tests {
     }
 
     #[test]
-    fn files_and_servers_of_postgresql_can_be_opened() {
-        let path = |text: &str| match database(text).place() {
-            Ok(Place::File(path)) => Some(path.to_owned()),
+    fn locations_are_sqlite_files_and_postgresql_urls() {
+        let path = |text: &str| match database(text).location() {
+            Ok(DatabaseLocation::File(path)) => Some(path.to_owned()),
             _ => None,
         };
         assert_eq!(path("sqlite:data/zumra.db"), Some("data/zumra.db".into()));
         assert_eq!(path("/var/lib/zumra.db"), Some("/var/lib/zumra.db".into()));
         for good in ["postgres://db/zumra", "postgresql://zumra@db:5432/zumra?sslmode=require"] {
-            assert!(matches!(database(good).place(), Ok(Place::Server(_))), "{good}");
+            assert!(matches!(database(good).location(), Ok(DatabaseLocation::Server(_))), "{good}");
         }
         for bad in ["", "sqlite:", ":memory:", "mysql://db/zumra", "postgres://db/zumra?colour=red"] {
-            assert!(database(bad).place().is_err(), "{bad}");
+            assert!(database(bad).location().is_err(), "{bad}");
         }
     }
 }

@@ -1,26 +1,26 @@
-//! How a command fails: one sentence on standard error, and an exit code that scripts can rely on.
+//! Failures of commands: one line on standard error, and an exit code that scripts can rely on.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use zumra_storage::StorageError;
 
-/// What the exit code says. `zumra --help` lists them.
+/// An exit code. `zumra --help` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Something unexpected.
+    /// Any other error.
     Failed = 1,
-    /// The command line, a setting or an input file is wrong.
+    /// The command line, a setting or an input file is invalid.
     Usage = 2,
-    /// What was named does not exist, or exists already.
-    Named = 3,
-    /// The database is unavailable, newer, foreign or damaged.
+    /// The named object does not exist, or already exists.
+    NamedObject = 3,
+    /// The database is unavailable, damaged, of a newer version, or of another program.
     Database = 4,
-    /// `zumra doctor` found something.
-    Attention = 5,
+    /// `zumra doctor` reported a warning.
+    Warning = 5,
 }
 
-/// A failure whose exit code is known where it happens.
+/// An error with its exit code. Other errors get theirs from [`exit_code`].
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -45,25 +45,25 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The exit code of an error.
-fn exit_of(error: &anyhow::Error) -> Exit {
+/// Returns the exit code of an error, whatever its context.
+fn exit_code(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
     }
     match error.downcast_ref::<StorageError>() {
         Some(StorageError::NotFound(_) | StorageError::MissingGroup(_) | StorageError::Conflict(_)) => {
-            Exit::Named
+            Exit::NamedObject
         }
         Some(StorageError::Internal(_)) | None => Exit::Failed,
         Some(_) => Exit::Database,
     }
 }
 
-/// Says the error on standard error and gives its exit code.
+/// Prints the error to standard error and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    // A closed standard error leaves nobody to tell.
+    // Standard error may be closed.
     let _ = writeln!(std::io::stderr(), "zumra: {error:#}");
-    ExitCode::from(exit_of(error) as u8)
+    ExitCode::from(exit_code(error) as u8)
 }
 
 #[cfg(test)]
@@ -74,13 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn context_does_not_hide_the_exit_code() {
+    fn context_keeps_the_exit_code() {
         let error = Err::<(), _>(StorageError::NotFound(Resource::Token)).context("merchant 5").unwrap_err();
         assert_eq!(
-            (exit_of(&error), format!("{error:#}")),
-            (Exit::Named, "merchant 5: token not found".to_owned())
+            (exit_code(&error), format!("{error:#}")),
+            (Exit::NamedObject, "merchant 5: token not found".to_owned())
         );
         let error = anyhow::Error::from(Failure::usage("settings")).context("outer");
-        assert_eq!(exit_of(&error), Exit::Usage);
+        assert_eq!(exit_code(&error), Exit::Usage);
     }
 }

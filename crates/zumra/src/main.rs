@@ -1,5 +1,4 @@
-//! The program `zumra`: reads the command line, runs one command, and turns a failure into a sentence and an exit
-//! code.
+//! The program `zumra`: parses the command line and runs one command.
 
 mod commands;
 mod config;
@@ -15,17 +14,17 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use commands::{
     backup, config as config_command, copy, dev, doctor, import, load, merchant, openapi, serve, token,
 };
-use config::Given;
+use config::CommandLine;
 use failure::Failure;
 
-/// Customer groups for shops, over the wire format of Salla's Merchant API v2.
+/// Customer groups for shops, with the wire format of Salla's Merchant API v2.
 ///
-/// A program written for Salla works against Zumra by changing one base URL. Start with `zumra dev`: it makes a
-/// throwaway shop and prints a request to try.
+/// A client of Salla works with Zumra after changing its base URL. Start with `zumra dev`: it serves a demo shop from a
+/// throwaway database and prints a request to try.
 #[derive(Parser)]
 #[command(version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// The settings file [default: zumra.toml in this folder, if it is there]
+    /// Settings file [default: zumra.toml in the current directory, if it exists]
     #[arg(long, global = true, env = "ZUMRA_CONFIG", value_name = "FILE", hide_env_values = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -33,17 +32,17 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Settings come from flags, then from the environment, then from a settings file:
+Settings come from flags, then environment variables, then a settings file:
 --limits-body-bytes is ZUMRA_LIMITS_BODY_BYTES and, in the file, limits.body_bytes.
-`zumra config` shows which are in effect, and why.
+`zumra config` prints the effective settings and their sources.
 
 Exit codes:
-  0  done
-  1  failed for another reason, such as an address that is in use
-  2  the command line, a setting or an input file is wrong
-  3  what you named does not exist, or exists already
-  4  the database is unavailable, newer, of another program, or damaged
-  5  `zumra doctor` found something that needs attention";
+  0  success
+  1  other error, such as a listen address that is in use
+  2  invalid command line, setting or input file
+  3  the named object does not exist, or already exists
+  4  the database is unavailable, damaged, of a newer version, or of another program
+  5  `zumra doctor` reported a warning";
 
 #[derive(Subcommand)]
 enum Command {
@@ -65,26 +64,26 @@ fn main() -> ExitCode {
         Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => match config::blamed_variable(&error) {
-            Some(sentence) => return failure::report(&Failure::usage(sentence).into()),
+        Err(error) => match config::explain_invalid_variable(&error) {
+            Some(message) => return failure::report(&Failure::usage(message).into()),
             None => error.exit(),
         },
     };
-    let given = Given::new(cli.config, &matches);
-    let done = match cli.command {
-        Command::Dev(command) => command.run(&given),
-        Command::Serve(command) => command.run(&given),
-        Command::Merchant(command) => command.run(&given),
-        Command::Token(command) => command.run(&given),
-        Command::Load(command) => command.run(&given),
-        Command::Import(command) => command.run(&given),
-        Command::Backup(command) => command.run(&given),
+    let command_line = CommandLine::new(cli.config, &matches);
+    let result = match cli.command {
+        Command::Dev(command) => command.run(&command_line),
+        Command::Serve(command) => command.run(&command_line),
+        Command::Merchant(command) => command.run(&command_line),
+        Command::Token(command) => command.run(&command_line),
+        Command::Load(command) => command.run(&command_line),
+        Command::Import(command) => command.run(&command_line),
+        Command::Backup(command) => command.run(&command_line),
         Command::Copy(command) => command.run(),
-        Command::Config(command) => command.run(&given),
-        Command::Doctor(command) => command.run(&given),
+        Command::Config(command) => command.run(&command_line),
+        Command::Doctor(command) => command.run(&command_line),
         Command::Openapi(command) => command.run(),
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! `zumra backup`: a copy of the database while it stays in use.
+//! `zumra backup`
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use anyhow::Context;
 use serde_json::json;
 use zumra_storage::sqlite::SqliteStorage;
 
-use crate::config::{self, DatabaseOption, Given};
-use crate::database::Place;
+use crate::config::{self, CommandLine, DatabaseOption};
+use crate::database::DatabaseLocation;
 use crate::failure::{Exit, Failure};
-use crate::output::{say_json, say_line};
+use crate::output::{print_json, print_line};
 
-/// Copy the database to a file, while services go on using it
+/// Copy a SQLite database to a file while services use it
 ///
-/// The copy is what the database was at one moment, and is on the disk when the command ends. It is a database like any
-/// other: `zumra serve --database FILE` serves it. For the embedded engine only: PostgreSQL has tools of its own.
+/// The copy is a consistent snapshot and is durable when the command ends. Open it like any database:
+/// `zumra serve --database FILE`. Back up PostgreSQL with its own tools.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   zumra backup --database /var/lib/zumra/zumra.db /backup/zumra-$(date +%F).db")]
 pub(crate) struct Command {
-    /// Where to put the copy; no file may be there
+    /// Path of the copy; must not exist
     to: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
@@ -30,23 +30,23 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let database = config::database(given, self.database)?;
-        let Place::File(from) = database.place()? else {
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let database = config::database(command_line, self.database)?;
+        let DatabaseLocation::File(from) = database.location()? else {
             let problem =
-                "settings: database: PostgreSQL is backed up with its own tools, pg_dump or pg_basebackup";
+                "settings: database: back up PostgreSQL with its own tools, pg_dump or pg_basebackup";
             return Err(Failure::usage(problem).into());
         };
         if self.to.exists() {
-            let problem = format!("{} is there already; name another file", self.to.display());
-            return Err(Failure::new(Exit::Named, problem).into());
+            let problem = format!("{} already exists; choose another path", self.to.display());
+            return Err(Failure::new(Exit::NamedObject, problem).into());
         }
         SqliteStorage::backup(from, &self.to).with_context(|| format!("database {}", from.display()))?;
         let bytes = std::fs::metadata(&self.to)?.len();
         if self.json {
-            return say_json(&json!({ "file": self.to, "bytes": bytes }));
+            return print_json(&json!({ "file": self.to, "bytes": bytes }));
         }
-        say_line(format_args!(
+        print_line(format_args!(
             "Copied {} to {}, {} KiB.",
             from.display(),
             self.to.display(),

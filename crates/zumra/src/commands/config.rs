@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::config::{self, DatabaseOptions, Effective, Given, LogStyle, Options};
-use crate::output::say;
+use crate::config::{self, CommandLine, DatabaseOptions, EffectiveSetting, LogStyle, Options};
+use crate::output::print;
 
-/// Print the settings in effect, and where each comes from
+/// Print the effective settings and their sources
 ///
-/// The output is a settings file: save it, change it, and give it back with --config. The password in the address of
-/// a database is left out.
+/// The output is a settings file for --config. The password in a database URL is replaced by ***.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  zumra config\n  ZUMRA_LIMITS_READERS=8 zumra config --listen 0.0.0.0:80"
@@ -21,15 +20,17 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        say(document(&config::settings(given, self.databases, self.options, LogStyle::Json)?.effective))
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        print(format_settings(
+            &config::settings(command_line, self.databases, self.options, LogStyle::Json)?.effective,
+        ))
     }
 }
 
-fn document(settings: &[Effective]) -> String {
-    let mut text = "# The settings in effect for `zumra serve`.\n".to_owned();
+fn format_settings(settings: &[EffectiveSetting]) -> String {
+    let mut text = "# Effective settings of `zumra serve`.\n".to_owned();
     let mut current = "";
-    for Effective { key, value, source } in settings {
+    for EffectiveSetting { key, value, source } in settings {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
         // Writing to a String cannot fail.
         if section != current {

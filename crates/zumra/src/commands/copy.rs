@@ -1,4 +1,4 @@
-//! `zumra copy`: a whole installation moves from one database to another, of whichever engine.
+//! `zumra copy`
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -8,28 +8,28 @@ use zumra_storage::copy::{self, CopiedTable, CopyEndpoint, CopyError, CopyProgre
 use zumra_storage::postgres::PostgresStorage;
 use zumra_storage::sqlite::SqliteStorage;
 
-use crate::database::{Database, Place, runtime};
+use crate::database::{Database, DatabaseLocation, runtime};
 use crate::failure::{Exit, Failure};
-use crate::output::{count, say_json, say_line, table};
+use crate::output::{format_count, format_table, print_json, print_line};
 
-/// Copy a whole installation to another database, of the same engine or the other one
+/// Copy all data to another database, of the same or the other engine
 ///
-/// Everything goes: merchants, tokens, customers, groups, memberships past and present, operations. What was written is
-/// read back and compared by count and checksum. The target must be empty, or hold the beginning that an interrupted
-/// copy of the same source has left: then the copy goes on from there. What is copied is the source at one moment, so
-/// stop the services on it first, or what they change meanwhile stays behind.
+/// Copies merchants, tokens, customers, groups, current and past memberships, operations and imports. Then reads the
+/// target back and compares counts and checksums. The target must be empty, or contain the part that an interrupted copy
+/// of the same source has written: then the copy continues. It reads one snapshot of the source, so stop its services
+/// first: later changes are not copied.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   zumra copy --from sqlite:/var/lib/zumra/zumra.db --to postgres://zumra@db.example/zumra")]
 pub(crate) struct Command {
-    /// The database to copy: a path, or postgres://…
+    /// Source database: a path, or postgres://…
     #[arg(long, value_name = "DATABASE")]
     from: Database,
-    /// The database to fill: a path, or postgres://…
+    /// Target database: a path, or postgres://…
     #[arg(long, value_name = "DATABASE")]
     to: Database,
-    /// Print what was copied as JSON
+    /// Print the copied tables as JSON
     #[arg(long)]
     json: bool,
 }
@@ -39,26 +39,26 @@ impl Command {
         if self.from == self.to {
             return Err(Failure::usage("--from and --to name the same database").into());
         }
-        // Both are looked at before either is touched.
-        self.from.place()?;
-        self.to.place()?;
+        // Reject an invalid target before opening the source.
+        self.from.location()?;
+        self.to.location()?;
         let tables = runtime()?.block_on(async {
             let mut from = source(&self.from).await.with_context(|| format!("database {}", self.from))?;
             let mut to = target(&self.to).await.with_context(|| format!("database {}", self.to))?;
-            let bar = Bar::new();
+            let bar = CopyBar::new();
             copy::copy(&mut *from, &mut *to, &mut |progress| bar.show(progress))
                 .await
-                .map_err(|error| self.explain(error))
+                .map_err(|error| self.add_context(error))
         })?;
-        self.say(&tables)
+        self.print_result(&tables)
     }
 
-    fn explain(&self, error: CopyError) -> anyhow::Error {
+    fn add_context(&self, error: CopyError) -> anyhow::Error {
         match error {
             CopyError::Storage(error) => anyhow::Error::from(error)
-                .context("the copy stopped; begun again it goes on from where it was"),
+                .context("the copy was interrupted; run the command again to continue"),
             CopyError::TargetDiffers { .. } => {
-                Failure::new(Exit::Named, format!("database {}: {error}", self.to)).into()
+                Failure::new(Exit::NamedObject, format!("database {}: {error}", self.to)).into()
             }
             CopyError::TargetChanged { .. } => {
                 Failure::new(Exit::Database, format!("database {}: {error}", self.to)).into()
@@ -66,18 +66,18 @@ impl Command {
         }
     }
 
-    fn say(&self, tables: &[CopiedTable]) -> anyhow::Result<()> {
+    fn print_result(&self, tables: &[CopiedTable]) -> anyhow::Result<()> {
         if self.json {
             let tables =
                 tables.iter().map(|t| json!({ "table": t.table, "rows": t.rows, "sha256": t.checksum }));
-            return say_json(&json!({ "tables": tables.collect::<Vec<_>>() }));
+            return print_json(&json!({ "tables": tables.collect::<Vec<_>>() }));
         }
         let rows: u64 = tables.iter().map(|table| table.rows).sum();
         let lines = tables.iter().map(|t| [t.table.to_owned(), t.rows.to_string(), t.checksum.clone()]);
-        say_line(format_args!(
-            "{}\nCopied {} from {} to {}; read back, they are the same.",
-            table(["TABLE", "ROWS", "SHA-256"], &lines.collect::<Vec<_>>()),
-            count(rows, "row"),
+        print_line(format_args!(
+            "{}\nCopied {} from {} to {} and verified the checksums.",
+            format_table(["TABLE", "ROWS", "SHA-256"], &lines.collect::<Vec<_>>()),
+            format_count(rows, "row"),
             self.from,
             self.to
         ))
@@ -85,28 +85,30 @@ impl Command {
 }
 
 async fn source(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
-    Ok(match database.place()? {
-        Place::File(path) => Box::new(SqliteStorage::source(path)?),
-        Place::Server(options) => Box::new(PostgresStorage::source(&options).await?),
+    Ok(match database.location()? {
+        DatabaseLocation::File(path) => Box::new(SqliteStorage::source(path)?),
+        DatabaseLocation::Server(options) => Box::new(PostgresStorage::source(&options).await?),
     })
 }
 
 async fn target(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
     let now = SystemClock.now();
-    Ok(match database.place()? {
-        Place::File(path) => Box::new(SqliteStorage::target(path, now)?),
-        Place::Server(options) => Box::new(PostgresStorage::target(&options, now, &SystemEntropy).await?),
+    Ok(match database.location()? {
+        DatabaseLocation::File(path) => Box::new(SqliteStorage::target(path, now)?),
+        DatabaseLocation::Server(options) => {
+            Box::new(PostgresStorage::target(&options, now, &SystemEntropy).await?)
+        }
     })
 }
 
-/// A bar on standard error, if somebody is looking at it.
-struct Bar(ProgressBar);
+/// A progress bar on standard error, shown only on a terminal.
+struct CopyBar(ProgressBar);
 
-impl Bar {
+impl CopyBar {
     fn new() -> Self {
         let bar = ProgressBar::new(0);
         let template = "{msg:9} {wide_bar} {human_pos}/{human_len} rows, {eta} left";
-        // A template that does not parse is no reason not to copy.
+        // An invalid template must not stop the copy.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -121,14 +123,14 @@ impl Bar {
             }
             CopyProgress::Copied(rows) => self.0.inc(rows),
             CopyProgress::Verified(rows) => {
-                self.0.set_message("checking");
+                self.0.set_message("verifying");
                 self.0.inc(rows);
             }
         }
     }
 }
 
-impl Drop for Bar {
+impl Drop for CopyBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! `zumra dev`: the same service on a throwaway database, with a shop and tokens that everybody knows.
+//! `zumra dev`: the service with a throwaway database, a demo merchant and fixed tokens.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -9,14 +9,14 @@ use zumra_core::fixture::{self, MerchantFixture};
 use zumra_core::{CustomerId, Group, GroupId, NewToken, Scope, Scopes, TokenSecret};
 
 use super::{load, serve};
-use crate::config::{self, DatabaseOptions, Given, LogStyle, Options};
+use crate::config::{self, CommandLine, DatabaseOptions, LogStyle, Options};
 use crate::database::{self, Session, runtime};
 use crate::failure::Failure;
-use crate::output::{count, say};
+use crate::output::{format_count, print};
 
 const DEMO: &str = include_str!("../demo.json");
 
-/// The tokens of every development service, with their scopes.
+/// The fixed tokens and their scopes. The first is the one of the example request.
 const TOKENS: [(&str, &[Scope]); 2] = [
     (
         "zumra-dev-token-read-write",
@@ -25,19 +25,19 @@ const TOKENS: [(&str, &[Scope]); 2] = [
     ("zumra-dev-token-read-only", &[Scope::CustomersRead]),
 ];
 
-/// Run a throwaway service with a demo shop, for development and tests
+/// Run the service with a throwaway database and a demo shop, for development and tests
 ///
-/// Everything is gone when it stops. The tokens are always the same, so tests can rely on them:
-/// zumra-dev-token-read-write and zumra-dev-token-read-only.
+/// The database is deleted on exit. The tokens are fixed, so that tests can use them: zumra-dev-token-read-write and
+/// zumra-dev-token-read-only.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   zumra dev
   zumra dev --listen 127.0.0.1:0 --fixtures shops.json
 
-The form of a fixture file: zumra load --help")]
+Format of a fixture file: zumra load --help")]
 pub(crate) struct Command {
-    /// Load this file, or - for standard input, instead of the demo shop; its first merchant gets the tokens
+    /// Fixture file to load instead of the demo shop, - for standard input; its first merchant gets the tokens
     #[arg(long, value_name = "FILE")]
     fixtures: Option<PathBuf>,
     #[command(flatten)]
@@ -45,40 +45,38 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let settings = config::settings(given, DatabaseOptions::default(), self.options, LogStyle::Pretty)?;
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let settings =
+            config::settings(command_line, DatabaseOptions::default(), self.options, LogStyle::Pretty)?;
         let (mut shops, name) = match &self.fixtures {
             Some(file) => (load::read(file)?, load::name(file)),
             None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
         };
-        let Some(shop) = give_tokens(&mut shops)? else {
-            return Err(Failure::usage(format!(
-                "{name}: there are no merchants in it, so there is nothing to serve"
-            ))
-            .into());
+        let Some(shop) = assign_tokens(&mut shops)? else {
+            return Err(Failure::usage(format!("{name}: the file has no merchants; add at least one")).into());
         };
-        serve::start_logs(&settings)?;
-        let folder = tempfile::Builder::new()
+        serve::start_logging(&settings)?;
+        let directory = tempfile::Builder::new()
             .prefix("zumra-dev-")
             .tempdir()
-            .context("no folder for the throwaway database")?;
+            .context("cannot create a directory for the throwaway database")?;
         runtime()?.block_on(async {
             let listeners = serve::listen(&settings).await?;
             let stop = serve::shutdown()?;
-            let storage = database::open_file(&settings.sqlite_options(folder.path().join("dev.db")))?;
+            let storage = database::open_file(&settings.sqlite_options(directory.path().join("dev.db")))?;
             let banner = Banner::new(&shops, shop);
             load::load(&Session::new(storage.clone()), shops, &name).await?;
             let address = listeners.public.local_addr()?;
-            say(banner.text(&settings.app_options(address).public_url, address))?;
+            print(banner.text(&settings.app_options(address).public_url, address))?;
             serve::serve(&settings, storage, listeners, address, stop).await;
             Ok(())
         })
     }
 }
 
-/// Gives the first merchant those of the tokens that the file gives to nobody. Answers which merchant has the first
-/// token, the one of the example.
-fn give_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>> {
+/// Adds each fixed token to the first merchant, unless the fixture gives it to a merchant. Returns the index of the
+/// merchant with the first token, or `None` if the fixture has no merchants.
+fn assign_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>> {
     let mut owner = None;
     for (text, scopes) in TOKENS.into_iter().rev() {
         let secret: TokenSecret = text.parse()?;
@@ -95,28 +93,30 @@ fn give_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>> {
     Ok(owner)
 }
 
-/// What a developer is told at the start.
+/// The text that is printed when the service listens.
 struct Banner {
-    /// The shop of the example, in a line.
+    /// Id and name of the merchant of the example.
     shop: String,
-    /// A line each.
+    /// One line for each group, up to a limit.
     groups: Vec<String>,
     customers: String,
+    /// Number of other merchants.
     others: usize,
-    /// Each with its scopes.
+    /// The fixed tokens with the scopes that the fixture or this program gives them.
     tokens: Vec<(&'static str, Scopes)>,
     example: Example,
 }
 
-/// The request to try.
+/// The suggested request.
 enum Example {
     AddCustomers(GroupId, Vec<CustomerId>),
     ListCustomers,
 }
 
 impl Example {
-    /// Customers who are not in the shop's first group yet; if all are, some who are.
-    fn of(shop: &MerchantFixture) -> Self {
+    /// Adds two customers to the first group, preferably not members yet. Lists customers if the merchant has no groups or no
+    /// customers.
+    fn new(shop: &MerchantFixture) -> Self {
         let Some(group) = shop.groups.first().filter(|_| !shop.customers.is_empty()) else {
             return Self::ListCustomers;
         };
@@ -169,7 +169,7 @@ impl Banner {
             n => format!("{} and {} more", ids.join(", "), n - ids.len()),
         };
         let shop_line = format!("{}  {}", shop.merchant.id, shop.merchant.name);
-        Self { shop: shop_line, groups, customers, others, tokens, example: Example::of(shop) }
+        Self { shop: shop_line, groups, customers, others, tokens, example: Example::new(shop) }
     }
 
     fn text(&self, public_url: &str, address: SocketAddr) -> String {
@@ -180,7 +180,7 @@ impl Banner {
             ("Shop", self.shop.clone()),
         ];
         if self.others > 0 {
-            lines.push(("", format!("and {}", count(self.others, "other merchant"))));
+            lines.push(("", format!("and {}", format_count(self.others, "other merchant"))));
         }
         let labels = std::iter::once("Groups").chain(std::iter::repeat(""));
         lines.extend(labels.zip(self.groups.iter().cloned()));
@@ -198,11 +198,11 @@ impl Banner {
         if !address.ip().is_loopback() {
             let _ = writeln!(
                 text,
-                "\nWarning: {address} can be reached from other machines, and everybody knows these tokens."
+                "\nWarning: {address} can be reached from other hosts, and these tokens are public."
             );
         }
         let curl = self.example.curl(public_url);
-        let _ = writeln!(text, "\nTry it:\n\n{curl}\n\nStop with Ctrl-C. Everything is gone then.");
+        let _ = writeln!(text, "\nTry it:\n\n{curl}\n\nStop with Ctrl-C. The database is deleted on exit.");
         text
     }
 }
@@ -216,11 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_shop_holds_what_the_documentation_uses() {
+    fn demo_shop_contains_the_ids_of_the_documentation() {
         let mut shops = shops(DEMO);
-        assert_eq!(give_tokens(&mut shops).unwrap(), Some(0));
+        assert_eq!(assign_tokens(&mut shops).unwrap(), Some(0));
         assert_eq!(shops[0].merchant.id.get(), 1_305_146_709);
-        let curl = Example::of(&shops[0]).curl("http://127.0.0.1:8723");
+        let curl = Example::new(&shops[0]).curl("http://127.0.0.1:8723");
         assert!(
             curl.ends_with(r#"-d '{"group_id":667738032,"customers":[447121768,1761729493]}'"#),
             "{curl}"
@@ -230,12 +230,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_give_the_tokens_to_whom_it_likes() {
+    fn fixture_may_assign_the_fixed_tokens() {
         let mut shops = shops(
             r#"{"merchants":[{"id":1,"name":"a"},{"id":2,"name":"b","tokens":[
                 {"token":"zumra-dev-token-read-write","scopes":["customers.read"]}]}]}"#,
         );
-        assert_eq!(give_tokens(&mut shops).unwrap(), Some(1));
+        assert_eq!(assign_tokens(&mut shops).unwrap(), Some(1));
         assert_eq!((shops[0].tokens.len(), shops[1].tokens.len()), (1, 1));
         let text = Banner::new(&shops, 1).text("http://127.0.0.1:1", "127.0.0.1:1".parse().unwrap());
         assert!(text.contains("zumra-dev-token-read-write  customers.read\n"), "{text}");
@@ -244,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn an_address_beyond_this_machine_is_warned_of() {
+    fn public_listen_address_prints_a_warning() {
         let mut shops = shops(r#"{"merchants":[{"id":1,"name":"a"}]}"#);
-        let shop = give_tokens(&mut shops).unwrap().unwrap();
+        let shop = assign_tokens(&mut shops).unwrap().unwrap();
         let text = Banner::new(&shops, shop).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
         assert!(text.contains("\nWarning: 0.0.0.0:1 can be reached"), "{text}");
     }

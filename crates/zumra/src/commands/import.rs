@@ -1,4 +1,4 @@
-//! `zumra import`: customers from a spreadsheet.
+//! `zumra import`
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use zumra_core::{Import, ImportId, Language, MerchantId, NewImport, RowProblem, SystemClock};
 use zumra_server::import::{ImportContext, TEMPLATE, check_file, process_import};
 
-use crate::config::{self, DatabaseOption, Given};
+use crate::config::{self, CommandLine, DatabaseOption};
 use crate::database::{Database, IfMissing, Session, with_session};
 use crate::failure::{Exit, Failure};
-use crate::output::{count, exact, minute, say, say_json, table};
+use crate::output::{format_count, format_micros, format_minute, format_table, print, print_json};
 
-/// Problems that are shown of an import.
-const SHOWN: usize = 20;
-/// Imports that are shown of a merchant.
-const LISTED: u32 = 50;
+/// Maximum number of row problems in text output.
+const PROBLEM_LIMIT: usize = 20;
+/// Maximum number of imports in a list.
+const LIST_LIMIT: u32 = 50;
 
 /// Import customers from an xlsx or csv file
 ///
-/// The first row names the columns; `zumra import template` prints those that are known, and Arabic names work too. Every
-/// row becomes a new customer, who joins the default group. A row that lacks something, or whose mobile number or e-mail
-/// address is in use, is left out, and said. An import that was interrupted goes on when a service runs on the database.
+/// The first row contains the column names, in English or Arabic; `zumra import template` prints them. Each row becomes a
+/// new customer in the default group. Rows with missing fields, or with a mobile number or e-mail address that is already
+/// used, are skipped and listed. A service on the same database continues an interrupted import.
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -36,15 +36,15 @@ Examples:
 pub(crate) struct Command {
     #[command(subcommand)]
     action: Option<Action>,
-    /// The file
+    /// Spreadsheet to import
     #[arg(value_name = "FILE", required = true)]
     path: Option<PathBuf>,
-    /// The merchant whose customers they are
+    /// Merchant of the customers
     #[arg(long, value_name = "ID", required = true)]
     merchant: Option<MerchantId>,
     #[command(flatten)]
     database: DatabaseOption,
-    /// Print how it ended as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -55,13 +55,13 @@ enum Action {
     Template(Template),
 }
 
-/// Show how imports stand, those that came over the API too
+/// Show the progress of imports, including those uploaded over the API
 #[derive(clap::Args)]
 struct Status {
-    /// One import, with what was wrong with its rows [default: all of the merchant, newest first]
+    /// Import to show, with the problems of its rows [default: all of the merchant, newest first]
     #[arg(value_name = "IMPORT")]
     import: Option<ImportId>,
-    /// The merchant
+    /// Merchant of the imports
     #[arg(long, value_name = "ID")]
     merchant: MerchantId,
     #[command(flatten)]
@@ -71,40 +71,40 @@ struct Status {
     json: bool,
 }
 
-/// Print a csv file with every column that is known, and one row
+/// Print a csv file with all known columns and an example row
 #[derive(clap::Args)]
 struct Template {}
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         match (self.action, self.path, self.merchant) {
-            (Some(Action::Status(status)), ..) => status.run(given),
-            (Some(Action::Template(_)), ..) => say(TEMPLATE),
+            (Some(Action::Status(status)), ..) => status.run(command_line),
+            (Some(Action::Template(_)), ..) => print(TEMPLATE),
             (None, Some(path), Some(merchant)) => {
-                let database = config::database(given, self.database)?;
+                let database = config::database(command_line, self.database)?;
                 import(&path, merchant, &database, self.json)
             }
-            (None, ..) => Err(Failure::usage("name a file and --merchant").into()),
+            (None, ..) => Err(Failure::usage("pass a file and --merchant").into()),
         }
     }
 }
 
 fn import(path: &Path, merchant: MerchantId, database: &Database, as_json: bool) -> anyhow::Result<()> {
     let name = path.display().to_string();
-    let wrong = |problem: &dyn std::fmt::Display| Failure::usage(format!("{name}: {problem}"));
-    let file = std::fs::read(path).map_err(|error| wrong(&error))?;
-    let rows = check_file(&file).map_err(|error| wrong(&error))?;
-    let (import, problems) = with_session(database, IfMissing::Refuse, async |session| {
+    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{name}: {problem}"));
+    let file = std::fs::read(path).map_err(|error| invalid(&error))?;
+    let rows = check_file(&file).map_err(|error| invalid(&error))?;
+    let (import, problems) = with_session(database, IfMissing::Fail, async |session| {
         session.require_merchant(merchant).await?;
-        go_through(session, merchant, file, rows).await
+        create_and_process(session, merchant, file, rows).await
     })?;
     if as_json {
-        return say_json(&view(&import, &problems));
+        return print_json(&import_json(&import, &problems));
     }
-    say(describe(&name, &import, &problems))
+    print(describe(&name, &import, &problems))
 }
 
-async fn go_through(
+async fn create_and_process(
     session: &Session,
     merchant: MerchantId,
     file: Vec<u8>,
@@ -115,18 +115,19 @@ async fn go_through(
     let import = NewImport { id, file, language: Language::English };
     session.storage.create_import(merchant, import, operation).await?;
     let bar = ProgressBar::new(u64::from(rows) + 1);
-    // A template that does not parse is no reason not to import.
+    // An invalid template must not stop the import.
     if let Ok(style) =
         ProgressStyle::with_template("importing {wide_bar} {human_pos}/{human_len} rows, {eta} left")
     {
         bar.set_style(style);
     }
-    let of = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
-    let worked =
-        process_import(of, Some((merchant, id)), &mut |import| bar.set_position(u64::from(import.last_row)))
-            .await;
+    let context = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
+    let result = process_import(context, Some((merchant, id)), &mut |import| {
+        bar.set_position(u64::from(import.last_row))
+    })
+    .await;
     bar.finish_and_clear();
-    worked?;
+    result?;
     find(session, merchant, id).await
 }
 
@@ -136,36 +137,36 @@ async fn find(
     id: ImportId,
 ) -> anyhow::Result<(Import, Vec<RowProblem>)> {
     let found = session.storage.find_import(merchant, id).await?;
-    let missing = || Failure::new(Exit::Named, format!("merchant {merchant} has no import {id}"));
+    let missing = || Failure::new(Exit::NamedObject, format!("merchant {merchant} has no import {id}"));
     Ok(found.ok_or_else(missing)?)
 }
 
 impl Status {
-    fn run(self, given: &Given) -> anyhow::Result<()> {
-        let database = config::database(given, self.database)?;
-        with_session(&database, IfMissing::Refuse, async |session| {
+    fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let database = config::database(command_line, self.database)?;
+        with_session(&database, IfMissing::Fail, async |session| {
             session.require_merchant(self.merchant).await?;
             let Some(id) = self.import else {
-                let imports = session.storage.list_imports(self.merchant, LISTED).await?;
-                return say_all(&imports, self.json);
+                let imports = session.storage.list_imports(self.merchant, LIST_LIMIT).await?;
+                return print_list(&imports, self.json);
             };
             let (import, problems) = find(session, self.merchant, id).await?;
             if self.json {
-                return say_json(&view(&import, &problems));
+                return print_json(&import_json(&import, &problems));
             }
-            say(describe(&format!("Import {id}"), &import, &problems))
+            print(describe(&format!("Import {id}"), &import, &problems))
         })
     }
 }
 
-fn say_all(imports: &[Import], as_json: bool) -> anyhow::Result<()> {
+fn print_list(imports: &[Import], as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        return say_json(&imports.iter().map(|import| view(import, &[])).collect());
+        return print_json(&imports.iter().map(|import| import_json(import, &[])).collect());
     }
     let row = |import: &Import| {
         [
             import.id.to_string(),
-            minute(import.at),
+            format_minute(import.at),
             state(import).to_owned(),
             import.last_row.to_string(),
             import.created_customers.to_string(),
@@ -173,7 +174,7 @@ fn say_all(imports: &[Import], as_json: bool) -> anyhow::Result<()> {
         ]
     };
     let rows: Vec<_> = imports.iter().map(row).collect();
-    say(table(["ID", "BEGUN", "STATE", "ROWS", "CUSTOMERS", "REFUSED"], &rows))
+    print(format_table(["ID", "CREATED", "STATE", "ROWS", "CUSTOMERS", "REJECTED"], &rows))
 }
 
 fn state(import: &Import) -> &'static str {
@@ -184,25 +185,25 @@ fn state(import: &Import) -> &'static str {
     }
 }
 
-fn view(import: &Import, problems: &[RowProblem]) -> Value {
+fn import_json(import: &Import, problems: &[RowProblem]) -> Value {
     let problem = |p: &RowProblem| json!({"row": p.row, "column": p.column, "reason": p.reason});
     json!({
-        "id": import.id, "status": state(import), "created_at": exact(import.at),
-        "finished_at": import.finished_at.map(exact), "rows": import.last_row, "customers": import.created_customers,
-        "refused": import.rejected_rows, "failure": import.failure,
+        "id": import.id, "status": state(import), "created_at": format_micros(import.at),
+        "finished_at": import.finished_at.map(format_micros), "rows": import.last_row, "customers": import.created_customers,
+        "rejected": import.rejected_rows, "failure": import.failure,
         "problems": problems.iter().map(problem).collect::<Vec<_>>(),
     })
 }
 
 fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
     let mut text = format!(
-        "{name}: {}, {} made, {} refused.\n",
+        "{name}: {}, {} created, {} rejected.\n",
         state(import),
-        count(import.created_customers, "customer"),
-        count(import.rejected_rows, "row"),
+        format_count(import.created_customers, "customer"),
+        format_count(import.rejected_rows, "row"),
     );
     if let Some(failure) = &import.failure {
-        text += "It ended after row ";
+        text += "Failed after row ";
         text += &import.last_row.to_string();
         text += ": ";
         text += failure;
@@ -210,12 +211,12 @@ fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
     }
     if !problems.is_empty() {
         let row = |p: &RowProblem| [p.row.to_string(), p.column.clone(), p.reason.clone()];
-        let rows: Vec<_> = problems.iter().take(SHOWN).map(row).collect();
+        let rows: Vec<_> = problems.iter().take(PROBLEM_LIMIT).map(row).collect();
         text += "\n";
-        text += &table(["ROW", "COLUMN", "PROBLEM"], &rows);
+        text += &format_table(["ROW", "COLUMN", "PROBLEM"], &rows);
     }
-    if problems.len() > SHOWN {
-        text += "and more, which `zumra import status` shows with --json.\n";
+    if problems.len() > PROBLEM_LIMIT {
+        text += "More problems: run `zumra import status` with --json.\n";
     }
     text
 }

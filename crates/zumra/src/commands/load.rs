@@ -1,4 +1,4 @@
-//! `zumra load`: whole shops from a fixture file. How a file is read and loaded, `zumra dev` shares.
+//! `zumra load`: merchants from a fixture file. `zumra dev` shares the reading and loading.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use zumra_core::MerchantId;
 use zumra_core::fixture::{self, MerchantFixture};
 use zumra_storage::{LoadOutcome, StorageError};
 
-use crate::config::{self, DatabaseOption, Given};
+use crate::config::{self, CommandLine, DatabaseOption};
 use crate::database::{IfMissing, Session, with_session};
 use crate::failure::Failure;
-use crate::output::{count, say_json, say_line};
+use crate::output::{format_count, print_json, print_line};
 
-/// Loads that are on their way at once. They share commits, so a file of many small shops does not wait for the
-/// disk once a shop; and it stays far below what may wait for the writer.
-const AT_ONCE: usize = 64;
+/// Concurrent loads. They share group commits, so a file of many small merchants does not need one fsync for each. Far
+/// below the limit of the write queue.
+const CONCURRENCY: usize = 64;
 
 /// Load shops from a JSON file: customers, groups, memberships and tokens
 ///
-/// What is missing is added, what differs is changed, what the file does not name stays. Loading a file twice changes
-/// nothing the second time. Each shop is loaded completely or not at all. This works while the service runs.
+/// Inserts missing rows and updates different ones; rows that the file does not name are kept. Loading a file again changes
+/// nothing. Each merchant is loaded in one transaction. Works while a service uses the database.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 Examples:
   zumra load shops.json
   generate-shops | zumra load - --database /var/lib/zumra/zumra.db
 
-The form of the file, in which only ids, names and first names are required:
+Format of the file. Only ids, names and first names are required:
   {\"merchants\": [{
     \"id\": 1305146709, \"name\": \"My shop\", \"plan\": \"pro\",
     \"time_zone\": \"Asia/Riyadh\", \"domain\": \"shop.example\",
@@ -45,30 +45,30 @@ The form of the file, in which only ids, names and first names are required:
       \"birthday\": \"1997-06-03\", \"city\": \"Jeddah\",
       \"location\": \"1 Sea Street\", \"groups\": [667738032]}]}]}
 
-The groups of a customer must be in the file too.")]
+The file must contain the groups of its customers.")]
 pub(crate) struct Command {
-    /// The file, or - for standard input
+    /// Fixture file, or - for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     database: DatabaseOption,
-    /// Print what was done as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let database = config::database(given, self.database)?;
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let database = config::database(command_line, self.database)?;
         let fixtures = read(&self.file)?;
         let name = name(&self.file);
         let merchants = fixtures.len();
         let groups: usize = fixtures.iter().map(|fixture| fixture.groups.len()).sum();
         let customers: usize = fixtures.iter().map(|fixture| fixture.customers.len()).sum();
         let loaded =
-            with_session(&database, IfMissing::Make, async |session| load(session, fixtures, &name).await)?;
+            with_session(&database, IfMissing::Create, async |session| load(session, fixtures, &name).await)?;
         if self.json {
-            return say_json(&json!({
+            return print_json(&json!({
                 "merchants": merchants,
                 "groups": groups,
                 "customers": customers,
@@ -77,22 +77,25 @@ impl Command {
             }));
         }
         let changes = match loaded.changes {
-            0 => "nothing differed, so nothing was changed".to_owned(),
+            0 => "nothing was changed".to_owned(),
             n => {
                 let rows = if n == 1 { "row was" } else { "rows were" };
-                format!("{n} {rows} added or changed, in {}", count(loaded.changed_merchants, "merchant"))
+                format!(
+                    "{n} {rows} inserted or updated, in {}",
+                    format_count(loaded.changed_merchants, "merchant")
+                )
             }
         };
-        say_line(format_args!(
+        print_line(format_args!(
             "Loaded {name}: {}, {}, {}; {changes}.",
-            count(merchants, "merchant"),
-            count(groups, "group"),
-            count(customers, "customer"),
+            format_count(merchants, "merchant"),
+            format_count(groups, "group"),
+            format_count(customers, "customer"),
         ))
     }
 }
 
-/// The file's name in sentences.
+/// Returns the name of the file in messages.
 pub(super) fn name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
@@ -110,14 +113,14 @@ pub(super) fn read(file: &Path) -> Result<Vec<MerchantFixture>, Failure> {
     fixture::parse(&json).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }
 
-/// What all loads together came to.
+/// The sum of all loads.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Total {
-    /// Rows that were added or changed.
+    /// Inserted and updated rows.
     changes: u64,
-    /// Merchants of which a row was added or changed.
+    /// Merchants with inserted or updated rows.
     changed_merchants: usize,
-    /// Merchants that are now as the file says.
+    /// Merchants whose load succeeded.
     merchants: usize,
 }
 
@@ -129,22 +132,22 @@ impl Total {
     }
 }
 
-/// Loads shops, several at once. After a failure it begins no more, lets those on their way finish, and reports the
-/// failure that stands first in the file.
+/// Loads merchants, [`CONCURRENCY`] at a time. After an error it starts no further loads, waits for the running ones, and
+/// returns the error of the merchant that is first in the file.
 pub(super) async fn load(
     session: &Session,
     fixtures: Vec<MerchantFixture>,
     name: &str,
 ) -> anyhow::Result<Total> {
     let all = fixtures.len();
-    let mut waiting = fixtures.into_iter().enumerate();
+    let mut pending = fixtures.into_iter().enumerate();
     let mut running = JoinSet::new();
     let mut total = Total::default();
     let mut failed: Option<(usize, MerchantId, StorageError)> = None;
     loop {
         while failed.is_none()
-            && running.len() < AT_ONCE
-            && let Some((i, fixture)) = waiting.next()
+            && running.len() < CONCURRENCY
+            && let Some((i, fixture)) = pending.next()
         {
             let (storage, operation) = (Arc::clone(&session.storage), session.operation());
             running.spawn(async move {
@@ -162,6 +165,7 @@ pub(super) async fn load(
         }
     }
     let Some((i, merchant, error)) = failed else { return Ok(total) };
-    let done = format!("{} of {} loaded", total.merchants, count(all, "merchant"));
-    Err(anyhow::Error::from(error).context(format!("{name}: {done}; merchants[{i}] (id {merchant}) was not")))
+    let progress = format!("{} of {} loaded", total.merchants, format_count(all, "merchant"));
+    Err(anyhow::Error::from(error)
+        .context(format!("{name}: {progress}; merchants[{i}] (id {merchant}) failed")))
 }

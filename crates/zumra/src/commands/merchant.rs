@@ -7,11 +7,11 @@ use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::{Name, NameError};
 use zumra_core::{Domain, Merchant, MerchantId, MerchantName, NewMerchant, Plan};
 
-use crate::config::{self, DatabaseOption, Given};
+use crate::config::{self, CommandLine, DatabaseOption};
 use crate::database::{IfMissing, Session, with_session};
-use crate::output::{exact, minute, say, say_json, say_line, table};
+use crate::output::{format_micros, format_minute, format_table, print, print_json, print_line};
 
-/// Create and list merchants, the shops whose data is kept
+/// Create and list merchants (tenants): the shops
 #[derive(clap::Args)]
 pub(crate) struct Command {
     #[command(subcommand)]
@@ -31,19 +31,19 @@ Examples:
   zumra merchant create --name 'متجر الواحة'
   zumra merchant create --id 1305146709 --name 'My shop' --plan pro --domain shop.example")]
 struct Create {
-    /// Its id, a positive integer [default: a new one]
+    /// Id, a positive integer [default: generated]
     #[arg(long)]
     id: Option<MerchantId>,
-    /// The name of the shop
+    /// Name of the shop
     #[arg(long, value_parser = name)]
     name: MerchantName,
-    /// Its subscription: basic, plus, pro or special
+    /// Subscription plan: basic, plus, pro or special
     #[arg(long, default_value = "basic")]
     plan: Plan,
-    /// The time zone in which its dates are shown
+    /// Time zone of dates in responses
     #[arg(long, value_name = "ZONE", value_parser = TimeZone::get, default_value = TIME_ZONE_DEFAULT)]
     time_zone: TimeZone,
-    /// Where the shop is, for links to its customers
+    /// Domain of the shop, for links to its customers
     #[arg(long)]
     domain: Option<Domain>,
     #[command(flatten)]
@@ -53,7 +53,7 @@ struct Create {
     json: bool,
 }
 
-/// List the merchants
+/// List merchants
 #[derive(clap::Args)]
 struct List {
     #[command(flatten)]
@@ -68,22 +68,24 @@ fn name(text: &str) -> Result<MerchantName, NameError> {
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         match self.action {
-            Action::Create(create) => create.run(given),
-            Action::List(list) => list.run(given),
+            Action::Create(create) => create.run(command_line),
+            Action::List(list) => list.run(command_line),
         }
     }
 }
 
 impl Create {
-    fn run(self, given: &Given) -> anyhow::Result<()> {
-        let repeated = self.database.repeated();
-        let database = config::database(given, self.database)?;
-        let merchant = with_session(&database, IfMissing::Make, async |session| {
+    fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let database_flag = self.database.suggested_flag();
+        let database = config::database(command_line, self.database)?;
+        let merchant = with_session(&database, IfMissing::Create, async |session| {
             let id = self.id.or_else(|| MerchantId::new(session.next_id()));
             let merchant = NewMerchant {
-                id: id.ok_or_else(|| anyhow::anyhow!("the clock gives no id; choose one with --id"))?,
+                id: id.ok_or_else(|| {
+                    anyhow::anyhow!("cannot generate an id from the system clock; pass --id")
+                })?,
                 name: self.name,
                 plan: self.plan,
                 time_zone: self.time_zone,
@@ -92,48 +94,49 @@ impl Create {
             Ok(session.storage.create_merchant(merchant, session.operation()).await?)
         })?;
         if self.json {
-            return say_json(&as_json(&merchant));
+            return print_json(&as_json(&merchant));
         }
         let Merchant { id, name, .. } = merchant;
-        say_line(format_args!("Created merchant {id}, {name}."))?;
-        say_line(format_args!(
-            "Next: zumra token create --merchant {id} --scope customers.read_write{repeated}"
+        print_line(format_args!("Created merchant {id}, {name}."))?;
+        print_line(format_args!(
+            "Next: zumra token create --merchant {id} --scope customers.read_write{database_flag}"
         ))
     }
 }
 
 impl List {
-    fn run(self, given: &Given) -> anyhow::Result<()> {
-        let repeated = self.database.repeated();
-        let database = config::database(given, self.database)?;
-        let merchants = with_session(&database, IfMissing::Refuse, all)?;
+    fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let database_flag = self.database.suggested_flag();
+        let database = config::database(command_line, self.database)?;
+        let merchants = with_session(&database, IfMissing::Fail, list_all)?;
         if self.json {
-            return say_json(&merchants.iter().map(as_json).collect());
+            return print_json(&merchants.iter().map(as_json).collect());
         }
         if merchants.is_empty() {
-            return say_line(format_args!(
-                "There are no merchants. Create one: zumra merchant create --name 'My shop'{repeated}"
+            return print_line(format_args!(
+                "No merchants. Create one: zumra merchant create --name 'My shop'{database_flag}"
             ));
         }
         let row = |merchant: &Merchant| {
             let (id, plan) = (merchant.id.to_string(), merchant.plan.as_str().to_owned());
-            [id, plan, minute(merchant.created_at), merchant.name.to_string()]
+            [id, plan, format_minute(merchant.created_at), merchant.name.to_string()]
         };
         let rows: Vec<_> = merchants.iter().map(row).collect();
-        say(table(["ID", "PLAN", "CREATED", "NAME"], &rows))
+        print(format_table(["ID", "PLAN", "CREATED", "NAME"], &rows))
     }
 }
 
-async fn all(session: &Session) -> anyhow::Result<Vec<Merchant>> {
-    const AT_ONCE: u32 = 1000;
+/// Lists all merchants, a page at a time.
+async fn list_all(session: &Session) -> anyhow::Result<Vec<Merchant>> {
+    const PAGE_ROWS: u32 = 1000;
     let mut merchants: Vec<Merchant> = Vec::new();
     loop {
         let after = merchants.last().map(|merchant| merchant.id);
-        let more = session.storage.list_merchants(after, AT_ONCE).await?;
-        if more.is_empty() {
+        let page = session.storage.list_merchants(after, PAGE_ROWS).await?;
+        if page.is_empty() {
             return Ok(merchants);
         }
-        merchants.extend(more);
+        merchants.extend(page);
     }
 }
 
@@ -144,6 +147,6 @@ fn as_json(merchant: &Merchant) -> Value {
         "plan": merchant.plan.as_str(),
         "time_zone": merchant.time_zone.iana_name(),
         "domain": merchant.domain.as_ref().map(Domain::as_str),
-        "created_at": exact(merchant.created_at),
+        "created_at": format_micros(merchant.created_at),
     })
 }

@@ -1,4 +1,4 @@
-//! The commands, one file each: its arguments, its help, its work, its output.
+//! The commands, one file each: arguments, help texts, work and output.
 
 pub(crate) mod backup;
 pub(crate) mod config;

@@ -1,6 +1,6 @@
 //! `zumra openapi`
 
-use crate::output::say;
+use crate::output::print;
 
 /// Print the OpenAPI document of the API
 #[derive(clap::Args)]
@@ -10,6 +10,6 @@ pub(crate) struct Command {}
 impl Command {
     #[expect(clippy::unused_self, reason = "every command runs in the same way")]
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        say(zumra_server::openapi_document())
+        print(zumra_server::openapi_document())
     }
 }

@@ -1,4 +1,4 @@
-//! `zumra serve`: a service on a database that stays. What `zumra dev` shares with it is here too.
+//! `zumra serve`: the service on a persistent database. `zumra dev` shares its start and stop.
 
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use zumra_server::telemetry::{self, LogFormat};
 use zumra_server::{App, Listeners};
 use zumra_storage::Storage;
 
-use crate::config::{self, DatabaseOptions, Given, LogStyle, Options, Settings};
-use crate::database::{self, Place, runtime};
+use crate::config::{self, CommandLine, DatabaseOptions, LogStyle, Options, Settings};
+use crate::database::{self, DatabaseLocation, runtime};
 use crate::failure::{Exit, Failure};
 
-/// Run the service on a database that stays
+/// Run the service on a persistent database
 ///
-/// Makes the database if it is not there, and brings its schema up to date. Logs go to standard error, one JSON
-/// object a line. SIGTERM and Ctrl-C let running requests finish first.
+/// Creates the database if it does not exist, and migrates its schema. Logs JSON lines to standard error. SIGTERM and
+/// Ctrl-C stop it gracefully: it completes the requests it has accepted.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ Examples:
   zumra serve --database 'postgres://zumra@db.example/zumra?sslmode=require'
   zumra serve --database postgres://zumra@db1/zumra --replica postgres://zumra@db2/zumra
 
-Then make a shop and a token; this works while the service runs:
+Then create a merchant and a token, also while the service runs:
   zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db")]
 pub(crate) struct Command {
     #[command(flatten)]
@@ -38,17 +38,17 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    pub(crate) fn run(self, given: &Given) -> anyhow::Result<()> {
-        let settings = config::settings(given, self.databases, self.options, LogStyle::Json)?;
-        let place = settings.place()?;
-        start_logs(&settings)?;
+    pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
+        let settings = config::settings(command_line, self.databases, self.options, LogStyle::Json)?;
+        let location = settings.database_location()?;
+        start_logging(&settings)?;
         runtime()?.block_on(async {
-            // The address first: a second service started by mistake ends before it touches the database.
+            // Bind first: a second service that is started by mistake fails before it opens the database.
             let listeners = listen(&settings).await?;
             let stop = shutdown()?;
-            let storage = match place {
-                Place::File(path) => database::open_file(&settings.sqlite_options(path))?,
-                Place::Server(options) => {
+            let storage = match location {
+                DatabaseLocation::File(path) => database::open_file(&settings.sqlite_options(path))?,
+                DatabaseLocation::Server(options) => {
                     database::open_server(&settings.postgres_options(*options), &settings.database).await?
                 }
             };
@@ -68,8 +68,8 @@ impl Command {
     }
 }
 
-/// Logs as the settings say, in colour only where somebody sees it.
-pub(super) fn start_logs(settings: &Settings) -> Result<(), Failure> {
+/// Starts logging to standard error, with colors only on a terminal.
+pub(super) fn start_logging(settings: &Settings) -> Result<(), Failure> {
     let format = match settings.log_style {
         LogStyle::Json => LogFormat::Json,
         LogStyle::Pretty if std::io::stderr().is_terminal() => LogFormat::Pretty,
@@ -79,7 +79,7 @@ pub(super) fn start_logs(settings: &Settings) -> Result<(), Failure> {
         .map_err(|problem| Failure::usage(format!("settings: log.level: {problem}")))
 }
 
-/// Takes the addresses. From now on clients can connect; they are answered when [`serve`] runs.
+/// Binds the listeners. Clients can connect from now on; their requests wait until [`serve`] runs.
 pub(super) async fn listen(settings: &Settings) -> Result<Listeners, Failure> {
     let public = bind("listen", settings.listen).await?;
     let admin = match settings.admin_listen {
@@ -92,18 +92,18 @@ pub(super) async fn listen(settings: &Settings) -> Result<Listeners, Failure> {
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let problem = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "is in use by another program; stop that one or choose another address".to_owned()
+            ErrorKind::AddrInUse => "is in use; stop the other program or choose another address".to_owned(),
+            ErrorKind::AddrNotAvailable => "is not an address of this host".to_owned(),
+            ErrorKind::PermissionDenied => {
+                "is not permitted; ports below 1024 need the privilege to bind them".to_owned()
             }
-            ErrorKind::AddrNotAvailable => "is no address of this machine".to_owned(),
-            ErrorKind::PermissionDenied => "is not permitted; ports below 1024 need a privilege".to_owned(),
             _ => error.to_string(),
         };
         Failure::new(Exit::Failed, format!("settings: {key}: {address} {problem}"))
     })
 }
 
-/// Serves until `stop` is done, and closes the storage.
+/// Serves until `stop` completes, then shuts down gracefully and closes the storage.
 pub(super) async fn serve(
     settings: &Settings,
     storage: Arc<dyn Storage>,
@@ -115,12 +115,12 @@ pub(super) async fn serve(
     zumra_server::serve(app, listeners, stop).await;
 }
 
-/// Done when somebody asks the program to stop. Listens from the moment of the call, not only when it is awaited.
+/// Returns a future that completes on SIGTERM or Ctrl-C. Signals are handled from this call on, before it is awaited.
 pub(super) fn shutdown() -> anyhow::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).context("signals cannot be received");
+        let listen = |kind| signal(kind).context("cannot handle signals");
         let (mut terminate, mut interrupt) =
             (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         Ok(async move {
@@ -132,9 +132,9 @@ pub(super) fn shutdown() -> anyhow::Result<impl Future<Output = ()> + Send> {
     }
     #[cfg(not(unix))]
     {
-        let mut interrupt = tokio::signal::windows::ctrl_c().context("Ctrl-C cannot be received")?;
+        let mut interrupt = tokio::signal::windows::ctrl_c().context("cannot handle Ctrl-C")?;
         Ok(async move {
-            let _ = interrupt.recv().await; // nothing more to wait for if it ends
+            let _ = interrupt.recv().await; // `None` means that the handler is gone: stop as well
         })
     }
 }

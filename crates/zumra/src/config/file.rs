@@ -1,15 +1,15 @@
-//! Reading the settings file.
+//! Reads the settings file.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::Options;
+use super::options::Options;
 use crate::failure::Failure;
 
-/// The file that is read when nobody names one, if it is there.
+/// The file that is read if none was named and it exists.
 const FILE_DEFAULT: &str = "zumra.toml";
 
-/// The settings of a file, and which file it was.
+/// Reads the settings of a file. Returns its path too, or `None` if there is no file.
 pub(super) fn read(named: Option<&Path>) -> Result<(Options, Option<PathBuf>), Failure> {
     let path = named.unwrap_or(Path::new(FILE_DEFAULT));
     let text = match std::fs::read_to_string(path) {
@@ -27,7 +27,7 @@ pub(super) fn read(named: Option<&Path>) -> Result<(Options, Option<PathBuf>), F
     Ok((options, Some(path.to_owned())))
 }
 
-/// The error says line, key and problem, and does not repeat the line: it may hold a password.
+/// Parses a settings file. The error has the line, the key and the problem, but not the text: it may contain a password.
 fn parse(text: &str) -> Result<Options, String> {
     let explain = |key: Option<String>, error: &toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mistakes_name_line_and_key() {
+    fn errors_contain_line_and_key() {
         let cases = [
             (
                 "listen = \"127.0.0.1:1\"\nlisten_on = 1\n",
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_never_stands_in_an_error() {
+    fn errors_contain_no_password() {
         let problem = parse("database = \"postgres://z:s3cret@db/z\" nonsense\n").unwrap_err();
         assert!(!problem.contains("s3cret"), "{problem}");
     }

@@ -1,4 +1,4 @@
-//! Where a setting comes from, and which source wins.
+//! The source of a setting, and which source wins.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -6,32 +6,30 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
-use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 
-use super::within;
 use crate::failure::Failure;
 
-/// What a person gave at the start: which file, and by which way each flag got its value.
+/// What the command line and the environment gave: the settings file, and the source of each flag's value.
 #[derive(Debug, Default)]
-pub(crate) struct Given {
+pub(crate) struct CommandLine {
     /// The settings file that was named.
-    pub(crate) file: Option<PathBuf>,
-    flags: BTreeMap<String, ValueSource>,
+    pub(crate) settings_file: Option<PathBuf>,
+    /// By key. Contains the flags of the innermost subcommand only, the command that runs.
+    value_sources: BTreeMap<String, ValueSource>,
 }
 
-impl Given {
-    /// What the command line and the environment gave to the command that is to run.
-    pub(crate) fn new(file: Option<PathBuf>, mut matches: &ArgMatches) -> Self {
+impl CommandLine {
+    pub(crate) fn new(settings_file: Option<PathBuf>, mut matches: &ArgMatches) -> Self {
         while let Some((_, command)) = matches.subcommand() {
             matches = command;
         }
         let source = |id: &clap::Id| Some((id.to_string(), matches.value_source(id.as_str())?));
-        Self { file, flags: matches.ids().filter_map(source).collect() }
+        Self { settings_file, value_sources: matches.ids().filter_map(source).collect() }
     }
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     Flag(String),
@@ -51,52 +49,53 @@ impl Display for Source {
     }
 }
 
-/// The flag of a key.
+/// Returns the flag of a key: `--limits-readers` for `limits.readers`.
 pub(super) fn flag(key: &str) -> String {
     format!("--{}", key.replace(['.', '_'], "-"))
 }
 
-/// The environment variable of a key.
+/// Returns the environment variable of a key: `ZUMRA_LIMITS_READERS` for `limits.readers`.
 pub(super) fn variable(key: &str) -> String {
     format!("ZUMRA_{}", key.replace('.', "_").to_uppercase())
 }
 
-/// A setting in effect.
+/// An effective setting, as `zumra config` prints it.
 #[derive(Debug)]
-pub(crate) struct Effective {
+pub(crate) struct EffectiveSetting {
     pub(crate) key: &'static str,
-    /// Nothing if it is off.
+    /// `None` if it is off.
     pub(crate) value: Option<toml::Value>,
     pub(crate) source: Source,
 }
 
-/// Picks the winner for one setting after another, and remembers who it was.
-pub(super) struct Chooser<'a> {
-    given: &'a Given,
+/// Resolves one setting after the other, and records each with its source.
+pub(super) struct Resolver<'a> {
+    command_line: &'a CommandLine,
     file: Option<PathBuf>,
-    pub(super) effective: Vec<Effective>,
+    /// The settings resolved so far.
+    pub(super) effective: Vec<EffectiveSetting>,
 }
 
-impl<'a> Chooser<'a> {
-    pub(super) fn new(given: &'a Given, file: Option<PathBuf>) -> Self {
-        Self { given, file, effective: Vec::new() }
+impl<'a> Resolver<'a> {
+    pub(super) fn new(command_line: &'a CommandLine, file: Option<PathBuf>) -> Self {
+        Self { command_line, file, effective: Vec::new() }
     }
 
-    /// A setting that may be off; `otherwise` is what to show when nobody set it.
+    /// Resolves a setting that may be off. `shown_default` is what `zumra config` prints if no source sets it.
     pub(super) fn optional<T: Display>(
         &mut self,
         key: &'static str,
         flag: Option<T>,
         file: Option<T>,
-        otherwise: Option<String>,
+        shown_default: Option<String>,
     ) -> Option<T> {
         let (value, source) = self.pick(key, flag, file);
-        let shown = value.as_ref().map(T::to_string).or(otherwise);
-        self.effective.push(Effective { key, value: shown.map(toml::Value::String), source });
+        let shown = value.as_ref().map(T::to_string).or(shown_default);
+        self.effective.push(EffectiveSetting { key, value: shown.map(toml::Value::String), source });
         value
     }
 
-    /// A setting that is a text in the file.
+    /// Resolves a setting that is a string in the file.
     pub(super) fn text<T: Display>(
         &mut self,
         key: &'static str,
@@ -107,7 +106,7 @@ impl<'a> Chooser<'a> {
         self.optional(key, flag, file, Some(default.to_string())).unwrap_or(default)
     }
 
-    /// A number with bounds.
+    /// Resolves a number and checks its bounds.
     pub(super) fn number<T>(
         &mut self,
         key: &'static str,
@@ -121,17 +120,20 @@ impl<'a> Chooser<'a> {
     {
         let (value, source) = self.pick(key, flag, file);
         let value = value.unwrap_or(default);
-        within(&value, &range).map_err(|problem| {
-            Failure::usage(format!("settings: {key}: {problem}, and {source} says {value}"))
-        })?;
+        if !range.contains(&value) {
+            let (min, max) = (range.start(), range.end());
+            let problem = format!("must be from {min} to {max}, but {source} sets it to {value}");
+            return Err(Failure::usage(format!("settings: {key}: {problem}")));
+        }
         let shown = value.try_into().ok().map(toml::Value::Integer);
-        self.effective.push(Effective { key, value: shown, source });
+        self.effective.push(EffectiveSetting { key, value: shown, source });
         Ok(value)
     }
 
+    /// Returns the value of the source that wins. Clap has already preferred a flag over its variable.
     fn pick<T>(&self, key: &str, flag_value: Option<T>, file_value: Option<T>) -> (Option<T>, Source) {
         match (flag_value, file_value, &self.file) {
-            (Some(value), ..) => match self.given.flags.get(key) {
+            (Some(value), ..) => match self.command_line.value_sources.get(key) {
                 Some(ValueSource::EnvVariable) => (Some(value), Source::Variable(variable(key))),
                 _ => (Some(value), Source::Flag(flag(key))),
             },
@@ -139,23 +141,4 @@ impl<'a> Chooser<'a> {
             _ => (None, Source::Default),
         }
     }
-}
-
-/// The sentence for a bad value that came from the environment. The parser of the command line speaks of flags, and
-/// the person who set a variable gave none.
-pub(crate) fn blamed_variable(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
-    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
-    let flag = argument.split_whitespace().next()?;
-    let given = |argument: std::ffi::OsString| {
-        let argument = argument.to_string_lossy();
-        argument.split('=').next() == Some(flag)
-    };
-    if !flag.starts_with("--") || std::env::args_os().any(given) {
-        return None;
-    }
-    let variable = variable(&flag.trim_start_matches('-').replace('-', "_"));
-    let problem =
-        std::error::Error::source(error).map_or("a value is required".to_owned(), ToString::to_string);
-    Some(format!("settings: {variable}: {value:?} does not do: {problem}"))
 }

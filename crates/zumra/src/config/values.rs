@@ -1,4 +1,4 @@
-//! The types of settings that are more than a number or a text.
+//! Types of settings that parse their text.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-/// An address to listen on.
+/// An IP address and port to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Address(pub(crate) SocketAddr);
+pub(crate) struct ListenAddress(pub(crate) SocketAddr);
 
-impl FromStr for Address {
+impl FromStr for ListenAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -20,13 +20,13 @@ impl FromStr for Address {
     }
 }
 
-impl Display for Address {
+impl Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// The beginning of links.
+/// The URL that links in responses start with. Has no slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublicUrl(String);
 
@@ -35,13 +35,13 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        let plain = |c: char| c.is_ascii_graphic() && !"@?#'\"\\<>`$".contains(c);
+        let is_plain = |c: char| c.is_ascii_graphic() && !"@?#'\"\\<>`$".contains(c);
         match rest {
             Some(rest)
                 if !rest.is_empty()
                     && !rest.starts_with('/')
                     && !rest.ends_with('/')
-                    && rest.chars().all(plain) =>
+                    && rest.chars().all(is_plain) =>
             {
                 Ok(Self(text.to_owned()))
             }
@@ -56,12 +56,12 @@ impl Display for PublicUrl {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogStyle {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Text, with colors on a terminal.
     Pretty,
 }
 
@@ -87,13 +87,13 @@ impl Display for LogStyle {
 }
 
 impl PublicUrl {
-    /// The URL of a service that is reached where it listens.
-    pub(crate) fn of(listen: SocketAddr) -> Self {
+    /// Returns the URL of a service that clients reach at its listen address.
+    pub(crate) fn from_address(listen: SocketAddr) -> Self {
         Self(format!("http://{listen}"))
     }
 }
 
-/// Reads a value of a file as its text says.
+/// Deserializes a string of a file with [`FromStr`].
 pub(super) fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_urls_are_plain_and_have_no_slash_at_the_end() {
+    fn public_urls_are_plain_without_trailing_slash() {
         for good in ["http://127.0.0.1:8723", "https://shop.example.com", "https://example.com/zumra"] {
             assert!(good.parse::<PublicUrl>().is_ok(), "{good}");
         }

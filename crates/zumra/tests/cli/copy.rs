@@ -1,4 +1,4 @@
-//! A whole installation from one engine to the other.
+//! `zumra copy` between the engines.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use zumra_testkit::TestDatabase;
 
 use super::Zumra;
 
-/// A row in every table, more than one batch in one of them, and values of every kind.
+/// Creates a database with a row in every table, more than one chunk of customers, and values of every kind.
 fn installation(zumra: &Zumra) {
     let customer = |id: i64| {
         json!({"id": id, "first_name": "سارة", "email": format!("c{id}@example.com"), "mobile": (500_000_000 + id).to_string(),
@@ -25,7 +25,7 @@ fn installation(zumra: &Zumra) {
     zumra.ok("load shops.json --database here.db");
     zumra.ok("token create --merchant 7 --scope customers.read --expires-in 90d --database here.db");
     let file = Connection::open(zumra.path("here.db")).unwrap();
-    // The fixtures have no words for these.
+    // Fixtures cannot express these.
     file.execute_batch(
         "UPDATE customers SET ban_reason = 'x' WHERE merchant_id = 7 AND id = 2;
          UPDATE groups SET deleted_by = 3 WHERE merchant_id = 7 AND id = 1;
@@ -36,7 +36,7 @@ fn installation(zumra: &Zumra) {
     .unwrap();
 }
 
-fn servers() -> (Runtime, TestDatabase) {
+fn server() -> (Runtime, TestDatabase) {
     let runtime = Runtime::new().unwrap();
     let database = runtime.block_on(TestDatabase::new());
     (runtime, database)
@@ -48,11 +48,11 @@ fn rows(copied: &Value) -> Vec<(&str, u64)> {
 }
 
 #[test]
-fn there_and_back_nothing_is_lost_or_altered() {
+fn copy_to_postgres_and_back_is_identical() {
     let zumra = Zumra::new();
     installation(&zumra);
-    let (_runtime, server) = servers();
-    let there = zumra.json(&format!("copy --from here.db --to {}", server.url()));
+    let (_runtime, server) = server();
+    let first = zumra.json(&format!("copy --from here.db --to {}", server.url()));
     let expected = [
         ("merchants", 3),
         ("operations", 4),
@@ -64,35 +64,36 @@ fn there_and_back_nothing_is_lost_or_altered() {
         ("imports", 1),
         ("import_problems", 1),
     ];
-    assert_eq!(rows(&there), expected);
+    assert_eq!(rows(&first), expected);
     let back = zumra.json(&format!("copy --from {} --to back.db", server.url()));
-    assert_eq!(there, back);
+    assert_eq!(first, back);
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
-    // Again: all is there already.
-    assert_eq!(zumra.json(&format!("copy --from back.db --to {}", server.url())), there);
-    let said = zumra.ok("copy --from back.db --to third.db");
+    // A repeated copy changes nothing.
+    assert_eq!(zumra.json(&format!("copy --from back.db --to {}", server.url())), first);
+    let output = zumra.ok("copy --from back.db --to third.db");
     assert!(
-        said.contains("Copied 20026 rows from back.db to third.db; read back, they are the same."),
-        "{said}"
+        output.contains("Copied 20026 rows from back.db to third.db and verified the checksums."),
+        "{output}"
     );
 }
 
-/// Every row of every table, without asking the code under test.
+/// Returns every row of every table, read without the code under test.
 fn dump(path: &Path) -> Vec<String> {
     let file = Connection::open(path).unwrap();
-    let named = |sql: &str| -> Vec<String> {
+    let select_texts = |sql: &str| -> Vec<String> {
         let mut statement = file.prepare(sql).unwrap();
         let texts = statement.query_map([], |row| row.get(0)).unwrap();
         texts.map(Result::unwrap).collect()
     };
-    let tables = named(
+    let tables = select_texts(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migrations' ORDER BY name",
     );
-    assert_eq!(tables.len(), 11, "a copy knows them all: {tables:?}");
+    assert_eq!(tables.len(), 11, "the copy covers all tables: {tables:?}");
     let mut rows = Vec::new();
     for table in tables {
-        let columns = named(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
-        rows.extend(named(&format!(
+        let columns =
+            select_texts(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
+        rows.extend(select_texts(&format!(
             "SELECT concat_ws('|', '{table}', {}) AS text FROM {table} ORDER BY text",
             columns.join(", ")
         )));
@@ -101,13 +102,13 @@ fn dump(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn an_interrupted_copy_goes_on_from_where_it_was() {
+fn interrupted_copy_continues() {
     let zumra = Zumra::new();
     installation(&zumra);
-    let (runtime, server) = servers();
+    let (runtime, server) = server();
     let copy = format!("copy --from here.db --to {}", server.url());
-    let whole = zumra.json(&copy);
-    // What is missing when it stops in the middle of the first merchant's customers.
+    let complete = zumra.json(&copy);
+    // The state after an interruption among the customers of the first merchant.
     let missing =
         "DELETE FROM import_problems WHERE merchant_id > 0; DELETE FROM imports WHERE merchant_id > 0;
         DELETE FROM past_memberships WHERE merchant_id > 0; DELETE FROM memberships WHERE merchant_id > 0;
@@ -116,24 +117,24 @@ fn an_interrupted_copy_goes_on_from_where_it_was() {
         DELETE FROM customer_counters WHERE merchant_id > 7; UPDATE customer_counters SET customers = 5000; DELETE FROM groups WHERE merchant_id > 7;
         DELETE FROM operations WHERE merchant_id > 7; DELETE FROM merchants WHERE merchant_id > 7";
     runtime.block_on(async { server.connect().await.batch_execute(missing).await.unwrap() });
-    assert_eq!(zumra.json(&copy), whole);
+    assert_eq!(zumra.json(&copy), complete);
     zumra.ok(&format!("copy --from {} --to back.db", server.url()));
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
-    let counted = runtime.block_on(async {
+    let counts = runtime.block_on(async {
         let sql = "SELECT sum(customers)::bigint, (SELECT count(*) FROM customers),
                           (SELECT sum(cardinality(string_to_array(search_terms, ' '))) FROM customers),
                           (SELECT count(*) FROM customer_search_terms) FROM customer_counters";
         let row = server.connect().await.query_one(sql, &[]).await.unwrap();
         (0..4).map(|i| row.get(i)).collect::<Vec<i64>>()
     });
-    assert!(counted[0] == counted[1] && counted[2] == counted[3], "{counted:?}");
+    assert!(counts[0] == counts[1] && counts[2] == counts[3], "{counts:?}");
 }
 
 #[test]
-fn a_target_with_something_else_in_it_stays_as_it_is() {
+fn copy_rejects_a_target_with_other_data_and_keeps_it() {
     let zumra = Zumra::new();
     installation(&zumra);
-    let (runtime, server) = servers();
+    let (runtime, server) = server();
     let copy = format!("copy --from here.db --to {}", server.url());
     for (id, table) in [(8, "merchants"), (7, "merchants")] {
         zumra.ok(&format!("merchant create --id {id} --name Other --database {}", server.url()));

@@ -1,15 +1,15 @@
-//! Databases that are not there, not ours, or not for this version.
+//! Databases that are missing, of another program, or of a newer version.
 
 use rusqlite::Connection;
 
 use super::Zumra;
 
-/// Commands that open the database, each in its own way.
+/// Commands that open the database, with different requirements.
 const COMMANDS: [&str; 4] =
     ["serve --listen 127.0.0.1:0", "merchant create --name a", "merchant list", "token list --merchant 1"];
 
 #[test]
-fn a_newer_database_is_refused() {
+fn newer_database_is_rejected() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --id 1 --name Shop");
     let connection = Connection::open(zumra.path("zumra.db")).unwrap();
@@ -22,7 +22,7 @@ fn a_newer_database_is_refused() {
 }
 
 #[test]
-fn another_programs_files_are_refused_and_left_alone() {
+fn files_of_other_programs_are_rejected_and_unchanged() {
     let zumra = Zumra::new();
     let connection = Connection::open(zumra.path("other.db")).unwrap();
     connection.execute("CREATE TABLE notes (text TEXT)", []).unwrap();
@@ -41,14 +41,14 @@ fn another_programs_files_are_refused_and_left_alone() {
 }
 
 #[test]
-fn a_slip_in_a_path_makes_no_database() {
+fn mistyped_path_creates_no_database() {
     let zumra = Zumra::new();
     for line in
         ["merchant list", "token list --merchant 1", "token create --merchant 1 --scope customers.read"]
     {
-        let problem = zumra.fails(&format!("{line} --database slip.db"), 4);
-        assert!(problem.contains("there is no file slip.db"), "{problem}");
-        assert!(!zumra.path("slip.db").exists());
+        let problem = zumra.fails(&format!("{line} --database typo.db"), 4);
+        assert!(problem.contains("file typo.db does not exist"), "{problem}");
+        assert!(!zumra.path("typo.db").exists());
     }
     for line in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
         let problem = zumra.fails(&format!("{line} --database no/folder.db"), 4);
@@ -61,7 +61,7 @@ fn a_slip_in_a_path_makes_no_database() {
 }
 
 #[test]
-fn a_database_is_named_by_flag_variable_or_file() {
+fn database_is_set_by_flag_variable_or_file() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --name a --database sqlite:flag.db");
     zumra.write("zumra.toml", "database = \"file.db\"\n");

@@ -1,4 +1,4 @@
-//! Customers from a spreadsheet at the command line.
+//! `zumra import`.
 
 use serde_json::json;
 
@@ -11,14 +11,14 @@ fn shop() -> Zumra {
 }
 
 #[test]
-fn the_template_can_be_imported() {
+fn template_can_be_imported() {
     let zumra = shop();
     zumra.write("customers.csv", &zumra.ok("import template"));
-    let said = zumra.ok("import customers.csv --merchant 7");
-    assert_eq!(said, "customers.csv: completed, 1 customer made, 0 rows refused.\n");
+    let output = zumra.ok("import customers.csv --merchant 7");
+    assert_eq!(output, "customers.csv: completed, 1 customer created, 0 rows rejected.\n");
     let again = zumra.ok("import customers.csv --merchant 7");
     assert!(
-        again.contains("0 customers made, 1 row refused")
+        again.contains("0 customers created, 1 row rejected")
             && again.contains("The mobile has already been taken."),
         "{again}"
     );
@@ -27,13 +27,13 @@ fn the_template_can_be_imported() {
         (list.as_array().unwrap().len(), &list[0]["customers"], &list[1]["customers"]),
         (2, &json!(0), &json!(1))
     );
-    let one = zumra.json(&format!("import status {} --merchant 7", list[0]["id"]));
-    assert_eq!((&one["problems"][0]["row"], &one["status"]), (&json!(2), &json!("completed")));
+    let import = zumra.json(&format!("import status {} --merchant 7", list[0]["id"]));
+    assert_eq!((&import["problems"][0]["row"], &import["status"]), (&json!(2), &json!("completed")));
     assert!(zumra.ok("import status --merchant 7").starts_with("ID "));
 }
 
 #[test]
-fn mistakes_are_one_sentence() {
+fn errors_are_one_line() {
     let zumra = shop();
     zumra.write("poor.csv", "a,b\n1,2\n");
     zumra.write("empty.csv", "");
@@ -45,6 +45,6 @@ fn mistakes_are_one_sentence() {
     assert_eq!(zumra.fails("import empty.csv --merchant 7", 2), "empty.csv: the file is empty");
     assert!(zumra.fails("import missing.csv --merchant 7", 2).starts_with("missing.csv: "));
     zumra.write("good.csv", "name,mobile\nAli,5\n");
-    assert!(zumra.fails("import good.csv --merchant 8", 3).starts_with("there is no merchant 8"));
+    assert!(zumra.fails("import good.csv --merchant 8", 3).starts_with("merchant 8 does not exist"));
     assert!(zumra.fails("import status 5 --merchant 7", 3).contains("has no import 5"));
 }

@@ -1,4 +1,4 @@
-//! Fixture files.
+//! `zumra load`.
 
 use serde_json::{Value, json};
 
@@ -14,24 +14,24 @@ fn shops(merchants: i64, customers: i64) -> Value {
 }
 
 #[test]
-fn many_shops_load_and_loading_them_again_changes_nothing() {
+fn loading_many_merchants_again_changes_nothing() {
     let zumra = Zumra::new();
     zumra.write("shops.json", &shops(200, 50).to_string());
     let loaded = zumra.json("load shops.json");
-    // A shop is one row, its groups two, a customer one and a membership one.
+    // Rows of a merchant: itself, its groups, its customers and their memberships.
     let expected = json!({"merchants": 200, "groups": 400, "customers": 10_000,
         "changes": 200 * (1 + 2 + 50 + 50), "changed_merchants": 200});
     assert_eq!(loaded, expected);
     let again = zumra.ok("load shops.json");
     assert_eq!(
         again,
-        "Loaded shops.json: 200 merchants, 400 groups, 10000 customers; nothing differed, so nothing was changed.\n"
+        "Loaded shops.json: 200 merchants, 400 groups, 10000 customers; nothing was changed.\n"
     );
     assert_eq!(zumra.json("merchant list").as_array().map(Vec::len), Some(200));
 }
 
 #[test]
-fn what_differs_is_changed_and_the_rest_stays() {
+fn load_updates_different_rows_and_keeps_others() {
     let zumra = Zumra::new();
     let mut file = shops(2, 3);
     zumra.write("shops.json", &file.to_string());
@@ -42,12 +42,12 @@ fn what_differs_is_changed_and_the_rest_stays() {
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
     assert_eq!(
         output.stdout,
-        "Loaded standard input: 2 merchants, 4 groups, 3 customers; 1 row was added or changed, in 1 merchant.\n"
+        "Loaded standard input: 2 merchants, 4 groups, 3 customers; 1 row was inserted or updated, in 1 merchant.\n"
     );
 }
 
 #[test]
-fn a_wrong_file_changes_nothing_and_the_place_is_named() {
+fn invalid_fixture_changes_nothing_and_the_error_has_its_path() {
     let zumra = Zumra::new();
     let mut file = shops(2, 3);
     file["merchants"][1]["customers"][2]["mobile"] = json!("05x");
@@ -64,17 +64,17 @@ fn a_wrong_file_changes_nothing_and_the_place_is_named() {
 }
 
 #[test]
-fn a_shop_that_clashes_with_what_is_there_is_named() {
+fn error_names_the_merchant_in_conflict() {
     let zumra = Zumra::new();
     zumra.write("shops.json", &shops(3, 1).to_string());
     zumra.ok("load shops.json");
-    // Customer 7 has the mobile number of customer 1, who stays.
+    // Customer 7 has the mobile number of customer 1, which stays.
     let mut file = shops(3, 1);
     file["merchants"][1]["customers"][0]["id"] = json!(7);
     zumra.write("shops.json", &file.to_string());
     assert_eq!(
         zumra.fails("load shops.json", 3),
-        "shops.json: 2 of 3 merchants loaded; merchants[1] (id 2) was not: \
+        "shops.json: 2 of 3 merchants loaded; merchants[1] (id 2) failed: \
          another customer already has the mobile number of customer 7"
     );
 }

@@ -1,16 +1,15 @@
-//! The program as an operator meets it: what commands print, how they fail, which exit code they give. Commands that
-//! listen are in `tests/service`.
+//! The commands that do not serve: output, errors and exit codes. `zumra serve` and `zumra dev` are in `tests/service`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod copy;
 mod databases;
 mod doctor;
 mod import;
 mod load;
+mod merchants;
 mod postgres;
 mod settings;
-mod shops;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,13 +17,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// A folder of its own, and the program in it without any setting from outside.
+/// A temporary directory in which commands run, with an empty environment.
 struct Zumra {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// What came of a run.
+/// The result of a command.
 #[derive(Debug)]
 struct Output {
     code: Option<i32>,
@@ -34,55 +33,55 @@ struct Output {
 
 impl Zumra {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
-    /// With this environment variable from now on.
+    /// Sets an environment variable for all later commands.
     fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn write(&self, name: &str, content: &str) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    /// Runs a command line; words are separated by spaces.
+    /// Runs a command line, whose words are separated by spaces.
     fn run(&self, line: &str) -> Output {
         self.run_with(line, "")
     }
 
-    /// The same with something on standard input.
+    /// Like [`run`](Self::run), with text on standard input.
     fn run_with(&self, line: &str, input: &str) -> Output {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_zumra")));
-        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        command.args(line.split_whitespace()).current_dir(self.directory.path());
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // A command that does not read its input may be gone already.
+        // A command that does not read its input may have exited.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// What a command that succeeds prints.
+    /// Runs a command that must succeed. Returns its output.
     fn ok(&self, line: &str) -> String {
         let output = self.run(line);
         assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{line}\n{output:?}");
         output.stdout
     }
 
-    /// What a command that succeeds prints as JSON.
+    /// Runs a command with `--json` that must succeed. Returns its output.
     fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
     }
 
-    /// The one sentence with which a command fails.
+    /// Runs a command that must fail with this exit code. Returns its error, which must be one line.
     fn fails(&self, line: &str, code: i32) -> String {
         let output = self.run(line);
         assert_eq!(output.code, Some(code), "{line}\n{output:?}");
@@ -92,7 +91,7 @@ impl Zumra {
 }
 
 #[test]
-fn help_teaches_the_exit_codes_and_version_is_one_line() {
+fn help_lists_the_exit_codes_and_version_is_one_line() {
     let zumra = Zumra::new();
     let help = zumra.ok("--help");
     assert!(help.contains("Exit codes:") && help.contains("zumra dev"), "{help}");
@@ -103,7 +102,7 @@ fn help_teaches_the_exit_codes_and_version_is_one_line() {
 }
 
 #[test]
-fn unknown_commands_and_flags_are_a_matter_of_usage() {
+fn unknown_commands_and_flags_are_usage_errors() {
     let zumra = Zumra::new();
     for line in ["", "serv", "serve --listn 127.0.0.1:0", "merchant", "token create --merchant 1", "load"] {
         assert_eq!(zumra.run(line).code, Some(2), "{line}");

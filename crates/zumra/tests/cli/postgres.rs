@@ -1,4 +1,4 @@
-//! The same commands on a database of PostgreSQL's.
+//! Commands on a PostgreSQL database.
 
 use serde_json::Value;
 use zumra_testkit::TestDatabase;
@@ -10,13 +10,13 @@ fn database() -> TestDatabase {
 }
 
 #[test]
-fn every_command_works_on_a_server() {
+fn commands_work_on_postgres() {
     let database = database();
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", &database.url());
-    // Nothing is made by asking.
+    // A check creates no tables.
     let output = zumra.run("doctor --json");
-    let found: Value = serde_json::from_str(&output.stdout).unwrap();
-    assert_eq!((output.code, found["ok"].as_bool()), (Some(5), Some(false)), "{found}");
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, report["ok"].as_bool()), (Some(5), Some(false)), "{report}");
     zumra.ok("merchant create --id 1 --name Shop");
     assert!(zumra.ok("merchant list").contains("Shop"));
     zumra.ok("token create --merchant 1 --scope customers.read_write");
@@ -28,15 +28,15 @@ fn every_command_works_on_a_server() {
     zumra.ok("load shops.json");
     assert!(zumra.fails("merchant create --id 2 --name Again", 3).contains("there is already a merchant 2"));
     let output = zumra.run("doctor --json");
-    let found: Value = serde_json::from_str(&output.stdout).unwrap();
-    assert_eq!((output.code, found["ok"].as_bool()), (Some(0), Some(true)), "{found}");
-    let whole = found["checks"][1]["finding"].as_str().unwrap();
-    assert!(whole.contains(" is whole: PostgreSQL "), "{whole}");
-    assert!(whole.ends_with("2 merchants, 1 customer, 0 memberships"), "{whole}");
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!((output.code, report["ok"].as_bool()), (Some(0), Some(true)), "{report}");
+    let finding = report["checks"][1]["finding"].as_str().unwrap();
+    assert!(finding.contains(" is intact: PostgreSQL "), "{finding}");
+    assert!(finding.ends_with("2 merchants, 1 customer, 0 memberships"), "{finding}");
 }
 
 #[test]
-fn a_server_that_is_away_is_one_sentence() {
+fn unreachable_server_is_one_line() {
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://z:s3cret@127.0.0.1:1/z");
     for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
         let problem = zumra.fails(line, 4);

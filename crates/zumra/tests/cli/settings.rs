@@ -1,14 +1,14 @@
-//! Where settings come from, and what is said of wrong ones.
+//! Settings: their sources, and errors of invalid ones.
 
 use super::Zumra;
 
-/// The line of `zumra config` for a key of the top or of a section.
+/// Returns the line of `zumra config` with this key, whatever its section.
 fn line(config: &str, key: &str) -> String {
     config.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap_or(config).to_owned()
 }
 
 #[test]
-fn a_flag_beats_the_environment_and_that_beats_the_file() {
+fn flags_override_variables_and_variables_override_the_file() {
     let zumra = Zumra::new();
     assert_eq!(line(&zumra.ok("config"), "readers"), "readers = 4  # default");
     zumra.write("zumra.toml", "[limits]\nreaders = 5\n");
@@ -20,21 +20,21 @@ fn a_flag_beats_the_environment_and_that_beats_the_file() {
 }
 
 #[test]
-fn a_named_file_takes_the_place_of_the_one_in_the_folder() {
+fn named_settings_file_replaces_the_default_one() {
     let zumra = Zumra::new();
     zumra.write("zumra.toml", "listen = \"127.0.0.1:1\"\n");
     zumra.write("other.toml", "listen = \"127.0.0.1:2\"\n");
     assert_eq!(line(&zumra.ok("config"), "listen"), r#"listen = "127.0.0.1:1"  # zumra.toml"#);
-    let by_flag = zumra.ok("config --config other.toml");
-    assert_eq!(line(&by_flag, "listen"), r#"listen = "127.0.0.1:2"  # other.toml"#);
-    assert_eq!(line(&by_flag, "public_url"), r#"public_url = "http://127.0.0.1:2"  # default"#);
+    let with_flag = zumra.ok("config --config other.toml");
+    assert_eq!(line(&with_flag, "listen"), r#"listen = "127.0.0.1:2"  # other.toml"#);
+    assert_eq!(line(&with_flag, "public_url"), r#"public_url = "http://127.0.0.1:2"  # default"#);
     let zumra = zumra.variable("ZUMRA_CONFIG", "other.toml");
-    assert_eq!(zumra.ok("config"), by_flag);
+    assert_eq!(zumra.ok("config"), with_flag);
     assert!(zumra.fails("config --config missing.toml", 2).starts_with("settings: cannot read missing.toml"));
 }
 
 #[test]
-fn what_config_prints_is_a_settings_file() {
+fn output_of_config_is_a_settings_file() {
     let zumra = Zumra::new();
     let flags = "--listen [::1]:80 --public-url https://example.com --log-level info,zumra_server=debug \
                  --log-format pretty --tokens-cache-seconds 0 --database sqlite:a.db --admin-listen [::1]:81";
@@ -47,7 +47,7 @@ fn what_config_prints_is_a_settings_file() {
 }
 
 #[test]
-fn a_password_in_the_database_does_not_show() {
+fn password_of_a_database_url_is_hidden() {
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://zumra:s3cret@db/zumra");
     let config = zumra.ok("config");
     assert_eq!(line(&config, "database"), r#"database = "postgres://zumra:***@db/zumra"  # ZUMRA_DATABASE"#);
@@ -67,7 +67,7 @@ fn a_password_in_the_database_does_not_show() {
 }
 
 #[test]
-fn a_replica_is_a_server_beside_a_server() {
+fn replica_requires_postgres_urls() {
     let server = "postgres://z:s3cret@db1/z";
     let config = Zumra::new().variable("ZUMRA_REPLICA", "postgres://z:s3cret@db2/z").ok("config");
     assert_eq!(line(&config, "replica"), r#"replica = "postgres://z:***@db2/z"  # ZUMRA_REPLICA"#);
@@ -78,8 +78,8 @@ fn a_replica_is_a_server_beside_a_server() {
             "postgres://z:s3cret@db2/z",
             "the database is the file z.db, and only PostgreSQL has replicas",
         ),
-        (server, "z.db", "must be the address of a PostgreSQL server, postgres://…"),
-        (server, "", "must be the address of a PostgreSQL server, postgres://…"),
+        (server, "z.db", "must be the URL of a PostgreSQL server, postgres://…"),
+        (server, "", "must be the URL of a PostgreSQL server, postgres://…"),
         (
             server,
             "mysql://z:s3cret@db2/z",
@@ -92,22 +92,25 @@ fn a_replica_is_a_server_beside_a_server() {
         let problem = zumra.fails("serve --listen 127.0.0.1:0", 2);
         assert_eq!(problem.trim_end(), format!("settings: replica: {expected}"));
         assert!(!zumra.path("z.db").exists());
-        // The others leave it alone: it is no matter of theirs.
+        // Commands that do not serve ignore the replica.
         assert!(zumra.ok("merchant create --name Shop --database other.db").contains("Shop"));
     }
 }
 
 #[test]
-fn mistakes_in_the_file_name_key_and_line() {
+fn file_errors_contain_key_and_line() {
     let zumra = Zumra::new();
     for (file, expected) in [
         ("listen_on = 1\n", "settings: zumra.toml: line 1: listen_on: unknown field"),
         ("[limits]\nbody_byte = 1\n", "settings: zumra.toml: line 2: limits.body_byte: unknown field"),
         ("[limits]\nreaders = \"4\"\n", "settings: zumra.toml: line 2: limits.readers: invalid type"),
-        ("[limits]\nreaders = 0\n", "settings: limits.readers: must be from 1 to 256, and zumra.toml says 0"),
+        (
+            "[limits]\nreaders = 0\n",
+            "settings: limits.readers: must be from 1 to 256, but zumra.toml sets it to 0",
+        ),
     ] {
         zumra.write("zumra.toml", file);
-        // Also a command that needs nothing of it but the database: what is wrong should show early.
+        // Also for a command that needs only the database, so that errors show early.
         for line in ["serve", "config", "merchant list"] {
             let problem = zumra.fails(line, 2);
             assert!(problem.starts_with(expected), "{line}: {problem}");
@@ -116,27 +119,27 @@ fn mistakes_in_the_file_name_key_and_line() {
 }
 
 #[test]
-fn mistakes_in_the_environment_name_the_variable() {
+fn variable_errors_contain_the_variable() {
     for (variable, value, expected) in [
         (
             "ZUMRA_LIMITS_BODY_BYTES",
             "16M",
-            "settings: ZUMRA_LIMITS_BODY_BYTES: \"16M\" does not do: invalid digit",
+            "settings: ZUMRA_LIMITS_BODY_BYTES: invalid value \"16M\": invalid digit",
         ),
         (
             "ZUMRA_LISTEN",
             "localhost",
-            "settings: ZUMRA_LISTEN: \"localhost\" does not do: must be an IP address",
+            "settings: ZUMRA_LISTEN: invalid value \"localhost\": must be an IP address",
         ),
         (
             "ZUMRA_LOG_FORMAT",
             "xml",
-            "settings: ZUMRA_LOG_FORMAT: \"xml\" does not do: must be json or pretty",
+            "settings: ZUMRA_LOG_FORMAT: invalid value \"xml\": must be json or pretty",
         ),
         (
             "ZUMRA_LIMITS_CONNECTIONS",
             "0",
-            "settings: limits.connections: must be from 1 to 1000000, and ZUMRA_LIMITS_",
+            "settings: limits.connections: must be from 1 to 1000000, but ZUMRA_LIMITS_",
         ),
     ] {
         let problem = Zumra::new().variable(variable, value).fails("serve", 2);
@@ -145,7 +148,7 @@ fn mistakes_in_the_environment_name_the_variable() {
 }
 
 #[test]
-fn values_out_of_bounds_name_the_key() {
+fn errors_of_values_out_of_bounds_contain_the_key() {
     let zumra = Zumra::new();
     for (flags, key) in [
         ("--tokens-cache-seconds 6", "tokens.cache_seconds"),
@@ -159,7 +162,7 @@ fn values_out_of_bounds_name_the_key() {
         let problem = zumra.fails(&format!("serve {flags}"), 2);
         let flag = flags.split(' ').next().unwrap_or_default();
         assert!(problem.starts_with(&format!("settings: {key}: must be from ")), "{problem}");
-        assert!(problem.contains(&format!("and {flag} says ")), "{problem}");
+        assert!(problem.contains(&format!("but {flag} sets it to ")), "{problem}");
     }
     let problem = zumra.fails("serve --log-level info,=,", 2);
     assert!(problem.starts_with("settings: log.level: "), "{problem}");

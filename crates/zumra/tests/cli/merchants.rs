@@ -1,32 +1,32 @@
-//! Merchants and their tokens.
+//! `zumra merchant` and `zumra token`.
 
 use serde_json::json;
 
 use super::Zumra;
 
 #[test]
-fn a_merchant_is_created_once_and_listed() {
+fn merchant_is_created_once_and_listed() {
     let zumra = Zumra::new();
     let created = zumra.ok("merchant create --id 5 --name Shop --plan pro --domain shop.example");
     assert!(
         created.starts_with("Created merchant 5, Shop.\nNext: zumra token create --merchant 5"),
         "{created}"
     );
-    let elsewhere = zumra.ok("merchant create --id 5 --name Shop --database other.db");
+    let other = zumra.ok("merchant create --id 5 --name Shop --database other.db");
     assert!(
-        elsewhere.ends_with(
+        other.ends_with(
             "\nNext: zumra token create --merchant 5 --scope customers.read_write --database other.db\n"
         ),
-        "{elsewhere}"
+        "{other}"
     );
     let next = zumra.ok("token list --merchant 5 --database other.db");
     assert!(next.ends_with(" --database other.db\n"), "{next}");
     assert_eq!(zumra.fails("merchant create --id 5 --name Other", 3), "there is already a merchant 5");
-    let given = zumra.json("merchant create --name متجر");
-    assert!(given["id"].as_i64().is_some_and(|id| id > 5 && id < 1 << 53), "{given}");
+    let generated = zumra.json("merchant create --name متجر");
+    assert!(generated["id"].as_i64().is_some_and(|id| id > 5 && id < 1 << 53), "{generated}");
     let list = zumra.json("merchant list");
     let shop = &list[0];
-    assert_eq!((list.as_array().map(Vec::len), &list[1]), (Some(2), &given));
+    assert_eq!((list.as_array().map(Vec::len), &list[1]), (Some(2), &generated));
     assert_eq!(shop["id"], 5);
     assert_eq!(
         (&shop["plan"], &shop["time_zone"], &shop["domain"]),
@@ -40,23 +40,23 @@ fn a_merchant_is_created_once_and_listed() {
 }
 
 #[test]
-fn wrong_merchants_are_a_matter_of_usage() {
+fn invalid_merchants_are_usage_errors() {
     let zumra = Zumra::new();
-    for wrong in [
+    for invalid in [
         "--id 0 --name a",
         "--id x --name a",
         "--name a --plan gold",
         "--name a --time-zone Mars/Olympus",
         "",
     ] {
-        let output = zumra.run(&format!("merchant create {wrong}"));
-        assert_eq!(output.code, Some(2), "{wrong}");
+        let output = zumra.run(&format!("merchant create {invalid}"));
+        assert_eq!(output.code, Some(2), "{invalid}");
     }
     assert!(!zumra.path("zumra.db").exists());
 }
 
 #[test]
-fn a_secret_is_printed_once_and_not_stored() {
+fn token_secret_is_printed_once_and_not_stored() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --id 5 --name Shop");
     let printed = zumra.ok("token create --merchant 5 --scope customers.read --scope webhooks.read_write");
@@ -69,7 +69,7 @@ fn a_secret_is_printed_once_and_not_stored() {
 
     let list = zumra.ok("token list --merchant 5") + &zumra.json("token list --merchant 5").to_string();
     let mut stored = Vec::new();
-    for file in std::fs::read_dir(zumra.folder.path()).unwrap() {
+    for file in std::fs::read_dir(zumra.directory.path()).unwrap() {
         stored.extend(std::fs::read(file.unwrap().path()).unwrap());
     }
     for secret in [secret, other] {
@@ -81,7 +81,7 @@ fn a_secret_is_printed_once_and_not_stored() {
 }
 
 #[test]
-fn a_token_is_revoked_by_its_id() {
+fn token_is_revoked_by_id() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --id 5 --name Shop");
     zumra.ok("merchant create --id 6 --name Other");
@@ -96,7 +96,7 @@ fn a_token_is_revoked_by_its_id() {
 }
 
 #[test]
-fn who_is_not_there_is_named() {
+fn errors_name_the_missing_merchant() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --id 5 --name Shop");
     for line in [
@@ -104,14 +104,14 @@ fn who_is_not_there_is_named() {
         "token create --merchant 4 --scope customers.read",
         "token revoke --merchant 4 1",
     ] {
-        assert!(zumra.fails(line, 3).starts_with("there is no merchant 4; "), "{line}");
+        assert!(zumra.fails(line, 3).starts_with("merchant 4 does not exist; "), "{line}");
     }
     assert!(zumra.ok("token list --merchant 5").starts_with("Merchant 5 has no tokens. Create one: "));
-    for wrong in [
+    for invalid in [
         "--scope customers.write",
         "--scope customers.read --expires-in 30",
         "--scope customers.read --expires-in 0d",
     ] {
-        assert_eq!(zumra.run(&format!("token create --merchant 5 {wrong}")).code, Some(2), "{wrong}");
+        assert_eq!(zumra.run(&format!("token create --merchant 5 {invalid}")).code, Some(2), "{invalid}");
     }
 }
