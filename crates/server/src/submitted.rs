@@ -114,12 +114,29 @@ impl Submitted {
 
     fn raw(&self) -> RawRequest<'_> {
         RawRequest {
-            // PHP parses multipart bodies of POST only, and URL-encoded ones of every method. Its framework treats
-            // DELETE and PATCH like PUT.
-            method: if self.method == Method::POST { FormMethod::Post } else { FormMethod::Put },
+            method: form_method(&self.method),
             content_type: self.content_type(),
             query: self.uri.query(),
             body: &self.body,
+        }
+    }
+}
+
+/// Returns how validation reads the form of a request. PHP parses multipart forms of POST only; Laravel adds
+/// URL-encoded forms of PUT, PATCH and DELETE, which it treats alike.
+fn form_method(method: &Method) -> FormMethod {
+    if *method == Method::POST { FormMethod::Post } else { FormMethod::Put }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_put_patch_and_delete_are_read_alike() {
+        assert_eq!(form_method(&Method::POST), FormMethod::Post);
+        for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(form_method(&method), FormMethod::Put, "{method}");
         }
     }
 }

@@ -222,3 +222,65 @@ impl LogLine<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Mutex;
+
+    use axum::http::HeaderMap;
+    use axum::response::IntoResponse;
+
+    use super::*;
+    use crate::language::PreferredLanguage;
+    use crate::problem::{Problem, write_problem};
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns the log line of a request that fails with `problem`.
+    fn log_line(problem: Problem) -> serde_json::Value {
+        let response = problem.into_response();
+        let response = write_problem(response, PreferredLanguage::from_headers(&HeaderMap::new()));
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let logs = tracing_subscriber::fmt().with_writer(move || writer.clone()).json().flatten_event(true);
+        tracing::subscriber::with_default(logs.finish(), || {
+            let line = LogLine {
+                method: &Method::PUT,
+                path: "/customers/1",
+                id: &HeaderValue::from_static("id-1"),
+                elapsed: Duration::from_micros(1500),
+                merchant: MerchantId::new(7),
+            };
+            line.write(&response);
+        });
+        let bytes = buffer.0.lock().unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[test]
+    fn unknown_outcome_is_logged_as_an_error_with_its_cause() {
+        let line = log_line(Problem::OutcomeUnknown("WAL fsync failed".to_owned()));
+        assert_eq!((&line["level"], &line["cause"]), (&"ERROR".into(), &"WAL fsync failed".into()));
+        assert_eq!(line["message"], "PUT /customers/1 failed with 503: WAL fsync failed");
+        assert_eq!((&line["request_id"], &line["merchant"]), (&"id-1".into(), &7.into()));
+        assert_eq!((&line["status"], &line["ms"]), (&503.into(), &1.5.into()));
+    }
+
+    #[test]
+    fn error_of_the_client_is_logged_as_information() {
+        let line = log_line(Problem::NotFound);
+        assert_eq!((&line["level"], &line["message"]), (&"INFO".into(), &"PUT /customers/1 404".into()));
+    }
+}
