@@ -1,12 +1,12 @@
-//! Reading customers.
+//! Reading customers: `GET /customers` and `GET /customers/{customer}`.
 
 use serde_json::{Value, json};
 use zumra_testkit::TestApp;
 
 #[tokio::test]
-async fn a_customer_shows_every_field_in_the_contracts_form() {
+async fn details_show_every_field_in_the_documented_form() {
     let app = TestApp::new().await;
-    let answer = app.get("/customers/447121768").send().await;
+    let response = app.get("/customers/447121768").send().await;
     let moment = json!({"date": "2026-12-01 15:00:00.000000", "timezone_type": 3, "timezone": "Asia/Riyadh"});
     let birthday =
         json!({"date": "1997-06-03 00:00:00.000000", "timezone_type": 3, "timezone": "Asia/Riyadh"});
@@ -17,14 +17,17 @@ async fn a_customer_shows_every_field_in_the_contracts_form() {
         "avatar": "https://zumra.example/avatar.svg", "gender": "male", "birthday": birthday, "city": "",
         "country": "السعودية", "country_code": "SA", "currency": "SAR", "location": "", "lang": "ar",
         "created_at": moment, "updated_at": moment, "groups": [1_394_760_126]}});
-    assert_eq!((answer.status, answer.json()), (200, expected));
+    assert_eq!((response.status, response.json()), (200, expected));
     let keys = ["\"id\"", "\"full_name\"", "\"mobile\"", "\"urls\"", "\"updated_at\"", "\"groups\""];
-    let places: Vec<_> = keys.iter().map(|key| answer.text().find(key)).collect();
-    assert!(places.is_sorted(), "keys keep the contract's order");
+    let positions: Vec<_> = keys.iter().map(|key| response.text().find(key)).collect();
+    assert!(
+        positions.iter().all(Option::is_some) && positions.is_sorted(),
+        "the order of the keys is part of the contract"
+    );
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_null_or_empty() {
+async fn unknown_values_are_null_or_empty() {
     let app = TestApp::new().await;
     let data = app.get("/customers/1761729493").send().await.json()["data"].clone();
     assert_eq!(data["full_name"], "Ahmed");
@@ -38,7 +41,7 @@ async fn what_is_not_known_is_null_or_empty() {
 }
 
 #[tokio::test]
-async fn an_unknown_customer_is_a_404_in_its_own_form() {
+async fn missing_customer_gets_the_documented_404() {
     let app = TestApp::new().await;
     let english = concat!(
         r#"{"success":false,"status":404,"error":{"code":404,"#,
@@ -50,26 +53,26 @@ async fn an_unknown_customer_is_a_404_in_its_own_form() {
     );
     for id in ["5", "0", "-1", "abc", "1.5", "9223372036854775807", "9223372036854775808", "%FF", "%D9%A1"] {
         let path = format!("/customers/{id}");
-        let answer = app.get(&path).send().await;
-        assert_eq!((answer.status, answer.text()), (404, english), "{id}");
+        let response = app.get(&path).send().await;
+        assert_eq!((response.status, response.text()), (404, english), "{id}");
         assert_eq!(app.get(&path).language("ar").send().await.text(), arabic, "{id}");
     }
 }
 
 #[tokio::test]
-async fn lists_are_newest_first_and_carry_groups() {
+async fn list_is_newest_first_and_contains_group_ids() {
     let app = TestApp::new().await;
-    let answer = app.get("/customers").send().await.json();
-    let ids: Vec<_> = answer["data"].as_array().unwrap().iter().map(|c| c["id"].clone()).collect();
+    let response = app.get("/customers").send().await.json();
+    let ids: Vec<_> = response["data"].as_array().unwrap().iter().map(|c| c["id"].clone()).collect();
     assert_eq!(ids, [1_761_729_493, 447_121_768]);
-    assert_eq!(answer["data"][1]["groups"], json!([1_394_760_126]));
+    assert_eq!(response["data"][1]["groups"], json!([1_394_760_126]));
     let pagination =
         json!({"count": 2, "total": 2, "perPage": 15, "currentPage": 1, "totalPages": 1, "links": []});
-    assert_eq!(answer["pagination"], pagination);
+    assert_eq!(response["pagination"], pagination);
 }
 
 #[tokio::test]
-async fn a_keyword_finds_what_people_type() {
+async fn keyword_matches_common_spellings() {
     let app = TestApp::new().await;
     let cases = [
         ("966512345678", 1),
@@ -82,18 +85,18 @@ async fn a_keyword_finds_what_people_type() {
         ("nobody", 0),
     ];
     for (keyword, total) in cases {
-        let answer = app.get(&format!("/customers?keyword={keyword}")).send().await.json();
-        assert_eq!(answer["pagination"]["total"], total, "{keyword}");
+        let response = app.get(&format!("/customers?keyword={keyword}")).send().await.json();
+        assert_eq!(response["pagination"]["total"], total, "{keyword}");
     }
 }
 
 #[tokio::test]
-async fn keyword_and_page_size_stay_in_the_links() {
+async fn page_links_keep_the_query_parameters() {
     let app = TestApp::new().await;
-    let answer = app.get("/customers?page=1&keyword=A&per_page=1").send().await.json();
+    let response = app.get("/customers?page=1&keyword=A&per_page=1").send().await.json();
     let expected = "https://zumra.example/admin/v2/customers?keyword=A&per_page=1&page=2";
-    assert_eq!(answer["pagination"]["links"], json!({"next": expected}));
-    let answer = app.get("/customers?per_page=1&page=1&fields[]=is_blocked").send().await.json();
+    assert_eq!(response["pagination"]["links"], json!({"next": expected}));
+    let response = app.get("/customers?per_page=1&page=1&fields[]=is_blocked").send().await.json();
     let expected = "https://zumra.example/admin/v2/customers?per_page=1&fields[]=is_blocked&page=2";
-    assert_eq!(answer["pagination"]["links"], json!({"next": expected}));
+    assert_eq!(response["pagination"]["links"], json!({"next": expected}));
 }

@@ -1,4 +1,4 @@
-//! Making, changing, banning and deleting customers.
+//! Creating, updating and deleting customers.
 
 use serde_json::{Value, json};
 use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
@@ -7,23 +7,24 @@ async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> TestRespo
     app.request(method, path).token(WRITE_TOKEN).json(&body).send().await
 }
 
-/// A request like the contract's example.
-fn ahmed() -> Value {
+/// Returns the contract's example of a request.
+fn example_body() -> Value {
     json!({"first_name": "Ahmed", "last_name": "Ali", "mobile": "777777777", "mobile_code_country": "+967",
         "gender": "female", "birthday": "1997-06-03", "email": "ahmedali@test.test", "groups": ["667738032"]})
 }
 
-async fn create(app: &TestApp) -> i64 {
-    let answer = send(app, "POST", "/customers", ahmed()).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["data"]["id"].as_i64().unwrap()
+/// Creates the example customer and returns its id.
+async fn create_example(app: &TestApp) -> i64 {
+    let response = send(app, "POST", "/customers", example_body()).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["data"]["id"].as_i64().unwrap()
 }
 
 #[tokio::test]
-async fn a_new_customer_answers_every_field() {
+async fn created_customer_shows_every_field() {
     let app = TestApp::new().await;
-    let answer = send(&app, "POST", "/customers", ahmed()).await;
-    let data = answer.json()["data"].clone();
+    let response = send(&app, "POST", "/customers", example_body()).await;
+    let data = response.json()["data"].clone();
     let id = data["id"].as_i64().unwrap();
     let moment = json!({"date": "2026-12-01 15:00:00.000000", "timezone_type": 3, "timezone": "Asia/Riyadh"});
     let birthday =
@@ -35,43 +36,44 @@ async fn a_new_customer_answers_every_field() {
         "avatar": "https://zumra.example/avatar.svg", "gender": "female", "birthday": birthday, "city": "",
         "country": "اليمن", "country_code": "YE", "currency": "SAR", "location": "", "lang": "ar",
         "created_at": moment, "updated_at": moment, "groups": [667_738_032, 1_394_760_126]});
-    assert_eq!((answer.status, &data), (200, &expected));
-    assert!((1..1 << 53).contains(&id) && answer.header("zumra-operation").is_some());
+    assert_eq!((response.status, &data), (200, &expected));
+    assert!((1..1 << 53).contains(&id) && response.header("zumra-operation").is_some());
     assert_eq!(app.get(&format!("/customers/{id}")).send().await.json()["data"], expected);
     let list = app.get("/customers").send().await.json();
     assert_eq!((&list["data"][0], &list["pagination"]["total"]), (&expected, &json!(3)));
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named_in_the_contracts_words() {
+async fn missing_fields_get_the_documented_messages() {
     let app = TestApp::new().await;
-    let answer = send(&app, "POST", "/customers", json!({})).await;
+    let response = send(&app, "POST", "/customers", json!({})).await;
     let expected = concat!(
         r#"{"status":422,"success":false,"error":{"code":"error","message":"alert.invalid_fields","fields":{"#,
         r#""first_name":["الاسم الاول للعميل مطلوب"],"last_name":["الاسم الاخير للعميل مطلوبً"],"#,
         r#""mobile_code_country":["حقل رمز الدولة للجوال مطلوب"],"mobile":["رقم الجوال مطلوب"]}}}"#
     );
-    assert_eq!((answer.status, answer.text()), (422, expected));
+    assert_eq!((response.status, response.text()), (422, expected));
 }
 
 #[tokio::test]
-async fn what_is_unique_and_what_must_exist_is_named_by_field() {
+async fn used_contacts_and_missing_groups_are_rejected_by_field() {
     let app = TestApp::new().await;
-    let mut body = ahmed();
+    let mut body = example_body();
     body["mobile"] = json!(512_345_678);
     body["email"] = json!("A@EXAMPLE.com");
     body["groups"] = json!([667_738_032, "999", "x"]);
-    let answer = app.request("POST", "/customers").token(WRITE_TOKEN).language("en").json(&body).send().await;
+    let response =
+        app.request("POST", "/customers").token(WRITE_TOKEN).language("en").json(&body).send().await;
     let fields = json!({"mobile": ["The mobile has already been taken."], "email": ["The email has already been taken."],
         "groups.1": ["The selected groups.1 is invalid."], "groups.2": ["The groups.2 must be an integer."]});
-    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
+    assert_eq!((response.status, &response.json()["error"]["fields"]), (422, &fields));
     assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 2);
 }
 
 #[tokio::test]
-async fn a_change_keeps_what_it_leaves_out_and_its_own_number() {
+async fn update_keeps_absent_fields_and_its_own_contacts() {
     let app = TestApp::new().await;
-    let id = create(&app).await;
+    let id = create_example(&app).await;
     app.clock.advance(jiff::SignedDuration::from_secs(60));
     let path = format!("/customers/{id}");
     let body =
@@ -85,91 +87,67 @@ async fn a_change_keeps_what_it_leaves_out_and_its_own_number() {
     assert_eq!(data["groups"], json!([667_738_032, 1_394_760_126]));
     assert_eq!(data["created_at"]["date"], "2026-12-01 15:00:00.000000");
     assert_eq!(data["updated_at"]["date"], "2026-12-01 15:01:00.000000");
-    let taken = send(&app, "PUT", &path, json!({"email": "a@example.com"})).await;
+    let used = send(&app, "PUT", &path, json!({"email": "a@example.com"})).await;
     assert_eq!(
-        taken.json()["error"]["fields"],
+        used.json()["error"]["fields"],
         json!({"email": ["قيمة حقل البريد الالكتروني مُستخدمة من قبل"]})
     );
-    let nothing = send(&app, "PUT", &path, json!({"first_name": "Sara"})).await;
-    assert_eq!((nothing.status, nothing.header("zumra-operation")), (200, None));
+    let unchanged = send(&app, "PUT", &path, json!({"first_name": "Sara"})).await;
+    assert_eq!((unchanged.status, unchanged.header("zumra-operation")), (200, None));
 }
 
 #[tokio::test]
-async fn groups_in_a_change_replace_all_but_the_default_group() {
+async fn update_replaces_all_groups_except_the_default_group() {
     let app = TestApp::new().await;
-    let id = create(&app).await;
-    let change = async |groups: Value| {
+    let id = create_example(&app).await;
+    let update_groups = async |groups: Value| {
         let body = json!({"first_name": "Ahmed", "groups": groups});
-        let answer = send(&app, "PUT", &format!("/customers/{id}"), body).await;
-        let groups = answer.json()["data"]["groups"].clone();
+        let response = send(&app, "PUT", &format!("/customers/{id}"), body).await;
+        let groups = response.json()["data"]["groups"].clone();
         assert_eq!(app.group_ids(id).await, groups);
         groups
     };
     let other =
         send(&app, "POST", "/customers/groups", json!({"name": "g"})).await.json()["data"]["id"].clone();
-    assert_eq!(change(json!([other.to_string()])).await, json!([1_394_760_126, other]));
-    assert_eq!(change(json!(["667738032", other])).await, json!([667_738_032, 1_394_760_126, other]));
-    assert_eq!(change(Value::Null).await, json!([667_738_032, 1_394_760_126, other]), "null says nothing");
-    assert_eq!(change(json!([])).await, json!([1_394_760_126]));
+    assert_eq!(update_groups(json!([other.to_string()])).await, json!([1_394_760_126, other]));
+    assert_eq!(update_groups(json!(["667738032", other])).await, json!([667_738_032, 1_394_760_126, other]));
+    assert_eq!(
+        update_groups(Value::Null).await,
+        json!([667_738_032, 1_394_760_126, other]),
+        "null changes nothing"
+    );
+    assert_eq!(update_groups(json!([])).await, json!([1_394_760_126]));
 }
 
 #[tokio::test]
-async fn an_unknown_customer_is_404_before_the_body_is_looked_at() {
+async fn missing_customer_is_404_before_the_body_is_validated() {
     let app = TestApp::new().await;
     for path in ["/customers/5", "/customers/abc", "/customers/blacklist/5"] {
-        let answer = send(&app, "PUT", path, json!({"reason": [], "first_name": []})).await;
-        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(404)), "{path}");
+        let response = send(&app, "PUT", path, json!({"reason": [], "first_name": []})).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (404, &json!(404)), "{path}");
         assert_eq!(send(&app, "DELETE", path, json!({})).await.status, 404, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_deleted_customer_is_gone() {
+async fn deleted_customer_is_gone_with_its_memberships() {
     let app = TestApp::new().await;
-    let id = create(&app).await;
+    let id = create_example(&app).await;
     let path = format!("/customers/{id}");
-    let answer = app.request("DELETE", &path).token(WRITE_TOKEN).send().await;
+    let response = app.request("DELETE", &path).token(WRITE_TOKEN).send().await;
     assert_eq!(
-        (answer.status, answer.text()),
+        (response.status, response.text()),
         (200, r#"{"status":200,"success":true,"data":["تم حذف Customer بنجاح"]}"#)
     );
-    assert!(answer.header("zumra-operation").is_some());
+    assert!(response.header("zumra-operation").is_some());
     assert_eq!(app.get(&path).send().await.status, 404);
     assert_eq!(app.get("/customers?keyword=ahmedali").send().await.json()["pagination"]["total"], 0);
     assert_eq!(app.membership_count().await, 1);
-    create(&app).await;
+    create_example(&app).await;
 }
 
 #[tokio::test]
-async fn a_ban_shows_and_can_be_lifted_once() {
-    let app = TestApp::new().await;
-    let path = "/customers/blacklist/447121768";
-    let answer = send(&app, "PUT", path, json!({"reason": "untrusted customer"})).await;
-    let expected = r#"{"status":201,"success":true,"data":{"message":"The Blacklist has been updated successfully","code":201}}"#;
-    assert_eq!((answer.status, answer.text()), (201, expected));
-    let shown = async || {
-        let query = "fields[]=is_blocked&fields[]=block_reason";
-        let data = app.get(&format!("/customers/447121768?{query}")).send().await.json()["data"].clone();
-        (data["is_blocked"].clone(), data["block_reason"].clone())
-    };
-    assert_eq!(shown().await, (json!(true), json!("untrusted customer")));
-    let again = send(&app, "PUT", path, json!({"reason": "سبب آخر"})).await;
-    assert_eq!((again.status, shown().await.1), (201, json!("سبب آخر")));
-    let missing = send(&app, "PUT", path, json!({})).await;
-    assert_eq!(
-        (missing.status, &missing.json()["error"]["fields"]),
-        (422, &json!({"reason": ["حقل reason مطلوب."]}))
-    );
-    let lift = async || app.request("DELETE", path).token(WRITE_TOKEN).send().await;
-    let answer = lift().await;
-    let expected = r#"{"status":202,"success":true,"data":{"message":"The customer in the blacklist has been removed successfully","code":202}}"#;
-    assert_eq!((answer.status, answer.text()), (202, expected));
-    assert_eq!(shown().await, (json!(false), Value::Null));
-    assert_eq!(lift().await.status, 404);
-}
-
-#[tokio::test]
-async fn extra_keys_come_where_the_contract_puts_them() {
+async fn extra_keys_are_in_the_documented_order() {
     let app = TestApp::new().await;
     let all = [
         "is_blocked",
@@ -194,7 +172,7 @@ async fn extra_keys_come_where_the_contract_puts_them() {
         "no_such_key",
     ];
     let query: Vec<_> = all.iter().map(|name| format!("fields[]={name}")).collect();
-    let answer = app.get(&format!("/customers/447121768?{}", query.join("&"))).send().await;
+    let response = app.get(&format!("/customers/447121768?{}", query.join("&"))).send().await;
     let keys = [
         "updated_at\":",
         "stats\":{\"orders_count\":0,\"orders_amount\":0}",
@@ -218,24 +196,28 @@ async fn extra_keys_come_where_the_contract_puts_them() {
         "total_points",
         "wallet_balance",
     ];
-    let places: Vec<_> = keys.iter().map(|key| answer.text().find(key)).collect();
-    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} {}", answer.text());
-    assert!(!answer.text().contains("no_such_key"));
+    let positions: Vec<_> = keys.iter().map(|key| response.text().find(key)).collect();
+    assert!(
+        positions.iter().all(Option::is_some) && positions.is_sorted(),
+        "{positions:?} {}",
+        response.text()
+    );
+    assert!(!response.text().contains("no_such_key"));
     let listed = app.get(&format!("/customers?{}", query.join("&"))).send().await.json()["data"][0].clone();
     assert_eq!((&listed["is_blocked"], &listed["custom_fields"]), (&json!(false), &json!([])));
     assert!(
         listed.get("stats").is_none() && listed.get("wallet_balance").is_none(),
-        "details alone show these"
+        "only details contain these keys"
     );
     let plain = app.get("/customers/447121768").send().await.json()["data"].clone();
     assert_eq!(plain.as_object().unwrap().len(), 20);
 }
 
 #[tokio::test]
-async fn customers_are_found_by_the_day_they_came() {
-    let app = TestApp::new().await; // it is noon in UTC and three in the afternoon in Riyadh, on 1 December
-    app.clock.advance(jiff::SignedDuration::from_hours(10)); // 2 December there, 1 December in UTC
-    create(&app).await;
+async fn dates_filter_by_local_day() {
+    let app = TestApp::new().await; // 1 December, 12:00 UTC, 15:00 in Riyadh
+    app.clock.advance(jiff::SignedDuration::from_hours(10)); // 2 December in Riyadh, 1 December in UTC
+    create_example(&app).await;
     for (query, total) in [
         ("date_from=2026-12-02", 1),
         ("date_to=2026-12-01", 2),
@@ -252,18 +234,21 @@ async fn customers_are_found_by_the_day_they_came() {
 }
 
 #[tokio::test]
-async fn texts_that_no_database_holds_lose_what_cannot_be_held() {
+async fn text_that_cannot_be_stored_is_cleaned_or_rejected() {
     let app = TestApp::new().await;
-    let mut body = ahmed();
+    let mut body = example_body();
     body["first_name"] = json!("Ah\u{0}med");
     body["email"] = Value::Null;
     let data = send(&app, "POST", "/customers", body).await.json()["data"].clone();
     assert_eq!(data["first_name"], "Ahmed");
     let form = "first_name=%FF&last_name=b&mobile=5&mobile_code_country=966";
-    let call = app.request("POST", "/customers").token(WRITE_TOKEN);
-    let call = call.header("content-type", "application/x-www-form-urlencoded").body(form);
-    let answer = call.send().await;
-    assert_eq!((answer.status, answer.json()["error"]["fields"].get("first_name").is_some()), (422, true));
+    let request = app.request("POST", "/customers").token(WRITE_TOKEN);
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    let response = request.send().await;
+    assert_eq!(
+        (response.status, response.json()["error"]["fields"].get("first_name").is_some()),
+        (422, true)
+    );
     let found = app.get("/customers?keyword=%00").send().await;
     assert_eq!(found.status, 200);
 }

@@ -1,21 +1,21 @@
-//! Reading groups, and pagination.
+//! `GET /customers/groups`, and pagination.
 
 use serde_json::{Value, json};
 use zumra_testkit::TestApp;
 
 #[tokio::test]
-async fn groups_show_id_and_name() {
+async fn list_shows_id_and_name() {
     let app = TestApp::new().await;
-    let answer = app.get("/customers/groups").send().await;
+    let response = app.get("/customers/groups").send().await;
     let expected = concat!(
         r#"{"status":200,"success":true,"data":[{"id":667738032,"name":"VIP"},{"id":1394760126,"name":"ذهبي"}],"#,
         r#""pagination":{"count":2,"total":2,"perPage":15,"currentPage":1,"totalPages":1,"links":[]}}"#
     );
-    assert_eq!((answer.status, answer.text()), (200, expected));
+    assert_eq!((response.status, response.text()), (200, expected));
 }
 
-/// A shop with so many groups.
-async fn with_groups(count: i64) -> TestApp {
+/// Returns a service with a merchant that has `count` groups.
+async fn app_with_groups(count: i64) -> TestApp {
     let app = TestApp::new().await;
     let groups = (1..=count).map(|id| json!({"id": id, "name": format!("g{id}"), "default": id == 1}));
     let groups: Vec<_> = groups.collect();
@@ -31,8 +31,8 @@ async fn page(app: &TestApp, query: &str) -> Value {
 }
 
 #[tokio::test]
-async fn pages_link_to_their_neighbours() {
-    let app = with_groups(5).await;
+async fn pages_link_to_adjacent_pages() {
+    let app = app_with_groups(5).await;
     let link = |page: u64| format!("https://zumra.example/admin/v2/customers/groups?per_page=2&page={page}");
     let cases = [
         ("?per_page=2", 1, 2, json!({"next": link(2)})),
@@ -49,8 +49,8 @@ async fn pages_link_to_their_neighbours() {
 }
 
 #[tokio::test]
-async fn odd_pages_fall_back_and_large_ones_are_clamped() {
-    let app = with_groups(70).await;
+async fn invalid_pages_fall_back_and_large_ones_are_clamped() {
+    let app = app_with_groups(70).await;
     let cases = [
         ("?per_page=61", 60, 1),
         ("?per_page=0&page=0", 15, 1),
@@ -65,18 +65,18 @@ async fn odd_pages_fall_back_and_large_ones_are_clamped() {
             "{query}"
         );
     }
-    let far = page(&app, "?page=9223372036854775807").await;
-    assert_eq!((&far["data"], &far["pagination"]["total"]), (&json!([]), &json!(70)));
+    let beyond_the_end = page(&app, "?page=9223372036854775807").await;
+    assert_eq!((&beyond_the_end["data"], &beyond_the_end["pagination"]["total"]), (&json!([]), &json!(70)));
 }
 
 #[tokio::test]
-async fn an_empty_list_has_one_page() {
-    let app = with_groups(0).await;
+async fn empty_list_has_one_page() {
+    let app = app_with_groups(0).await;
     let customers = app.request("GET", "/customers").token("token-of-the-groups-shop").send().await.json();
     let expected =
         json!({"count": 0, "total": 0, "perPage": 15, "currentPage": 1, "totalPages": 1, "links": []});
     assert_eq!(customers["pagination"], expected);
     let groups = page(&app, "").await;
-    assert_eq!(groups["pagination"]["total"], 1, "every shop has its default group");
+    assert_eq!(groups["pagination"]["total"], 1, "every merchant has a default group");
     assert_eq!(groups["data"][0]["name"], "المجموعة الافتراضية");
 }

@@ -1,4 +1,4 @@
-//! Making, changing and deleting groups.
+//! Creating, updating and deleting groups.
 
 use serde_json::{Value, json};
 use zumra_testkit::{TestApp, TestResponse, WRITE_TOKEN};
@@ -7,24 +7,25 @@ async fn send(app: &TestApp, method: &str, path: &str, body: Value) -> TestRespo
     app.request(method, path).token(WRITE_TOKEN).json(&body).send().await
 }
 
-async fn names(app: &TestApp) -> Vec<String> {
+/// Returns the names of all groups.
+async fn group_names(app: &TestApp) -> Vec<String> {
     let list = app.get("/customers/groups").send().await.json();
     list["data"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
-async fn a_new_group_answers_id_and_name() {
+async fn created_group_shows_id_and_name() {
     let app = TestApp::new().await;
     let body = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}],
         "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}});
-    let answer = send(&app, "POST", "/customers/groups", body).await;
-    let id = answer.json()["data"]["id"].as_i64().unwrap();
+    let response = send(&app, "POST", "/customers/groups", body).await;
+    let id = response.json()["data"]["id"].as_i64().unwrap();
     let expected = format!(r#"{{"status":200,"success":true,"data":{{"id":{id},"name":"VIPCustomers"}}}}"#);
-    assert_eq!((answer.status, answer.text()), (200, expected.as_str()));
-    assert!((1..1 << 53).contains(&id) && answer.header("zumra-operation").is_some());
+    assert_eq!((response.status, response.text()), (200, expected.as_str()));
+    assert!((1..1 << 53).contains(&id) && response.header("zumra-operation").is_some());
     let next = send(&app, "POST", "/customers/groups", json!({"name": "b", "conditions": []})).await.json();
     assert!(next["data"]["id"].as_i64().unwrap() > id, "ids ascend");
-    assert_eq!(names(&app).await, ["VIP", "ذهبي", "VIPCustomers", "b"]);
+    assert_eq!(group_names(&app).await, ["VIP", "ذهبي", "VIPCustomers", "b"]);
     assert_eq!(
         app.add_customers(&json!({"group_id": id, "customers": [447_121_768]})).send().await.status,
         200
@@ -33,94 +34,95 @@ async fn a_new_group_answers_id_and_name() {
 }
 
 #[tokio::test]
-async fn a_group_that_is_wrong_is_not_made() {
+async fn invalid_group_is_not_created() {
     let app = TestApp::new().await;
-    let wrong = json!({"name": "", "conditions": [{"type": "total_sales", "symbol": "=", "value": 1}]});
-    let answer = send(&app, "POST", "/customers/groups", wrong).await;
+    let invalid = json!({"name": "", "conditions": [{"type": "total_sales", "symbol": "=", "value": 1}]});
+    let response = send(&app, "POST", "/customers/groups", invalid).await;
     let fields =
         json!({"name": ["حقل الاسم مطلوب."], "conditions.0.symbol": ["حقل conditions.0.symbol غير صالحٍ"]});
-    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
+    assert_eq!((response.status, &response.json()["error"]["fields"]), (422, &fields));
     let infinite = r#"{"name":"x","conditions":[{"type":"total_sales","symbol":">","value":1e400}]}"#;
-    let call = app
+    let request = app
         .request("POST", "/customers/groups")
         .token(WRITE_TOKEN)
         .header("content-type", "application/json");
-    let answer = call.language("en").body(infinite).send().await;
+    let response = request.language("en").body(infinite).send().await;
     let fields = json!({"conditions.0.value": ["The conditions.0.value must be a number."]});
-    assert_eq!((answer.status, &answer.json()["error"]["fields"]), (422, &fields));
-    assert_eq!(names(&app).await.len(), 2);
+    assert_eq!((response.status, &response.json()["error"]["fields"]), (422, &fields));
+    assert_eq!(group_names(&app).await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_change_keeps_what_it_leaves_out() {
+async fn update_keeps_absent_fields() {
     let app = TestApp::new().await;
     let path = "/customers/groups/667738032";
-    let answer = send(&app, "PUT", path, json!({"name": "VIP 2"})).await;
+    let response = send(&app, "PUT", path, json!({"name": "VIP 2"})).await;
     let expected = r#"{"status":200,"success":true,"data":{"id":667738032,"name":"VIP 2"}}"#;
-    assert_eq!((answer.status, answer.text()), (200, expected));
-    assert!(answer.header("zumra-operation").is_some());
+    assert_eq!((response.status, response.text()), (200, expected));
+    assert!(response.header("zumra-operation").is_some());
     let between = json!({"conditions": [{"type": "total_sales", "symbol": "between", "min_value": 100, "max_value": 500}]});
     assert_eq!(send(&app, "PUT", path, between.clone()).await.text(), expected);
     let again = send(&app, "PUT", path, between).await;
-    assert_eq!((again.status, again.header("zumra-operation")), (200, None), "nothing was left to change");
-    assert_eq!(names(&app).await, ["VIP 2", "ذهبي"]);
+    assert_eq!((again.status, again.header("zumra-operation")), (200, None), "nothing had to be changed");
+    assert_eq!(group_names(&app).await, ["VIP 2", "ذهبي"]);
 }
 
 #[tokio::test]
-async fn an_unknown_group_is_404_before_its_body_is_looked_at() {
+async fn missing_group_is_404_before_the_body_is_validated() {
     let app = TestApp::new().await;
     for id in ["5", "abc"] {
-        let answer = send(&app, "PUT", &format!("/customers/groups/{id}"), json!({"name": []})).await;
-        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(404)), "{id}");
+        let response = send(&app, "PUT", &format!("/customers/groups/{id}"), json!({"name": []})).await;
+        assert_eq!((response.status, &response.json()["error"]["code"]), (404, &json!(404)), "{id}");
         assert_eq!(send(&app, "DELETE", &format!("/customers/groups/{id}"), json!({})).await.status, 404);
     }
 }
 
 #[tokio::test]
-async fn only_the_features_of_the_default_group_change() {
+async fn update_default_changes_only_the_features() {
     let app = TestApp::new().await;
     let body = json!({"name": "mine", "conditions": 7, "features": {"payment_method": ["mada"]}});
-    let answer = send(&app, "POST", "/customers/groups/default", body).await;
+    let response = send(&app, "POST", "/customers/groups/default", body).await;
     let expected = r#"{"status":201,"success":true,"data":{"message":"The default group has been updated successfully","code":201}}"#;
-    assert_eq!((answer.status, answer.text()), (201, expected));
-    assert!(answer.header("zumra-operation").is_some());
-    assert_eq!(names(&app).await, ["VIP", "ذهبي"]);
-    let wrong = send(&app, "POST", "/customers/groups/default", json!({"features": {"shipping": [7]}})).await;
+    assert_eq!((response.status, response.text()), (201, expected));
+    assert!(response.header("zumra-operation").is_some());
+    assert_eq!(group_names(&app).await, ["VIP", "ذهبي"]);
+    let invalid =
+        send(&app, "POST", "/customers/groups/default", json!({"features": {"shipping": [7]}})).await;
     assert_eq!(
-        (wrong.status, wrong.json()["error"]["fields"].get("features.shipping.0").is_some()),
+        (invalid.status, invalid.json()["error"]["fields"].get("features.shipping.0").is_some()),
         (422, true)
     );
     let put = send(&app, "PUT", "/customers/groups/1394760126", json!({"name": "الكل"})).await;
-    assert_eq!(put.status, 200, "by its id it is a group like others");
+    assert_eq!(put.status, 200, "by its id the default group can be renamed");
 }
 
 #[tokio::test]
-async fn a_deleted_group_is_gone_with_its_memberships() {
+async fn deleted_group_is_gone_with_its_memberships() {
     let app = TestApp::new().await;
     app.add_customers(&json!({"group_id": 667_738_032, "customers": [447_121_768, 1_761_729_493]}))
         .send()
         .await;
     let delete =
         async || app.request("DELETE", "/customers/groups/667738032").token(WRITE_TOKEN).send().await;
-    let answer = delete().await;
+    let response = delete().await;
     let expected = r#"{"status":202,"success":true,"data":{"message":"The Object has been removed successfully","code":202}}"#;
-    assert_eq!((answer.status, answer.text()), (202, expected));
-    assert!(answer.header("zumra-operation").is_some());
+    assert_eq!((response.status, response.text()), (202, expected));
+    assert!(response.header("zumra-operation").is_some());
     assert_eq!(app.group_ids(447_121_768).await, json!([1_394_760_126]));
-    assert_eq!(names(&app).await, ["ذهبي"]);
+    assert_eq!(group_names(&app).await, ["ذهبي"]);
     let added = app.add_customers(&json!({"group_id": 667_738_032, "customers": [447_121_768]})).send().await;
     assert_eq!(added.json()["error"]["fields"], json!({"group_id": ["حقل group id غير صالح"]}));
     assert_eq!(delete().await.status, 404);
 }
 
 #[tokio::test]
-async fn the_default_group_cannot_be_deleted() {
+async fn default_group_cannot_be_deleted() {
     let app = TestApp::new().await;
     let path = "/customers/groups/1394760126";
-    let answer = app.request("DELETE", path).token(WRITE_TOKEN).send().await;
+    let response = app.request("DELETE", path).token(WRITE_TOKEN).send().await;
     let expected = r#"{"status":422,"success":false,"error":{"code":"error","message":"لا يمكن حذف المجموعة الافتراضية"}}"#;
-    assert_eq!((answer.status, answer.text()), (422, expected));
-    let answer = app.request("DELETE", path).token(WRITE_TOKEN).language("en").send().await;
-    assert_eq!(answer.json()["error"]["message"], "The default group cannot be deleted.");
+    assert_eq!((response.status, response.text()), (422, expected));
+    let response = app.request("DELETE", path).token(WRITE_TOKEN).language("en").send().await;
+    assert_eq!(response.json()["error"]["message"], "The default group cannot be deleted.");
     assert_eq!(app.group_ids(447_121_768).await, json!([1_394_760_126]));
 }

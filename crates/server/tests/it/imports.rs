@@ -1,4 +1,4 @@
-//! Importing customers over HTTP. Who works on imports in a service, a test does here itself.
+//! Importing customers: `/customers/import`. The tests process imports themselves instead of a background task.
 
 use serde_json::{Value, json};
 use zumra_core::{Clock, IdGenerator, ImportChunk};
@@ -12,38 +12,42 @@ async fn upload(app: &TestApp, file: impl AsRef<[u8]>) -> TestResponse {
     let head = b"--line\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.csv\"\r\n\
         Content-Type: text/csv\r\n\r\n";
     let body = [head, file.as_ref(), b"\r\n--line--\r\n"].concat();
-    let call = app.request("POST", "/customers/import").token(WRITE_TOKEN);
-    call.header("content-type", "multipart/form-data; boundary=line").body(body).send().await
+    let request = app.request("POST", "/customers/import").token(WRITE_TOKEN);
+    request.header("content-type", "multipart/form-data; boundary=line").body(body).send().await
 }
 
-/// Where an answer says that its import can be asked about.
-fn link(answer: &TestResponse) -> String {
-    let link = answer.header("zumra-import").unwrap();
-    link.strip_prefix("https://zumra.example/admin/v2").unwrap().to_owned()
+/// Returns the path of an import's state from the header of its response.
+fn state_path(response: &TestResponse) -> String {
+    let url = response.header("zumra-import").unwrap();
+    url.strip_prefix("https://zumra.example/admin/v2").unwrap().to_owned()
 }
 
-/// Goes through every import that waits.
-async fn go_through(app: &TestApp) {
+/// Processes all imports without a lease.
+async fn process_imports(app: &TestApp) {
     let ids = IdGenerator::new(9);
-    let of = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &ids };
-    while process_import(of, None, &mut |_| {}).await.unwrap().is_some() {}
+    let context = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &ids };
+    let mut processed = 0;
+    while process_import(context, None, &mut |_| {}).await.unwrap().is_some() {
+        processed += 1;
+        assert!(processed <= 10, "more imports than a merchant may have");
+    }
 }
 
-async fn status(app: &TestApp, answer: &TestResponse) -> Value {
-    app.get(&link(answer)).send().await.json()["data"].clone()
+async fn state(app: &TestApp, response: &TestResponse) -> Value {
+    app.get(&state_path(response)).send().await.json()["data"].clone()
 }
 
 #[tokio::test]
-async fn a_file_is_taken_at_once_and_gone_through_afterwards() {
+async fn file_is_accepted_first_and_processed_later() {
     let app = TestApp::new().await;
     let rows = "سارة,القحطاني,0599999999,,s@example.com,أنثى,1997-06-03\nعلي,,555,971,,,";
-    let answer = upload(&app, format!("{HEADER}\n{rows}")).await;
+    let response = upload(&app, format!("{HEADER}\n{rows}")).await;
     let expected = r#"{"status":200,"success":true,"data":{"message":"يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت","code":200}}"#;
-    assert_eq!((answer.status, answer.text()), (200, expected));
-    let waiting = status(&app, &answer).await;
-    assert_eq!((&waiting["status"], &waiting["customers"]), (&json!("processing"), &json!(0)));
-    go_through(&app).await;
-    let done = status(&app, &answer).await;
+    assert_eq!((response.status, response.text()), (200, expected));
+    let pending = state(&app, &response).await;
+    assert_eq!((&pending["status"], &pending["customers"]), (&json!("processing"), &json!(0)));
+    process_imports(&app).await;
+    let done = state(&app, &response).await;
     assert_eq!(done["status"], "completed", "{done}");
     assert_eq!((&done["rows"], &done["customers"], &done["refused"]), (&json!(3), &json!(2), &json!(0)));
     let list = app.get("/customers?per_page=2").send().await.json()["data"].clone();
@@ -54,7 +58,7 @@ async fn a_file_is_taken_at_once_and_gone_through_afterwards() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_row_is_said_and_the_others_come_in() {
+async fn invalid_rows_are_reported_and_valid_ones_imported() {
     let app = TestApp::new().await;
     let rows = [
         "a,b,512345678,,,,",
@@ -64,23 +68,23 @@ async fn what_is_wrong_with_a_row_is_said_and_the_others_come_in() {
         "e,f,502,,,,",
         "g,h,502,,,,",
     ];
-    let answer = upload(&app, format!("{HEADER}\n{}", rows.join("\n"))).await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    go_through(&app).await;
-    let done = status(&app, &answer).await;
+    let response = upload(&app, format!("{HEADER}\n{}", rows.join("\n"))).await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    process_imports(&app).await;
+    let done = state(&app, &response).await;
     assert_eq!(
         (&done["status"], &done["customers"], &done["refused"]),
         (&json!("completed"), &json!(1), &json!(4))
     );
-    let places: Vec<_> = done["problems"]
+    let problems: Vec<_> = done["problems"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|p| (p["row"].as_i64().unwrap(), p["column"].as_str().unwrap()))
+        .map(|problem| (problem["row"].as_i64().unwrap(), problem["column"].as_str().unwrap()))
         .collect();
-    // A line with nothing in it is no row to the reader of such files.
+    // The CSV reader skips empty lines and does not count them.
     assert_eq!(
-        places,
+        problems,
         [(2, "mobile"), (3, "first_name"), (4, "email"), (4, "gender"), (4, "birthday"), (6, "mobile")]
     );
     assert_eq!(done["problems"][0]["reason"], "قيمة حقل الجوال مُستخدمة من قبل");
@@ -88,59 +92,60 @@ async fn what_is_wrong_with_a_row_is_said_and_the_others_come_in() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_refused_at_once() {
+async fn unreadable_file_is_rejected_before_the_import() {
     let app = TestApp::new().await;
     for empty in ["", "\n\n", &format!("{HEADER}\n")] {
-        let answer = upload(&app, empty).await;
+        let response = upload(&app, empty).await;
         let expected =
             r#"{"status":422,"success":false,"error":{"code":"error","message":"الملف المرفوع فارغ!"}}"#;
-        assert_eq!((answer.status, answer.text()), (422, expected));
+        assert_eq!((response.status, response.text()), (422, expected));
     }
-    let fields = async |file: &[u8]| upload(&app, file).await.json()["error"]["fields"]["file"][0].clone();
-    assert!(fields(b"a,b\n1,2").await.as_str().unwrap().starts_with("عفواً محتوى الملف"));
-    assert!(fields(b"\xD0\xCF\x11\xE0\0\0").await.as_str().unwrap().starts_with("صيغة الملف"));
+    let file_error =
+        async |file: &[u8]| upload(&app, file).await.json()["error"]["fields"]["file"][0].clone();
+    assert!(file_error(b"a,b\n1,2").await.as_str().unwrap().starts_with("عفواً محتوى الملف"));
+    assert!(file_error(b"\xD0\xCF\x11\xE0\0\0").await.as_str().unwrap().starts_with("صيغة الملف"));
     let wide = format!("first_name,mobile{}\na,5{}", ",x".repeat(100), ",1".repeat(100));
-    assert!(fields(wide.as_bytes()).await.as_str().unwrap().starts_with("عدد صفوف"));
-    let call = app.request("POST", "/customers/import").token(WRITE_TOKEN).json(&json!({"file": "x"}));
-    assert_eq!(call.send().await.json()["error"]["fields"], json!({"file": ["حقل file مطلوب."]}));
-    assert!(app.get("/customers/import/5").send().await.status == 404);
-    assert_eq!(app.get("/customers/import").send().await.status, 404, "a word is no customer");
+    assert!(file_error(wide.as_bytes()).await.as_str().unwrap().starts_with("عدد صفوف"));
+    let request = app.request("POST", "/customers/import").token(WRITE_TOKEN).json(&json!({"file": "x"}));
+    assert_eq!(request.send().await.json()["error"]["fields"], json!({"file": ["حقل file مطلوب."]}));
+    assert_eq!(app.get("/customers/import/5").send().await.status, 404);
+    assert_eq!(app.get("/customers/import").send().await.status, 404, "a word is not a customer id");
 }
 
 #[tokio::test]
-async fn files_that_wait_have_a_limit() {
+async fn pending_imports_are_limited() {
     let app = TestApp::new().await;
-    for i in 0..10 {
-        assert_eq!(upload(&app, format!("{HEADER}\na,b,60{i},,,,")).await.status, 200);
+    for number in 0..10 {
+        assert_eq!(upload(&app, format!("{HEADER}\na,b,60{number},,,,")).await.status, 200);
     }
-    let refused = upload(&app, format!("{HEADER}\na,b,700,,,,")).await;
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    go_through(&app).await;
+    let rejected = upload(&app, format!("{HEADER}\na,b,700,,,,")).await;
+    assert_eq!((rejected.status, rejected.header("retry-after")), (503, Some("1")));
+    process_imports(&app).await;
     assert_eq!(upload(&app, format!("{HEADER}\na,b,700,,,,")).await.status, 200);
     assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 12);
 }
 
 #[tokio::test]
-async fn whoever_takes_over_goes_on_and_the_paused_one_ends_nothing() {
+async fn stale_lease_cannot_write_after_takeover() {
     let app = TestApp::new().await;
     let rows: Vec<_> = (1..=1200).map(|i| format!("c{i},d,{},,,,", 700_000 + i)).collect();
-    let answer = upload(&app, format!("{HEADER}\n{}", rows.join("\n"))).await;
-    // Somebody takes it, and is paused for longer than the lease lasts.
+    let response = upload(&app, format!("{HEADER}\n{}", rows.join("\n"))).await;
+    // A worker takes the lease and stalls until after its expiry.
     let now = app.clock.now();
     let until = now + jiff::SignedDuration::from_secs(30);
-    let paused = app.storage.lease_import(None, now, until).await.unwrap().unwrap();
-    go_through(&app).await;
-    assert_eq!(status(&app, &answer).await["rows"], 0, "nobody touches what somebody holds");
+    let stale = app.storage.lease_import(None, now, until).await.unwrap().unwrap();
+    process_imports(&app).await;
+    assert_eq!(state(&app, &response).await["rows"], 0, "a leased import is not processed by another worker");
     app.clock.advance(jiff::SignedDuration::from_secs(30));
-    go_through(&app).await;
-    let done = status(&app, &answer).await;
+    process_imports(&app).await;
+    let done = state(&app, &response).await;
     assert_eq!(
         (&done["status"], &done["customers"], &done["rows"]),
         (&json!("completed"), &json!(1200), &json!(1201))
     );
-    let late = ImportChunk { last_row: 9, is_last: true, ..ImportChunk::default() };
-    let refused = app.storage.write_import_chunk(paused.key, until, late, app.operation()).await;
-    assert!(matches!(refused, Err(StorageError::LeaseLost)), "{refused:?}");
-    assert_eq!(status(&app, &answer).await, done);
+    let late_chunk = ImportChunk { last_row: 9, is_last: true, ..ImportChunk::default() };
+    let result = app.storage.write_import_chunk(stale.key, until, late_chunk, app.operation()).await;
+    assert!(matches!(result, Err(StorageError::LeaseLost)), "{result:?}");
+    assert_eq!(state(&app, &response).await, done);
     assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 1202);
 }

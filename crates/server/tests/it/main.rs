@@ -1,15 +1,18 @@
-//! The service as clients see it, through its real router.
+//! Tests of the HTTP API through the real router. `ZUMRA_TEST_ENGINE=postgres` runs them on PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 mod add_customers;
 mod auth;
-mod cases;
-mod customers;
-mod customers_written;
-mod groups;
-mod groups_written;
+mod blacklist;
+mod customers_read;
+mod customers_write;
+mod groups_read;
+mod groups_write;
 mod http;
 mod imports;
 mod openapi;
-mod shop;
+mod payments;
+mod storage_errors;
+mod store;
+mod validation_cases;

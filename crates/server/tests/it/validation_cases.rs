@@ -1,4 +1,4 @@
-//! The observed verdicts of a Laravel backend, each through HTTP.
+//! The recorded validation results of a Laravel backend (`validation/tests/cases.json`), each through HTTP.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -8,14 +8,14 @@ use zumra_core::{GroupId, MerchantId};
 use zumra_storage::GroupSelector;
 use zumra_testkit::{TestApp, TestRequest, TestResponse};
 
-/// Every case of one endpoint.
+/// Returns all cases of one endpoint.
 fn cases(endpoint: &str) -> Vec<Value> {
     let all: Vec<Value> = serde_json::from_str(include_str!("../../../validation/tests/cases.json")).unwrap();
     all.into_iter().filter(|case| case["endpoint"] == endpoint).collect()
 }
 
-/// A shop of its own for a case, with the rows that the case knows.
-fn shop(number: usize, case: &Value) -> Value {
+/// Returns the fixture of a merchant for one case, with the rows that exist in the case.
+fn merchant(number: usize, case: &Value) -> Value {
     let rows = |kind: &str| case["known"][kind].as_array().cloned().unwrap_or_default();
     let mut groups: Vec<_> = rows("groups").into_iter().map(|id| json!({"id": id, "name": "g"})).collect();
     groups.push(json!({"id": DEFAULT_GROUP, "name": "all", "default": true}));
@@ -26,7 +26,7 @@ fn shop(number: usize, case: &Value) -> Value {
             let owns = |customer: &&mut Value| customer["id"] == *owner && customer[key].is_null();
             match customers.iter_mut().find(owns) {
                 Some(customer) => customer[key] = json!(value),
-                // Who has two of a kind here is two customers there.
+                // A case may give one customer two contacts of a kind; the second one gets a customer of its own.
                 None => customers.push(json!({"id": 900 + customers.len(), "first_name": "c", key: value})),
             }
         }
@@ -35,28 +35,29 @@ fn shop(number: usize, case: &Value) -> Value {
         "tokens": [{"token": token(number), "scopes": ["customers.read_write"]}]})
 }
 
-/// A group that no case names.
+/// The id of a group that is in no case.
 const DEFAULT_GROUP: i64 = 77;
 
 fn token(number: usize) -> String {
     format!("the-token-of-case-{number}")
 }
 
-fn call(app: &TestApp, number: usize, case: &Value, method: &str, path: &str) -> TestRequest {
+fn request(app: &TestApp, number: usize, case: &Value, method: &str, path: &str) -> TestRequest {
     let path = case["query"].as_str().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-    let call = app.request(method, &path).token(&token(number)).language(case["locale"].as_str().unwrap());
-    let call = match case["content_type"].as_str() {
-        Some(content_type) => call.header("content-type", content_type),
-        None => call,
+    let request = app.request(method, &path).token(&token(number));
+    let request = request.language(case["locale"].as_str().unwrap());
+    let request = match case["content_type"].as_str() {
+        Some(content_type) => request.header("content-type", content_type),
+        None => request,
     };
     match case["body"].as_str() {
-        Some(body) => call.body(body.to_owned()),
-        None => call.body(base64(case["body_base64"].as_str().unwrap_or_default())),
+        Some(body) => request.body(body.to_owned()),
+        None => request.body(decode_base64(case["body_base64"].as_str().unwrap_or_default())),
     }
 }
 
-/// Decodes the standard alphabet.
-fn base64(text: &str) -> Vec<u8> {
+/// Decodes base64 in the standard alphabet.
+fn decode_base64(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digits: Vec<usize> =
         text.bytes().filter_map(|byte| ALPHABET.iter().position(|letter| *letter == byte)).collect();
@@ -69,157 +70,160 @@ fn base64(text: &str) -> Vec<u8> {
     digits.chunks(4).flat_map(bytes).collect()
 }
 
-/// A service with a shop for each case.
-async fn app(cases: &[Value]) -> TestApp {
+/// Returns a service with a merchant for each case.
+async fn app_with_merchants(cases: &[Value]) -> TestApp {
     let app = TestApp::with_limits(zumra_server::Limits::default()).await;
-    let shops: Vec<_> = cases.iter().enumerate().map(|(number, case)| shop(number, case)).collect();
-    app.load(&json!({"merchants": shops}).to_string()).await;
+    let merchants: Vec<_> = cases.iter().enumerate().map(|(number, case)| merchant(number, case)).collect();
+    app.load(&json!({"merchants": merchants}).to_string()).await;
     app
 }
 
-/// Whether the answer to a case that must fail is right.
-fn is_right_refusal(answer: &TestResponse, expect: &Value) -> bool {
-    answer.status == 422 && answer.json()["error"]["fields"] == expect["fields"]
+/// Returns true if the response to an invalid request has the recorded errors.
+fn is_expected_error(response: &TestResponse, expect: &Value) -> bool {
+    response.status == 422 && response.json()["error"]["fields"] == expect["fields"]
 }
 
-/// Sends every case of an endpoint, and lets `is_right` look at the answers to those that must pass.
-async fn every_verdict(
+/// Sends all `count` cases of an endpoint. `is_correct` checks the response to a valid request with its normalized
+/// fields. An invalid request must change nothing.
+async fn check_cases(
     endpoint: &str,
     count: usize,
-    is_right: impl AsyncFn(&TestApp, usize, &Value, &TestResponse) -> bool,
+    is_correct: impl AsyncFn(&TestApp, usize, &Value, &TestResponse) -> bool,
 ) {
     let cases = cases(endpoint);
     assert_eq!(cases.len(), count);
-    let app = app(&cases).await;
-    let mut wrong = Vec::new();
+    let app = app_with_merchants(&cases).await;
+    let mut failures = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         let (method, template) = endpoint.split_once(' ').unwrap();
         let id = |name: &str| case["path"][name].to_string().trim_matches('"').to_owned();
         let path = template.replace("{customer}", &id("customer")).replace("{group}", &id("group"));
         let before = app.storage.inspect().await.unwrap();
-        let answer = call(&app, number, case, method, &path).send().await;
+        let response = request(&app, number, case, method, &path).send().await;
         let expect = &case["expect"];
-        let right = if expect["ok"] == true {
-            is_right(&app, number, &expect["normalized"], &answer).await
+        let is_correct = if expect["ok"] == true {
+            is_correct(&app, number, &expect["normalized"], &response).await
         } else {
-            is_right_refusal(&answer, expect) && app.storage.inspect().await.unwrap() == before
+            is_expected_error(&response, expect) && app.storage.inspect().await.unwrap() == before
         };
-        if !right {
-            wrong.push(format!("{}: {} {}", case["name"], answer.status, answer.text()));
+        if !is_correct {
+            failures.push(format!("{}: {} {}", case["name"], response.status, response.text()));
         }
     }
-    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(failures.is_empty(), "{} cases:\n{}", failures.len(), failures.join("\n"));
 }
 
-/// The ids of a list, each once.
+/// Returns the distinct ids of a list.
 fn ids(list: &Value) -> BTreeSet<i64> {
     list.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
 }
 
 #[tokio::test]
-async fn add_customers_gives_every_observed_verdict() {
+async fn add_customers_matches_every_recorded_case() {
     let members = Cell::new(0);
-    every_verdict("POST /customers/groups/add_customers", 525, async |app, _, normalized, answer| {
+    check_cases("POST /customers/groups/add_customers", 525, async |app, _, normalized, response| {
         members.set(members.get() + ids(&normalized["customers"]).len() as u64);
-        answer.status == 200 && app.membership_count().await == members.get()
+        response.status == 200 && app.membership_count().await == members.get()
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_new_group_gets_every_observed_verdict() {
-    every_verdict("POST /customers/groups", 208, async |app, number, normalized, answer| {
-        let data = answer.json()["data"].clone();
-        answer.status == 200
+async fn create_group_matches_every_recorded_case() {
+    check_cases("POST /customers/groups", 208, async |app, number, normalized, response| {
+        let data = response.json()["data"].clone();
+        response.status == 200
             && data["name"] == normalized["name"].as_str().unwrap().replace('\0', "")
-            && is_kept(app, number, data["id"].as_i64().unwrap(), normalized).await
+            && is_stored(app, number, data["id"].as_i64().unwrap(), normalized).await
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_changed_group_gets_every_observed_verdict() {
-    every_verdict("PUT /customers/groups/{group}", 37, async |app, number, normalized, answer| {
-        let data = answer.json()["data"].clone();
-        answer.status == 200
+async fn update_group_matches_every_recorded_case() {
+    check_cases("PUT /customers/groups/{group}", 37, async |app, number, normalized, response| {
+        let data = response.json()["data"].clone();
+        response.status == 200
             && normalized.get("name").is_none_or(|name| *name == data["name"])
-            && is_kept(app, number, data["id"].as_i64().unwrap(), normalized).await
+            && is_stored(app, number, data["id"].as_i64().unwrap(), normalized).await
     })
     .await;
 }
 
-/// Whether a group has the conditions and features that a request gave it.
-async fn is_kept(app: &TestApp, number: usize, id: i64, normalized: &Value) -> bool {
+/// Returns true if a group is stored with the conditions and features of a request.
+async fn is_stored(app: &TestApp, number: usize, id: i64, normalized: &Value) -> bool {
     let merchant = MerchantId::new(i64::try_from(number).unwrap() + 1).unwrap();
-    let which = GroupSelector::Id(GroupId::new(id).unwrap());
-    let group = app.storage.find_group(merchant, which).await.unwrap().unwrap();
+    let selector = GroupSelector::Id(GroupId::new(id).unwrap());
+    let group = app.storage.find_group(merchant, selector).await.unwrap().unwrap();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let conditions = serde_json::to_value(&group.conditions).unwrap();
-    let same_conditions =
-        list(&conditions).iter().zip(list(&normalized["conditions"])).all(|(kept, given)| {
-            kept.as_object().unwrap().iter().all(|(key, value)| {
+    let are_conditions_equal =
+        list(&conditions).iter().zip(list(&normalized["conditions"])).all(|(stored, given)| {
+            stored.as_object().unwrap().iter().all(|(key, value)| {
                 *value == given[key]
                     || value.as_f64().is_some_and(|number| given[key].as_f64() == Some(number))
             })
         });
     let features = serde_json::to_value(&group.features).unwrap();
-    let same_features = ["payment_method", "shipping"].iter().all(|key| {
+    let are_features_equal = ["payment_method", "shipping"].iter().all(|key| {
         let given: Vec<_> = list(&normalized["features"][key]);
         let given: Vec<_> = given.iter().map(|text| text.as_str().unwrap().replace('\0', "")).collect();
         json!(given) == json!(list(&features[key]))
     });
-    list(&conditions).len() == list(&normalized["conditions"]).len() && same_conditions && same_features
+    list(&conditions).len() == list(&normalized["conditions"]).len()
+        && are_conditions_equal
+        && are_features_equal
 }
 
 #[tokio::test]
-async fn a_new_customer_gets_every_observed_verdict() {
-    every_verdict("POST /customers", 227, async |_, _, normalized, answer| {
+async fn create_customer_matches_every_recorded_case() {
+    check_cases("POST /customers", 227, async |_, _, normalized, response| {
         let mut groups = ids(&normalized["groups"]);
         groups.insert(DEFAULT_GROUP);
-        let data = &answer.json()["data"];
-        answer.status == 200 && ids(&data["groups"]) == groups && shows(data, normalized)
+        let data = &response.json()["data"];
+        response.status == 200 && ids(&data["groups"]) == groups && shows(data, normalized)
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_changed_customer_gets_every_observed_verdict() {
-    every_verdict("PUT /customers/{customer}", 109, async |_, _, normalized, answer| {
-        let data = &answer.json()["data"];
+async fn update_customer_matches_every_recorded_case() {
+    check_cases("PUT /customers/{customer}", 109, async |_, _, normalized, response| {
+        let data = &response.json()["data"];
         let groups = normalized["groups"].is_null() || ids(&data["groups"]) == ids(&normalized["groups"]);
-        answer.status == 200 && groups && shows(data, normalized)
+        response.status == 200 && groups && shows(data, normalized)
     })
     .await;
 }
 
-/// Whether an answer shows what a request gave.
+/// Returns true if a customer in a response has the values of a request.
 fn shows(data: &Value, normalized: &Value) -> bool {
-    let said = |key: &str| normalized.get(key).cloned();
-    let plain = ["first_name", "last_name", "email", "gender"].iter().all(|key| {
-        said(key).is_none_or(|value| {
+    let given = |key: &str| normalized.get(key).cloned();
+    let are_texts_equal = ["first_name", "last_name", "email", "gender"].iter().all(|key| {
+        given(key).is_none_or(|value| {
             let text = value.as_str().map(|text| text.replace('\0', ""));
             data[key] == json!(text)
         })
     });
-    let birthday = said("birthday").is_none_or(|day| match day.as_str() {
+    let is_birthday_equal = given("birthday").is_none_or(|day| match day.as_str() {
         Some(day) => data["birthday"]["date"] == format!("{day} 00:00:00.000000"),
         None => data["birthday"].is_null(),
     });
-    let mobile = said("mobile").is_none_or(|mobile| {
+    let is_mobile_equal = given("mobile").is_none_or(|mobile| {
         let text = mobile.as_str().unwrap();
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() < 19;
-        data["mobile"].is_i64() && (!plain || data["mobile"].as_i64() == text.parse().ok())
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() < 19;
+        data["mobile"].is_i64() && (!is_number || data["mobile"].as_i64() == text.parse().ok())
     });
-    plain && birthday && mobile
+    are_texts_equal && is_birthday_equal && is_mobile_equal
 }
 
 #[tokio::test]
-async fn a_ban_gets_every_observed_verdict() {
-    every_verdict("PUT /customers/blacklist/{customer}", 56, async |app, number, normalized, answer| {
+async fn ban_matches_every_recorded_case() {
+    check_cases("PUT /customers/blacklist/{customer}", 56, async |app, number, normalized, response| {
         let banned = app.request("GET", "/customers?fields[]=block_reason").token(&token(number));
         let banned = banned.send().await.json();
         let reason = json!(normalized["reason"].as_str().unwrap().replace('\0', ""));
-        answer.status == 201
+        response.status == 201
             && banned["data"].as_array().unwrap().iter().any(|customer| customer["block_reason"] == reason)
     })
     .await;
