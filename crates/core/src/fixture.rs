@@ -114,20 +114,20 @@ pub fn parse(json: &[u8]) -> Result<Vec<MerchantFixture>, FixtureError> {
         FixtureError { path, problem: error.into_inner().to_string() }
     })?;
     deserializer.end().map_err(|error| error_at("the file", error))?;
-    let (mut ids, mut tokens) = (Unique::default(), Unique::default());
+    let (mut ids, mut tokens) = (UniqueValues::default(), UniqueValues::default());
     let mut merchants = Vec::with_capacity(file.merchants.len());
     for (index, entry) in file.merchants.into_iter().enumerate() {
         let path = format!("merchants[{index}]");
         ids.insert(entry.id, format!("{path}.id"))?;
-        merchants.push(merchant(&path, entry, &mut tokens)?);
+        merchants.push(build_merchant(&path, entry, &mut tokens)?);
     }
     Ok(merchants)
 }
 
-fn merchant(
+fn build_merchant(
     path: &str,
     entry: MerchantEntry,
-    token_paths: &mut Unique<TokenHash>,
+    token_paths: &mut UniqueValues<TokenHash>,
 ) -> Result<MerchantFixture, FixtureError> {
     let field = |name: &str| format!("{path}.{name}");
     let plan = entry.plan.as_deref().map(str::parse::<Plan>).transpose();
@@ -142,22 +142,22 @@ fn merchant(
     let mut tokens = Vec::with_capacity(entry.tokens.len());
     for (index, entry) in entry.tokens.into_iter().enumerate() {
         let path = format!("{path}.tokens[{index}]");
-        let token = token(&path, &entry)?;
+        let token = build_token(&path, &entry)?;
         token_paths.insert(token.hash, format!("{path}.token"))?;
         tokens.push(token);
     }
-    let mut group_paths = Unique::default();
-    let groups = groups(path, entry.groups, &mut group_paths)?;
-    let customers = customers(path, entry.customers, &group_paths)?;
+    let mut group_paths = UniqueValues::default();
+    let groups = build_groups(path, entry.groups, &mut group_paths)?;
+    let customers = build_customers(path, entry.customers, &group_paths)?;
     Ok(MerchantFixture { merchant, tokens, groups, customers })
 }
 
-fn groups(
+fn build_groups(
     path: &str,
     entries: Vec<GroupEntry>,
-    paths: &mut Unique<GroupId>,
+    paths: &mut UniqueValues<GroupId>,
 ) -> Result<Vec<Group>, FixtureError> {
-    let mut defaults = Unique::default();
+    let mut defaults = UniqueValues::default();
     let mut groups = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let path = format!("{path}.groups[{index}]");
@@ -172,21 +172,22 @@ fn groups(
     Ok(groups)
 }
 
-fn token(path: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
+fn build_token(path: &str, entry: &TokenEntry) -> Result<NewToken, FixtureError> {
     let secret = entry.token.parse::<TokenSecret>().map_err(|e| error_at(format!("{path}.token"), e))?;
-    let scope = |(index, text): (usize, &String)| {
+    let parse_scope = |(index, text): (usize, &String)| {
         text.parse::<Scope>().map_err(|e| error_at(format!("{path}.scopes[{index}]"), e))
     };
-    let scopes = entry.scopes.iter().enumerate().map(scope).collect::<Result<Scopes, _>>()?;
+    let scopes = entry.scopes.iter().enumerate().map(parse_scope).collect::<Result<Scopes, _>>()?;
     Ok(NewToken { hash: secret.hash(), scopes, expires_at: entry.expires_at.map(truncate_to_micros) })
 }
 
-fn customers(
+fn build_customers(
     path: &str,
     entries: Vec<CustomerEntry>,
-    groups: &Unique<GroupId>,
+    groups: &UniqueValues<GroupId>,
 ) -> Result<Vec<(NewCustomer, Vec<GroupId>)>, FixtureError> {
-    let (mut ids, mut mobiles, mut emails) = (Unique::default(), Unique::default(), Unique::default());
+    let (mut ids, mut mobiles, mut emails) =
+        (UniqueValues::default(), UniqueValues::default(), UniqueValues::default());
     let mut customers = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
         let path = format!("{path}.customers[{index}]");
@@ -199,7 +200,7 @@ fn customers(
                 ));
             }
         }
-        let (customer, groups) = customer(&path, entry)?;
+        let (customer, groups) = build_customer(&path, entry)?;
         if let Some(mobile) = &customer.mobile {
             mobiles.insert(mobile.clone(), format!("{path}.mobile"))?;
         }
@@ -211,7 +212,7 @@ fn customers(
     Ok(customers)
 }
 
-fn customer(path: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
+fn build_customer(path: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
     let field = |name: &str| format!("{path}.{name}");
     let last_name = entry.last_name.as_deref().filter(|name| !name.trim().is_empty());
     let customer = NewCustomer {
@@ -239,15 +240,15 @@ fn error_at(path: impl Into<String>, problem: impl Display) -> FixtureError {
 }
 
 /// Values that may occur once per file, each with the path where it occurs.
-struct Unique<T>(HashMap<T, String>);
+struct UniqueValues<T>(HashMap<T, String>);
 
-impl<T> Default for Unique<T> {
+impl<T> Default for UniqueValues<T> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<T: Eq + Hash> Unique<T> {
+impl<T: Eq + Hash> UniqueValues<T> {
     fn insert(&mut self, value: T, path: String) -> Result<(), FixtureError> {
         if let Some(first) = self.0.get(&value) {
             return Err(error_at(path, format!("is the same as {first}, and must be unique")));

@@ -1,4 +1,4 @@
-//! Customer groups.
+//! Groups of customers.
 //!
 //! What belongs here: a group, its features, and what a change to a group does.
 

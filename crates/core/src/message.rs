@@ -88,13 +88,13 @@ pub fn format_message(language: Language, code: MessageCode, arguments: &[(&str,
     // A single pass, so that a placeholder inside an argument is not replaced.
     while let Some(colon) = rest.find(':') {
         message.push_str(&rest[..colon]);
-        let after = &rest[colon + 1..];
-        let end = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
-        match arguments.iter().find(|(name, _)| *name == &after[..end]) {
+        let tail = &rest[colon + 1..];
+        let name_length = tail.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(tail.len());
+        match arguments.iter().find(|(name, _)| *name == &tail[..name_length]) {
             Some((_, value)) => message.push_str(value),
-            None => message.push_str(&rest[colon..=colon + end]),
+            None => message.push_str(&rest[colon..=colon + name_length]),
         }
-        rest = &after[end..];
+        rest = &tail[name_length..];
     }
     message.push_str(rest);
     message

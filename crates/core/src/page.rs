@@ -26,6 +26,7 @@ impl PageRequest {
 
     /// Returns the number of items before this page, saturated to `i64::MAX`, the largest offset in SQL.
     pub fn offset(self) -> i64 {
+        debug_assert!(self.page >= 1, "pages are numbered from 1");
         let offset = (self.page - 1).saturating_mul(u64::from(self.per_page));
         i64::try_from(offset).unwrap_or(i64::MAX)
     }

@@ -121,8 +121,8 @@ fn parse_parameters(disposition: &[u8]) -> Parameters {
 /// Parses a value with or without quotes. Returns it with the remaining bytes.
 fn parse_parameter_value(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     let [b'"', quoted @ ..] = bytes else {
-        let end = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
-        return (bytes[..end].trim_ascii().to_vec(), &bytes[end..]);
+        let length = bytes.iter().position(|byte| *byte == b';').unwrap_or(bytes.len());
+        return (bytes[..length].trim_ascii().to_vec(), &bytes[length..]);
     };
     let mut value = Vec::new();
     let mut position = 0;

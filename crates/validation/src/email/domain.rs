@@ -24,7 +24,7 @@ pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
 
 #[derive(Default)]
 struct Domain {
-    /// The current label. From the second label on it starts with the dot, which counts towards its length.
+    /// The current label. From the second label on it starts with the dot, which counts toward its length.
     label: String,
     has_comment: bool,
 }

@@ -120,7 +120,7 @@ fn first_token(text: &str) -> Option<(TokenKind, usize)> {
     Some((kind, character.len_utf8()))
 }
 
-/// Returns true for ASCII letters and the two non-ASCII characters that case-insensitive matching treats as one.
+/// Returns true for ASCII letters, and for `ſ` and the Kelvin sign, which match `s` and `k` when case is ignored.
 fn is_letter(character: char) -> bool {
     character.is_ascii_alphabetic() || character == 'ſ' || character == '\u{212A}'
 }
