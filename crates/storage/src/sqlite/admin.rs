@@ -3,22 +3,17 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::SqliteStorage;
+use super::{SqliteStorage, sql};
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 
 #[async_trait]
 impl Admin for SqliteStorage {
     async fn ping(&self) -> Result<()> {
-        let read = |db: &Connection| {
-            Ok(db
-                .query_row("SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(()))
-                .optional()?
-                .unwrap_or_default())
-        };
-        self.read_pool.read(read).await
+        let ping = |db: &Connection| sql::query_opt(db, "SELECT 1 FROM merchants LIMIT 1", [], |_| Ok(()));
+        self.read_pool.read(ping).await.map(drop)
     }
 
     async fn inspect(&self) -> Result<Inspection> {

@@ -17,7 +17,7 @@ pub(super) fn count(tx: &Tx<'_>, difference: i64) -> Result<()> {
     add(tx.connection, tx.merchant, difference)
 }
 
-/// Adds customers whose rows a copy has written.
+/// Like [`count`], outside of a write: a copy has no operation.
 pub(super) fn add(connection: &Connection, merchant: MerchantId, difference: i64) -> Result<()> {
     sql::execute(
         connection,

@@ -52,7 +52,7 @@ impl Groups for SqliteStorage {
     }
 
     async fn archive_deleted_groups(&self, limit: u32) -> Result<bool> {
-        // Check on a read connection first. A deleted group is rare, and the check must not take a slot of the writer.
+        // Check on a read connection first. Deleted groups are rare, and a check must not occupy the writer.
         if !self.read_pool.read(has_deleted).await? {
             return Ok(false);
         }

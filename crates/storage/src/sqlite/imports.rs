@@ -35,7 +35,7 @@ impl Imports for SqliteStorage {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
-        // Check on a read connection first. A pending import is rare, and the check must not take a slot of the writer.
+        // Check on a read connection first. Pending imports are rare, and a check must not occupy the writer.
         if !self.read_pool.read(move |db| has_pending(db, now)).await? {
             return Ok(None);
         }

@@ -20,7 +20,7 @@ pub(super) fn remove(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<(
     execute_for_each(tx.connection, statement, tx.merchant, customer, terms)
 }
 
-/// Adds a customer whose row a copy has written.
+/// Like [`add`], outside of a write: a copy has no operation.
 pub(super) fn insert(
     connection: &Connection,
     merchant: MerchantId,

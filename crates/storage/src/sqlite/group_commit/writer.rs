@@ -18,7 +18,7 @@ pub(super) fn run(
     mut checkpointer: Option<Checkpointer>,
     metrics: &Metrics,
 ) {
-    let _guard = ExitGuard(queue);
+    let _guard = ExitGuard { queue, metrics };
     while let Some(first) = queue.next_job() {
         let next_job = || queue.try_next_job();
         let is_syncer_waiting = || queue.is_syncer_waiting();
@@ -49,13 +49,17 @@ pub(super) fn run(
 }
 
 /// Closes the queue when the thread exits, including by panic, so that queued jobs fail instead of waiting for ever.
-struct ExitGuard<'a>(&'a Queue<Box<dyn WriteJob>, Batch>);
+struct ExitGuard<'a> {
+    queue: &'a Queue<Box<dyn WriteJob>, Batch>,
+    metrics: &'a Metrics,
+}
 
 impl Drop for ExitGuard<'_> {
     fn drop(&mut self) {
         let (never_run, reason) =
-            self.0.writer_exited("the writer thread has exited; writes are rejected until restart");
+            self.queue.writer_exited("the writer thread has exited; writes are rejected until restart");
         for job in never_run {
+            self.metrics.queue_depth.dec();
             job.complete(Err(StorageError::Unavailable(reason.clone())));
         }
     }
