@@ -94,3 +94,64 @@ impl ReadPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// Limit for each wait in a test.
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// Returns a pool on a new database, and the directory that holds it.
+    fn pool(limit: u32) -> (ReadPool, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("zumra.db");
+        open::for_writing(&path, Timestamp::UNIX_EPOCH).unwrap();
+        (ReadPool::new(path, limit, Metrics::new()), directory)
+    }
+
+    fn count_merchants(db: &Connection) -> Result<i64> {
+        Ok(db.query_row("SELECT count(*) FROM merchants", [], |row| row.get(0))?)
+    }
+
+    #[tokio::test]
+    async fn panic_in_a_read_fails_that_read_alone() {
+        let (pool, _directory) = pool(1);
+        let panicked = pool.read(|_| -> Result<()> { panic!("a defect in a read") }).await;
+        assert!(matches!(panicked, Err(StorageError::Internal(_))), "{panicked:?}");
+        assert_eq!(pool.read(count_merchants).await.unwrap(), 0);
+        assert_eq!(pool.metrics.connections_busy.get(), 0, "a panic releases its connection too");
+    }
+
+    #[tokio::test]
+    async fn read_beyond_the_limit_waits_for_a_connection() {
+        let (pool, _directory) = pool(1);
+        let (start, started) = channel();
+        let (resume, resumed) = channel();
+        let reader = pool.clone();
+        let first = tokio::spawn(async move {
+            let read = move |db: &Connection| {
+                start.send(()).unwrap();
+                resumed.recv_timeout(DEADLINE).unwrap();
+                count_merchants(db)
+            };
+            reader.read(read).await
+        });
+        tokio::task::spawn_blocking(move || started.recv_timeout(DEADLINE)).await.unwrap().unwrap();
+        assert_eq!(pool.metrics.connections_busy.get(), 1);
+        let mut second = Box::pin(pool.read(count_merchants));
+        let waited = tokio::time::timeout(Duration::from_millis(20), &mut second).await;
+        assert!(waited.is_err(), "the only connection is in use");
+        resume.send(()).unwrap();
+        assert_eq!(tokio::time::timeout(DEADLINE, second).await.unwrap().unwrap(), 0);
+        assert_eq!(first.await.unwrap().unwrap(), 0);
+        pool.close().await;
+        let late = pool.read(count_merchants).await;
+        assert!(matches!(late, Err(StorageError::Unavailable(_))), "{late:?}");
+    }
+}

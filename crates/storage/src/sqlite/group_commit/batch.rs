@@ -209,4 +209,45 @@ mod tests {
             assert!(matches!(rolled_back, Err(StorageError::Unavailable(why)) if why == "full"));
         }
     }
+
+    /// Returns the size of a batch of jobs that each take `job_time`, taken from a queue that never ends.
+    fn collected_jobs(job_time: Duration, is_syncer_waiting: bool) -> usize {
+        let connection = Connection::open_in_memory().unwrap();
+        let job = || -> Box<dyn WriteJob> {
+            let (reply, outcome) = oneshot::channel();
+            drop(outcome); // an abandoned job is not run: it takes the time of this closure alone
+            if !job_time.is_zero() {
+                std::thread::sleep(job_time);
+            }
+            Box::new(WriteRequest::new(|_: &Connection| Ok(()), reply, true))
+        };
+        let mut batch =
+            Batch::collect(&connection, job(), || Some(job()), || is_syncer_waiting, &Metrics::new());
+        batch.commit(&connection);
+        assert!(connection.is_autocommit() && !batch.has_changes());
+        batch.len()
+    }
+
+    /// Returns true if an attempt succeeds. Time limits may close a batch early on a busy machine.
+    fn succeeds_once(attempt: impl Fn() -> bool) -> bool {
+        (0..100).any(|_| attempt())
+    }
+
+    #[test]
+    fn batch_is_closed_at_its_limit() {
+        assert!(succeeds_once(|| {
+            let jobs = collected_jobs(Duration::ZERO, false);
+            assert!(jobs <= BATCH_JOBS_MAX, "{jobs}");
+            jobs == BATCH_JOBS_MAX
+        }));
+    }
+
+    #[test]
+    fn batch_is_closed_early_if_the_syncer_waits() {
+        // The second job begins after the soft limit and before the hard one.
+        let job_time = BATCH_TIME * 2;
+        assert!(collected_jobs(job_time, true) <= 2);
+        assert!(succeeds_once(|| collected_jobs(job_time, false) > 2));
+        assert!(collected_jobs(job_time, false) <= 5, "the hard limit applies to both");
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of the threads together, with an fsync that the test controls.
 
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
@@ -135,6 +136,7 @@ async fn failed_fsync_leaves_begun_writes_unknown_and_rejects_queued_ones() {
             "{unknown:?}"
         );
     }
+    let depth = &writer.metrics.queue_depth;
     for rejected in [queued.await, insert(&writer, "d").await] {
         assert!(
             matches!(&rejected, Err(StorageError::Unavailable(why)) if why.contains("worn out")),
@@ -143,6 +145,11 @@ async fn failed_fsync_leaves_begun_writes_unknown_and_rejects_queued_ones() {
     }
     // The second commit depends on the first one: another fsync could prove nothing.
     assert!(started.try_recv().is_err(), "fsync is not repeated");
+    assert_eq!(
+        (depth.get(), writer.metrics.operations.get()),
+        (0, 0),
+        "nothing is queued, nothing is durable"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,6 +161,15 @@ async fn validated_write_that_fails_after_a_change_rolls_back_its_batch() {
     let failed = within_deadline(writer.write_validated(fail_after_insert)).await;
     assert!(matches!(failed, Err(StorageError::NotFound(Resource::Group))), "{failed:?}");
     assert_eq!(count_rows(&writer).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn completed_writes_are_counted() {
+    let writer = writer(1000);
+    for id in ["a", "b", "c"] {
+        insert(&writer, id).await.unwrap();
+    }
+    assert_eq!((writer.metrics.queue_depth.get(), writer.metrics.operations.get()), (0, 3));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,27 +242,56 @@ async fn write_that_exceeds_the_disk_is_unavailable_and_keeps_earlier_writes() {
     assert_eq!(count_rows(&writer).await, 2);
 }
 
+/// Size of the rows in tests of the WAL, in bytes.
+const ROW_BYTES: u64 = 1 << 18;
+
+/// Returns a writer on a new file with a table of one column. `fsync` replaces the fsync of the database file.
+fn file_writer(path: &Path, fsync: Option<Fsync>) -> Writer {
+    let connection = open::for_writer(path, Timestamp::UNIX_EPOCH).unwrap();
+    connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").unwrap();
+    let database_fsync = fsync.unwrap_or_else(|| database_fsync(path).unwrap());
+    let checkpointer = Checkpointer::start(open::for_checkpoints(path).unwrap(), database_fsync).unwrap();
+    let fsync = wal_fsync(path).unwrap();
+    Writer::start(connection, 64, Metrics::new(), fsync, Some(checkpointer)).unwrap()
+}
+
+async fn insert_large_row(writer: &Writer) -> Result<()> {
+    let insert = |connection: &Connection| -> Result<()> {
+        let text = "x".repeat(1 << 18);
+        Ok(connection.execute("INSERT INTO rows (text) VALUES (?1)", [text]).map(drop)?)
+    };
+    within_deadline(writer.write(insert)).await
+}
+
+fn wal_bytes(path: &Path) -> u64 {
+    std::fs::metadata(path.with_extension("db-wal")).unwrap().len()
+}
+
+#[tokio::test]
+async fn wal_is_reset_when_it_is_large() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zumra.db");
+    let writer = file_writer(&path, None);
+    // A WAL that is never reset is larger than all rows. At 128 MiB, which is 512 rows, the writer resets it anyway.
+    let mut written = 0;
+    while wal_bytes(&path) + (8 << 20) > written {
+        insert_large_row(&writer).await.unwrap();
+        written += ROW_BYTES;
+        assert!(written < 1000 * ROW_BYTES, "the WAL is not reset");
+    }
+    assert!(written > 32 << 20, "not before it is large");
+    writer.close().await;
+}
+
 #[tokio::test]
 async fn wal_is_kept_when_the_database_file_cannot_be_fsynced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zumra.db");
-    let connection = open::for_writer(&path, Timestamp::UNIX_EPOCH).unwrap();
-    connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").unwrap();
-    let failing = Box::new(|| Err(io::Error::other("worn out")));
-    let checkpointer = Checkpointer::start(open::for_checkpoints(&path).unwrap(), failing).unwrap();
-    let fsync = wal_fsync(&path).unwrap();
-    let writer = Writer::start(connection, 64, Metrics::new(), fsync, Some(checkpointer)).unwrap();
-
-    // 1,000 writes of 256 KiB are far beyond the first checkpoint, at 4 MiB.
-    let text = "x".repeat(1 << 18);
-    let mut durable = 0;
-    let mut rejected = None;
+    let writer = file_writer(&path, Some(Box::new(|| Err(io::Error::other("worn out")))));
+    // 1,000 rows are far beyond the first checkpoint, at 4 MiB.
+    let (mut durable, mut rejected) = (0, None);
     for _ in 0..1000 {
-        let text = text.clone();
-        let insert = move |connection: &Connection| -> Result<()> {
-            Ok(connection.execute("INSERT INTO rows (text) VALUES (?1)", [text]).map(drop)?)
-        };
-        match within_deadline(writer.write(insert)).await {
+        match insert_large_row(&writer).await {
             Ok(()) => durable += 1,
             Err(error) => {
                 rejected = Some(error);
@@ -259,10 +304,9 @@ async fn wal_is_kept_when_the_database_file_cannot_be_fsynced() {
         "{rejected:?}"
     );
     writer.close().await;
-    assert!(durable * text.len() >= 1000 * 4096, "no checkpoint before the WAL has 1,000 pages");
-    let wal = std::fs::metadata(directory.path().join("zumra.db-wal")).unwrap();
-    assert!(wal.len() >= (durable * text.len()) as u64, "the WAL holds every completed write");
+    assert!(durable * ROW_BYTES >= 1000 * 4096, "no checkpoint before the WAL has 1,000 pages");
+    assert!(wal_bytes(&path) >= durable * ROW_BYTES, "the WAL holds every completed write");
     let reopened = open::for_writing(&path, Timestamp::UNIX_EPOCH).unwrap();
     let rows: u32 = reopened.query_row("SELECT count(*) FROM rows", [], |row| row.get(0)).unwrap();
-    assert_eq!(rows as usize, durable);
+    assert_eq!(u64::from(rows), durable);
 }
