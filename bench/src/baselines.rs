@@ -1,8 +1,9 @@
-//! Measures two other commerce backends with the same requests on the same PostgreSQL server. `bench/baselines` installs
-//! them.
+//! Measures two other commerce backends with the same requests on the same PostgreSQL server.
+//! `bench/baselines` installs them.
 //!
-//! What belongs here: installing and measuring them. `baselines/server.rs` starts them, `baselines/product.rs` knows their
-//! requests and tables, `baselines/http.rs` sends single requests. `compare.rs` compares the results.
+//! What belongs here: installing and measuring them. `baselines/server.rs` starts them,
+//! `baselines/product.rs` knows their requests and tables, `baselines/http.rs` sends single requests.
+//! `compare.rs` compares the results.
 
 mod http;
 mod product;
@@ -29,7 +30,8 @@ use server::{SCRIPTS, Server};
 const PROCESSES: [usize; 2] = [1, 2];
 /// Maximum number of runs. The products are slow and vary little, so more runs add no information.
 const MAX_RUNS: u64 = 3;
-/// A product may reject requests of at least this many customers: that is recorded as a result, not as a failure.
+/// A product may reject requests of at least this many customers: that is recorded as a result, not as a
+/// failure.
 const REJECTABLE_SIZE: i64 = 10_000;
 
 /// How the other products are measured.
@@ -173,7 +175,8 @@ impl Candidate<'_> {
         Ok(running.insert(server))
     }
 
-    /// Measures one workload on empty groups. Fails unless exactly the added customers are members afterwards.
+    /// Measures one workload on empty groups. Fails unless exactly the added customers are members
+    /// afterwards.
     fn run(&self, server: &Server, workload: &Workload) -> anyhow::Result<WorkloadResult> {
         let product = self.product;
         self.database.fill(&[format!("TRUNCATE {}", product.tables().join(", "))])?;

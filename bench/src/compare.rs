@@ -79,7 +79,8 @@ fn throughput_table(comparisons: &[Comparison]) -> String {
     aligned_table(&rows)
 }
 
-/// Returns the engines and numbers of processes that occur in any comparison: SQLite first, then by processes.
+/// Returns the engines and numbers of processes that occur in any comparison: SQLite first, then by
+/// processes.
 fn compared_services(comparisons: &[Comparison]) -> Vec<(Engine, usize)> {
     let mut services: Vec<(Engine, usize)> = Vec::new();
     for service in comparisons.iter().flat_map(|comparison| &comparison.zumra) {

@@ -18,13 +18,14 @@ use zumra_testkit::postgres::DurableServer;
 use crate::engine::Engine;
 use crate::janitor::Janitor;
 
-/// Writes 2 GiB of WAL, so that PostgreSQL recycles WAL segments, as on a server that has run for a while. A new server
-/// fills each segment with zeros before it writes to it, which doubles the writes.
+/// Writes 2 GiB of WAL, so that PostgreSQL recycles WAL segments, as on a server that has run for a while. A
+/// new server fills each segment with zeros before it writes to it, which doubles the writes.
 const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, 2048)";
 /// How long SQLite waits for a lock that another connection holds.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Creates, copies and drops the databases of one engine: files in a directory, or databases of its own server.
+/// Creates, copies and drops the databases of one engine: files in a directory, or databases of its own
+/// server.
 pub(crate) struct Databases {
     janitor: Rc<Janitor>,
     server: Option<DurableServer>,
@@ -32,8 +33,8 @@ pub(crate) struct Databases {
 }
 
 impl Databases {
-    /// Starts PostgreSQL if the engine needs it. Files are on the disk of the janitor's directory, not in memory, because
-    /// durable writes are measured.
+    /// Starts PostgreSQL if the engine needs it. Files are on the disk of the janitor's directory, not in
+    /// memory, because durable writes are measured.
     pub(crate) fn start(engine: Engine, janitor: &Rc<Janitor>) -> anyhow::Result<Self> {
         // Beside the janitor's directory, which the operating system's user of the server may not enter.
         let parent = janitor.directory().parent().unwrap_or(Path::new("."));
@@ -166,8 +167,8 @@ impl Database {
         open(&self.argument()).await
     }
 
-    /// Executes statements as fast as possible: without fsync, foreign keys and triggers. [`settle`](Self::settle) makes
-    /// the result durable.
+    /// Executes statements as fast as possible: without fsync, foreign keys and triggers.
+    /// [`settle`](Self::settle) makes the result durable.
     pub(crate) fn fill(&self, statements: &[String]) -> anyhow::Result<()> {
         match self {
             Self::File(path) => {
@@ -203,7 +204,8 @@ impl Database {
         }
     }
 
-    /// Writes everything to disk and finishes background work, so that the next run does not pay for the last one.
+    /// Writes everything to disk and finishes background work, so that the next run does not pay for the last
+    /// one.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
         match self {
             Self::File(path) => {

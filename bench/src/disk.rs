@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Measures for one second how many 4 KiB pages per second the disk of a directory makes durable (`fdatasync`).
+/// Measures for one second how many 4 KiB pages per second the disk of a directory makes durable
+/// (`fdatasync`).
 pub(crate) fn fsyncs_per_second(directory: &Path) -> anyhow::Result<f64> {
     let mut file = tempfile::tempfile_in(directory)?;
     let started = Instant::now();

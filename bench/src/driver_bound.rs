@@ -1,5 +1,5 @@
-//! The driver bound: the statement that adds members, sent over plain driver connections. No pool, no service, one add
-//! request per statement, and no retry except for an operation id that is already used.
+//! The driver bound: the statement that adds members, sent over plain driver connections. No pool, no
+//! service, one add request per statement, and no retry except for an operation id that is already used.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -73,7 +73,8 @@ impl DriverBound {
         Ok(Run { elapsed: started.elapsed(), micros: micros.concat(), generator_busy: None })
     }
 
-    /// Adds members with one statement. Repeats it with a larger id gap while the operation id is already used.
+    /// Adds members with one statement. Repeats it with a larger id gap while the operation id is already
+    /// used.
     async fn add(
         &self,
         client: &Client,

@@ -32,7 +32,8 @@ impl EngineBound {
         Ok(Self { runtime, storage, ids: IdGenerator::new(ID_SEED) })
     }
 
-    /// Executes the first `1 / engine_divisor` of a run's requests: one caller takes longer than many clients.
+    /// Executes the first `1 / engine_divisor` of a run's requests: one caller takes longer than many
+    /// clients.
     pub(crate) fn run(&self, workload: &Workload, numbers: Range<u64>) -> anyhow::Result<Run> {
         let count = ((numbers.end - numbers.start) / workload.engine_divisor).max(1);
         self.runtime.block_on(async {

@@ -1,7 +1,7 @@
 //! The growth benchmark: what adding customers and reading lists costs as the number of rows grows.
 //!
-//! Each run on a filled group takes turns with a run on an empty group, so that other load on the host affects both.
-//! `growth/data.rs` creates the rows, `growth/lists.rs` measures lists.
+//! Each run on a filled group takes turns with a run on an empty group, so that other load on the host
+//! affects both. `growth/data.rs` creates the rows, `growth/lists.rs` measures lists.
 
 mod data;
 mod lists;
@@ -25,8 +25,8 @@ const GROUP_SIZES: [i64; 4] = [0, 10_000, 1_000_000, 10_000_000];
 /// Members and customers of each of many merchants.
 const MANY_MEMBERS: i64 = 10_000;
 const MANY_CUSTOMERS: i64 = 12_000;
-/// Distance between the merchants of two subsequent requests, so that merchants are not visited in storage order. A prime,
-/// so that each merchant is visited.
+/// Distance between the merchants of two subsequent requests, so that merchants are not visited in storage
+/// order. A prime, so that each merchant is visited.
 const MERCHANT_STEP: u64 = 7919;
 
 /// Customers per request.

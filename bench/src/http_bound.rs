@@ -20,7 +20,8 @@ struct RequestBody {
 
 /// Serves the HTTP bound with the service's HTTP stack, until the process is killed.
 ///
-/// Nothing is stored, so a missing customer is recognized by its id: `i64::MAX` at the end of the list is rejected.
+/// Nothing is stored, so a missing customer is recognized by its id: `i64::MAX` at the end of the list is
+/// rejected.
 pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

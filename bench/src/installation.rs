@@ -1,4 +1,5 @@
-//! The initial data of every workload: one large merchant and many small ones. The groups that workloads add to are empty.
+//! The initial data of every workload: one large merchant and many small ones. The groups that workloads add
+//! to are empty.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

@@ -1,5 +1,5 @@
-//! Clean-up of the working directory and of the processes that the benchmark starts. It runs in a separate shell, because a
-//! killed program cannot clean up.
+//! Clean-up of the working directory and of the processes that the benchmark starts. It runs in a separate
+//! shell, because a killed program cannot clean up.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
-/// The janitor process and its working directory. On drop, or when this process dies, the janitor kills the tracked
-/// processes and removes the directory.
+/// The janitor process and its working directory. On drop, or when this process dies, the janitor kills the
+/// tracked processes and removes the directory.
 pub(crate) struct Janitor {
     shell: Child,
     directory: PathBuf,

@@ -1,5 +1,6 @@
-# Creates a working directory, tracks the processes that use it, and removes both when standard input closes: that happens
-# when the benchmark ends, even if it is killed. Argument: the parent directory. Prints the path of the working directory.
+# Creates a working directory and tracks the processes that use it. Kills the processes and removes the directory when
+# standard input closes: that happens when the benchmark ends, even if it is killed. Argument: the parent directory.
+# Prints the path of the working directory.
 set -eu
 trap '' INT TERM HUP # a signal for the benchmark must not stop the clean-up
 directory=$(mktemp -d "$1/run-XXXXXX")

@@ -1,9 +1,9 @@
 //! The load generator: clients that send requests in a closed loop and measure the response times.
 //!
-//! The generator must be cheap, or it becomes the bottleneck. It uses one thread, writes each request completely before
-//! its clock starts, and of a response parses only the status and the length. A closure writes the requests, so any
-//! HTTP/1.1 service can be loaded. A run is a number of requests, not a duration: a service and its bounds then access
-//! the same rows.
+//! The generator must be cheap, or it becomes the bottleneck. It uses one thread, writes each request
+//! completely before its clock starts, and of a response parses only the status and the length. A closure
+//! writes the requests, so any HTTP/1.1 service can be loaded. A run is a number of requests, not a duration:
+//! a service and its bounds then access the same rows.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -22,7 +22,8 @@ use crate::proc;
 /// Size of the read buffer in bytes. The head of a response must fit.
 const BUFFER_BYTES: usize = 64 << 10;
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(2);
-/// The end of a chunked response body. Includes the line end before the last chunk, so that an empty body matches too.
+/// The end of a chunked response body. Includes the line end before the last chunk, so that an empty body
+/// matches too.
 const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
 /// Bytes of request and response that an [`UnexpectedStatus`] keeps of each.
 const EXCERPT_BYTES: usize = 1000;
@@ -74,8 +75,9 @@ impl std::error::Error for UnexpectedStatus {}
 
 /// Sends the requests with these numbers and waits for all responses.
 ///
-/// Each client has one connection and takes the next number after each response. Clients are distributed over the
-/// addresses. `write_request` receives client and number, appends the complete request and returns the expected status.
+/// Each client has one connection and takes the next number after each response. Clients are distributed over
+/// the addresses. `write_request` receives client and number, appends the complete request and returns the
+/// expected status.
 pub(crate) fn run<F>(
     addresses: &[SocketAddr],
     clients: usize,

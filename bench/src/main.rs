@@ -1,10 +1,11 @@
-//! `cargo run --release -p zumra-bench`: builds the service, measures it under load, prints a table for each engine, and saves
-//! the result as JSON and the growth chart as SVG.
+//! `cargo run --release -p zumra-bench`: builds the service, measures it under load, prints a table for each
+//! engine, and saves the result as JSON and the growth chart as SVG.
 //!
-//! What belongs here: the order of the measurements. Numbers are only comparable within one run, so `measure.rs` runs every
-//! workload on the service and on its bounds in turns: `http_bound.rs`, `server_bound.rs`, `engine_bound.rs`,
-//! `driver_bound.rs`. `workloads.rs` defines the requests, `requests.rs` writes them, `load.rs` sends them. `growth.rs`
-//! measures growing data, `baselines.rs` other products.
+//! What belongs here: the order of the measurements. Numbers are only comparable within one run, so
+//! `measure.rs` runs every workload on the service and on its bounds in turns: `http_bound.rs`,
+//! `server_bound.rs`, `engine_bound.rs`, `driver_bound.rs`. `workloads.rs` defines the requests,
+//! `requests.rs` writes them, `load.rs` sends them. `growth.rs` measures growing data, `baselines.rs` other
+//! products.
 
 mod arguments;
 mod baselines;
@@ -110,7 +111,8 @@ fn measure_engine(
     Ok(())
 }
 
-/// Measures the selected workloads and adds their results to the engine at `index`. If one fails, the others still run.
+/// Measures the selected workloads and adds their results to the engine at `index`. If one fails, the others
+/// still run.
 fn measure_workloads(
     databases: &Databases,
     index: usize,

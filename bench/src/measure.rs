@@ -1,4 +1,5 @@
-//! Measures one workload: the service and its bounds in turns, so that other load on the host affects all of them alike.
+//! Measures one workload: the service and its bounds in turns, so that other load on the host affects all of
+//! them alike.
 
 use crate::database::{Database, Databases};
 use crate::engine::Engine;

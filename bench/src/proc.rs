@@ -1,5 +1,5 @@
-//! Resource usage of processes and properties of the host, read from `/proc`. Every function returns `None` on systems
-//! without it.
+//! Resource usage of processes and properties of the host, read from `/proc`. Every function returns `None`
+//! on systems without it.
 
 use std::fs::read_to_string;
 

@@ -23,15 +23,16 @@ const CONNECT_INTERVAL: Duration = Duration::from_micros(500);
 /// How long a service or bound may take until it accepts connections.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Builds the service in the profile of this program. Copies both executables to the janitor's directory, because another
-/// build may replace them while the benchmark runs.
+/// Builds the service in the profile of this program. Copies both executables to the janitor's directory,
+/// because another build may replace them while the benchmark runs.
 pub(crate) fn build(janitor: &Janitor) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let bench = std::env::current_exe()?;
     let profile = bench.parent().and_then(Path::file_name).context("the executable has no directory")?;
     let mut build = Command::new(cargo);
     build.args(["build", "--package", "zumra", "--profile"]).arg(profile);
-    // `cargo run` sets variables of this package. Build scripts that depend on them would run again at every start.
+    // `cargo run` sets variables of this package. Build scripts that depend on them would run again at every
+    // start.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -122,7 +123,8 @@ impl Process {
         self.address
     }
 
-    /// Returns the sum of the peak memory of the process and its descendants in MiB, where the system reports it.
+    /// Returns the sum of the peak memory of the process and its descendants in MiB, where the system reports
+    /// it.
     pub(crate) fn peak_memory_mib(&self) -> Option<u64> {
         proc::process_tree(self.child.id()).into_iter().map(proc::peak_memory_mib).sum()
     }
@@ -135,8 +137,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Kill the whole group before the child is reaped, because its id may be reused after that. The processes may have
-        // ended already.
+        // Kill the whole group before the child is reaped, because its id may be reused after that. The
+        // processes may have ended already.
         let kill = r#"kill -s KILL -- "-$0" 2>/dev/null"#;
         let _ = Command::new("sh").args(["-c", kill, &self.child.id().to_string()]).status();
         let _ = self.child.kill();

@@ -1,5 +1,5 @@
-//! The result of a benchmark, as it is saved in JSON. The names in the file stay the same, so that saved results remain
-//! comparable; `serde` renames fields whose names in code differ.
+//! The result of a benchmark, as it is saved in JSON. The names in the file stay the same, so that saved
+//! results remain comparable; `serde` renames fields whose names in code differ.
 
 use std::path::Path;
 
@@ -105,10 +105,11 @@ pub(crate) struct GrowthPoint {
     pub(crate) customers: i64,
     /// Elapsed time of a run divided by its requests: median, minimum and maximum of the runs.
     pub(crate) ms_per_request: f64,
-    /// Elapsed time of a run divided by that of a run on an empty group just before it: the median of the turns.
+    /// Elapsed time of a run divided by that of a run on an empty group just before it: the median of the
+    /// turns.
     ///
-    /// With one merchant, the empty group is compared with another empty group. How far that ratio differs from 1 is
-    /// noise.
+    /// With one merchant, the empty group is compared with another empty group. How far that ratio differs
+    /// from 1 is noise.
     #[serde(rename = "of_empty")]
     pub(crate) ratio_to_empty: f64,
     pub(crate) fastest_ms: f64,
@@ -258,7 +259,9 @@ mod tests {
                 }
             }
             Value::Array(elements) => {
-                elements.iter().for_each(|element| collect_keys(element, &format!("{prefix}[]"), keys));
+                for element in elements {
+                    collect_keys(element, &format!("{prefix}[]"), keys);
+                }
             }
             _ => {}
         }
@@ -344,7 +347,8 @@ mod tests {
         collect_keys(&saved, "", &mut saved_keys);
         let missing: Vec<_> = saved_keys.difference(&keys).collect();
         assert!(missing.is_empty(), "{missing:?}");
-        // Engine and driver bounds run in the benchmark's process, so their saved summaries lack the keys for processes.
+        // Engine and driver bounds run in the benchmark's process, so their saved summaries lack the keys for
+        // processes.
         let is_optional = |key: &&String| key.contains(".bounds.engine.") || key.contains(".bounds.driver.");
         let added: Vec<_> = keys.difference(&saved_keys).filter(|key| !is_optional(key)).collect();
         assert!(added.is_empty(), "{added:?}");

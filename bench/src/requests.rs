@@ -5,8 +5,8 @@ use std::io::Write;
 use crate::installation::{CUSTOMERS, token};
 use crate::workloads::{Request, Workload};
 
-/// Writes the requests of a workload. The lists of ids are formatted once: formatting a thousand numbers per request would
-/// cost more than everything else that the generator does.
+/// Writes the requests of a workload. The lists of ids are formatted once: formatting a thousand numbers per
+/// request would cost more than everything else that the generator does.
 pub(crate) struct RequestWriter<'a> {
     workload: &'a Workload,
     /// The id lists of a workload with fixed lists, in the order of their first id; otherwise empty.
@@ -85,7 +85,8 @@ fn write_head(merchant: i64, method: &str, path: &str, buffer: &mut Vec<u8>) {
     );
 }
 
-/// Returns `count` contiguous ids separated by commas. If `is_last_missing`, the last is `i64::MAX`, which does not exist.
+/// Returns `count` contiguous ids separated by commas. If `is_last_missing`, the last is `i64::MAX`, which
+/// does not exist.
 pub(crate) fn id_list(first: i64, count: i64, is_last_missing: bool) -> String {
     let mut ids: Vec<String> = (first..first + count).map(|id| id.to_string()).collect();
     if is_last_missing && let Some(last) = ids.last_mut() {

@@ -15,7 +15,8 @@ pub(crate) struct Summary {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) requests_per_run: usize,
-    /// CPU time of the generator's thread divided by the elapsed time. Near 1, the generator is the bottleneck.
+    /// CPU time of the generator's thread divided by the elapsed time. Near 1, the generator is the
+    /// bottleneck.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) generator_busy: Option<f64>,
     /// CPU time of the measured processes per request, in microseconds.
@@ -58,7 +59,8 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Returns the value in milliseconds that the fraction `rank` of the requests did not exceed. `micros` is sorted.
+/// Returns the value in milliseconds that the fraction `rank` of the requests did not exceed. `micros` is
+/// sorted.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -66,7 +66,8 @@ impl System {
         }
     }
 
-    /// Returns the CPU time of all processes in seconds, where the system reports it. `None` for what runs in this process.
+    /// Returns the CPU time of all processes in seconds, where the system reports it. `None` for what runs in
+    /// this process.
     pub(crate) fn cpu_seconds(&self) -> Option<f64> {
         let Self::Http(processes) = self else { return None };
         processes.iter().map(Process::cpu_seconds).sum()

@@ -1,4 +1,5 @@
-//! The workloads: kinds of requests, the number of clients, and the content of the request with a given number. No HTTP.
+//! The workloads: kinds of requests, the number of clients, and the content of the request with a given
+//! number. No HTTP.
 
 use crate::engine::Engine;
 use crate::installation::{
@@ -10,12 +11,14 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// Customers per add request.
     pub(crate) size: i64,
-    /// Number of clients. Each has one connection and sends its next request after the response to the last one.
+    /// Number of clients. Each has one connection and sends its next request after the response to the last
+    /// one.
     pub(crate) clients: usize,
     pub(crate) kind: WorkloadKind,
     /// Requests of a run on SQLite, chosen so that a run takes some seconds. PostgreSQL gets half as many.
     sqlite_requests: u64,
-    /// The engine bound executes `1 / engine_divisor` of a run: its one caller would take too long for all of it.
+    /// The engine bound executes `1 / engine_divisor` of a run: its one caller would take too long for all of
+    /// it.
     pub(crate) engine_divisor: u64,
     /// Numbers of services that share one database on PostgreSQL; each is measured.
     pub(crate) services: &'static [usize],
@@ -36,8 +39,8 @@ pub(crate) enum WorkloadKind {
 /// The content of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// Adds `count` customers with contiguous ids from `first` to a group. If `is_last_missing`, the last id is replaced
-    /// by one that does not exist.
+    /// Adds `count` customers with contiguous ids from `first` to a group. If `is_last_missing`, the last id
+    /// is replaced by one that does not exist.
     Add { merchant: i64, group: i64, first: i64, count: i64, is_last_missing: bool },
     /// Reads one customer.
     Customer { merchant: i64, customer: i64 },
@@ -82,7 +85,8 @@ impl Workload {
         scaled(requests, scale).max(MIN_REQUESTS)
     }
 
-    /// Returns the number of distinct requests: pairs of a group and a list of customers. Later numbers repeat them.
+    /// Returns the number of distinct requests: pairs of a group and a list of customers. Later numbers
+    /// repeat them.
     pub(crate) fn distinct_requests(&self) -> u64 {
         let pairs = match self.kind {
             WorkloadKind::AddNew => CUSTOMERS / self.size * GROUPS,
@@ -97,7 +101,8 @@ impl Workload {
         self.kind != WorkloadKind::Mixed
     }
 
-    /// Returns the request with a number. It depends only on the number, so every system receives the same requests.
+    /// Returns the request with a number. It depends only on the number, so every system receives the same
+    /// requests.
     pub(crate) fn request(&self, number: u64) -> Request {
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         if self.kind == WorkloadKind::Mixed {
@@ -121,8 +126,8 @@ impl Workload {
     }
 }
 
-/// Returns a request of the mixed workload. Of ten, four read a customer, two a page of customers, two the groups, and
-/// two add a customer.
+/// Returns a request of the mixed workload. Of ten, four read a customer, two a page of customers, two the
+/// groups, and two add a customer.
 fn mixed_request(number: i64) -> Request {
     // Coprime to the number of pairs, so each number has its own pair.
     const STEP: i64 = 161_803;

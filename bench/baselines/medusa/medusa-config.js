@@ -1,5 +1,5 @@
-// Medusa with PostgreSQL only: the parts that can use Redis (events, cache, workflows, locks) are in the process, and the
-// admin pages are disabled.
+// Medusa with PostgreSQL only: the parts that can use Redis (events, cache, workflows, locks) are in the process, and
+// the admin pages are disabled.
 const { defineConfig } = require("@medusajs/framework/utils")
 const { PGHOST, PGPORT, PGUSER } = process.env
 

@@ -46,7 +46,8 @@ impl Product {
         }
     }
 
-    /// Returns the number of requests that take one process five to ten seconds; for 10,000 customers, one request.
+    /// Returns the number of requests that take one process five to ten seconds; for 10,000 customers, one
+    /// request.
     pub(super) fn requests_per_run(self, size: i64) -> u64 {
         match (self, size) {
             (Self::Medusa, 1) => 1500,
@@ -120,7 +121,8 @@ impl Product {
     }
 }
 
-/// Returns contiguous ids as JSON strings separated by commas, each with the prefix and at least `digits` digits.
+/// Returns contiguous ids as JSON strings separated by commas, each with the prefix and at least `digits`
+/// digits.
 fn quoted_ids(prefix: &str, digits: usize, first: i64, count: i64) -> String {
     let mut ids = String::new();
     for id in first..first + count {
@@ -131,8 +133,8 @@ fn quoted_ids(prefix: &str, digits: usize, first: i64, count: i64) -> String {
     ids
 }
 
-/// Returns the number of warm-up requests per process, after which the JavaScript code in use is compiled. The workload with
-/// 10,000 customers runs last and its requests take so long that it needs no warm-up.
+/// Returns the number of warm-up requests per process, after which the JavaScript code in use is compiled.
+/// The workload with 10,000 customers runs last and its requests take so long that it needs no warm-up.
 pub(super) fn warm_up_requests(size: i64) -> u64 {
     match size {
         1 => 600,

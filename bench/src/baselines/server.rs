@@ -71,8 +71,8 @@ impl Server {
     }
 }
 
-/// Waits until a server responds and then is idle. Of several processes, the first responds while the others still start,
-/// and only their CPU time shows that.
+/// Waits until a server responds and then is idle. Of several processes, the first responds while the others
+/// still start, and only their CPU time shows that.
 fn wait_until_ready(process: &mut Process) -> anyhow::Result<()> {
     let started = Instant::now();
     let request = http::get("/health");

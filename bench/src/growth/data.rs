@@ -1,5 +1,5 @@
-//! SQL that creates millions of rows inside the database. They equal what the service writes for the smallest possible
-//! customer: a first name, which is its only search term.
+//! SQL that creates millions of rows inside the database. They equal what the service writes for the smallest
+//! possible customer: a first name, which is its only search term.
 
 use std::ops::RangeInclusive;
 
@@ -9,8 +9,8 @@ use crate::engine::Engine;
 pub(super) const GROUP: i64 = 1;
 /// Maximum number of rows that one statement inserts.
 const ROWS_PER_STATEMENT: i64 = 1_000_000;
-/// Added to an id to make a name. All names then have the same length and sort like the ids, so that engines append search
-/// terms to the end of an index. In another order, filling it takes hours.
+/// Added to an id to make a name. All names then have the same length and sort like the ids, so that engines
+/// append search terms to the end of an index. In another order, filling it takes hours.
 const NAME_OFFSET: i64 = 100_000_000;
 /// Creation time of customer 0 in microseconds; each customer is created a microsecond after the one before.
 const FIRST_CREATED_AT: i64 = 1_750_000_000_000_000;
@@ -56,15 +56,17 @@ pub(super) fn members(
     row_sources(engine, &merchants, &customers).into_iter().map(insert).collect()
 }
 
-/// Returns a statement that deletes the first merchant's members with ids above `members`. It undoes the adds of a run.
+/// Returns a statement that deletes the first merchant's members with ids above `members`. It undoes the adds
+/// of a run.
 pub(super) fn delete_members_above(members: i64) -> String {
     format!(
         "DELETE FROM memberships WHERE merchant_id = 1 AND group_id = {GROUP} AND customer_id > {members}"
     )
 }
 
-/// Returns `FROM` items that together produce each pair of a merchant `m.id` and a customer `c.id` once, at most
-/// [`ROWS_PER_STATEMENT`] pairs per item. The pairs are in the order of the primary keys, so every index grows at its end.
+/// Returns `FROM` items that together produce each pair of a merchant `m.id` and a customer `c.id` once, at
+/// most [`ROWS_PER_STATEMENT`] pairs per item. The pairs are in the order of the primary keys, so every index
+/// grows at its end.
 fn row_sources(
     engine: Engine,
     merchants: &RangeInclusive<i64>,

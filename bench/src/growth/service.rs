@@ -11,7 +11,8 @@ use crate::summary::median;
 /// Starts of the service for each measurement.
 const STARTS: u64 = 5;
 
-/// Returns the milliseconds from the start of a service to its first response: the median of [`STARTS`] starts.
+/// Returns the milliseconds from the start of a service to its first response: the median of [`STARTS`]
+/// starts.
 pub(super) fn median_start_ms(databases: &Databases, database: &Database) -> anyhow::Result<f64> {
     let mut times = Vec::new();
     for _ in 0..STARTS {
