@@ -61,7 +61,7 @@ impl CopyEndpoint for SqliteEndpoint {
         let mut chunk = Vec::new();
         while let Some(row) = rows.next()? {
             let values = table.columns.iter().enumerate();
-            let values = values.map(|(i, (name, _))| value(row.get_ref(i)?, table, name));
+            let values = values.map(|(i, (name, _))| decode_value(row.get_ref(i)?, table, name));
             chunk.push(values.collect::<Result<Row>>()?);
         }
         Ok(RowChunk(chunk))
@@ -130,7 +130,7 @@ fn index_customers(connection: &Connection, merchant: i64, customers: Vec<(i64, 
     counters::add(connection, merchant, count)
 }
 
-fn value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {
+fn decode_value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {
     let invalid = |problem: &dyn std::fmt::Display| StorageError::corrupt(table.name, column, problem);
     Ok(match value {
         ValueRef::Null => Value::Null,

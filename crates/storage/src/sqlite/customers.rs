@@ -105,6 +105,7 @@ fn find(db: &Connection, merchant: MerchantId, id: CustomerId) -> Result<Option<
     Ok(Some(customer))
 }
 
+/// Returns a customer that is about to change. The writer's transaction excludes other writers.
 fn find_for_update(tx: &Tx<'_>, id: CustomerId) -> Result<Customer> {
     find(tx.connection, tx.merchant, id)?.ok_or(StorageError::NotFound(Resource::Customer))
 }
@@ -322,7 +323,8 @@ mod tests {
             .unwrap();
         let insert = |id: i64, mobile: &str, email: &str| {
             connection.execute(
-                "INSERT INTO customers (merchant_id, id, first_name, mobile, email_key, search_terms, created_at, updated_at)
+                "INSERT INTO customers (merchant_id, id, first_name, mobile, email_key, search_terms,
+                                        created_at, updated_at)
                  VALUES (1, ?1, 'A', ?2, ?3, '', 0, 0)",
                 (id, mobile, email),
             )

@@ -82,6 +82,7 @@ pub(super) fn find(db: &Connection, merchant: MerchantId, group: GroupSelector) 
     sql::query_opt(db, &statement, (merchant.get(), id), |row| decode(row))
 }
 
+/// Returns a group that is about to change. The writer's transaction excludes other writers.
 fn find_for_update(tx: &Tx<'_>, group: GroupSelector) -> Result<Group> {
     find(tx.connection, tx.merchant, group)?.ok_or(StorageError::NotFound(Resource::Group))
 }

@@ -130,7 +130,8 @@ fn lease(
 }
 
 fn write_chunk(tx: &Tx<'_>, lease: LeaseKey, until: Timestamp, chunk: &ImportChunk) -> Result<Import> {
-    let statement = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports WHERE merchant_id = ?1 AND id = ?2";
+    let statement = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports
+                     WHERE merchant_id = ?1 AND id = ?2";
     let key = (tx.merchant.get(), lease.import.get());
     let state = sql::query_opt(tx.connection, statement, key, |row| ImportState::decode(row))?;
     let state = state.ok_or(StorageError::NotFound(Resource::Import))?;
@@ -186,8 +187,9 @@ fn update_progress(
     plan: &ChunkPlan<'_>,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE imports SET last_row = ?3, created_customers = created_customers + ?4, rejected_rows = rejected_rows + ?5, lease_until = ?6,
-                finished_at = ?7, failure = ?8, file = CASE WHEN ?7 IS NULL THEN file END
+        "UPDATE imports
+         SET last_row = ?3, created_customers = created_customers + ?4, rejected_rows = rejected_rows + ?5,
+             lease_until = ?6, finished_at = ?7, failure = ?8, file = CASE WHEN ?7 IS NULL THEN file END
          WHERE merchant_id = ?1 AND id = ?2",
         (
             tx.merchant.get(),

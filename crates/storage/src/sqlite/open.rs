@@ -25,8 +25,8 @@ pub(super) fn for_writer(path: &Path, now: Timestamp) -> Result<Connection> {
     let connection = for_writing(path, now)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // Foreign keys are assertions here: every write checks what it refers to in its own transaction, and no other writer
-    // exists. A second check is a quarter of the time of a large addition, so only debug builds and tests run it.
+    // Foreign keys are assertions here: every write checks what it refers to in its own transaction, and no other
+    // writer exists. A second check is a quarter of the time of a large addition, so only debug builds run it.
     connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
     Ok(connection)
 }

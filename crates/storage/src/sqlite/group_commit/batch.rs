@@ -161,7 +161,12 @@ mod tests {
             connection.execute("INSERT INTO rows DEFAULT VALUES", [])?;
             result
         };
-        (Box::new(WriteRequest::new(work, reply, has_savepoint)), outcome)
+        let request = if has_savepoint {
+            WriteRequest::with_savepoint(work, reply)
+        } else {
+            WriteRequest::validated(work, reply)
+        };
+        (Box::new(request), outcome)
     }
 
     /// Runs a write that succeeds and one that fails in one batch. Returns their outcomes and the number of rows.
@@ -219,7 +224,7 @@ mod tests {
             if !job_time.is_zero() {
                 std::thread::sleep(job_time);
             }
-            Box::new(WriteRequest::new(|_: &Connection| Ok(()), reply, true))
+            Box::new(WriteRequest::validated(|_: &Connection| Ok(()), reply))
         };
         let mut batch =
             Batch::collect(&connection, job(), || Some(job()), || is_syncer_waiting, &Metrics::new());

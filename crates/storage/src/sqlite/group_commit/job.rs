@@ -28,8 +28,14 @@ pub(super) struct WriteRequest<T, F> {
 }
 
 impl<T, F> WriteRequest<T, F> {
-    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T>>, has_savepoint: bool) -> Self {
-        Self { work: Some(work), result: None, reply, has_savepoint }
+    /// Returns a request whose changes can be rolled back alone.
+    pub(super) fn with_savepoint(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self { work: Some(work), result: None, reply, has_savepoint: true }
+    }
+
+    /// Returns a request that validates before its first change, and so needs no savepoint.
+    pub(super) fn validated(work: F, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self { work: Some(work), result: None, reply, has_savepoint: false }
     }
 }
 

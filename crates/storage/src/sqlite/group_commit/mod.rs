@@ -20,7 +20,7 @@
 //!    |                   | 1,000 WAL pages behind: wake -------------------->|
 //!    |                   | next batch …             |                        | checkpoint
 //!    |                   |                          |                        | fsync database file
-//!    |                   | 8,000 WAL pages, few behind: completes the checkpoint; the next commit resets the WAL
+//!    |                   | 8,000 WAL pages: completes the checkpoint; the next commit resets the WAL
 //! ```
 //!
 //! A write that fails is rolled back alone. After a failed fsync, committed writes get
@@ -94,7 +94,8 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.enqueue(work, true).await
+        let (reply, result) = oneshot::channel();
+        self.enqueue(Box::new(WriteRequest::with_savepoint(work, reply)), result).await
     }
 
     /// Like [`Writer::write`], but without a savepoint, which is faster.
@@ -106,18 +107,14 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.enqueue(work, false).await
+        let (reply, result) = oneshot::channel();
+        self.enqueue(Box::new(WriteRequest::validated(work, reply)), result).await
     }
 
-    async fn enqueue<T, F>(&self, work: F, has_savepoint: bool) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
-    {
-        let (reply, result) = oneshot::channel();
+    async fn enqueue<T>(&self, job: Box<dyn WriteJob>, result: oneshot::Receiver<Result<T>>) -> Result<T> {
         // Before the push: the writer may decrement it at once.
         self.metrics.queue_depth.inc();
-        if let Err(error) = self.queue.push(Box::new(WriteRequest::new(work, reply, has_savepoint))) {
+        if let Err(error) = self.queue.push(job) {
             self.metrics.queue_depth.dec();
             return Err(error);
         }

@@ -48,7 +48,7 @@ pub(super) fn run(
     }
 }
 
-/// Closes the queue when the thread exits, including by panic, so that queued jobs fail instead of waiting for ever.
+/// Closes the queue when the thread exits, including by panic, so that queued jobs fail instead of hanging.
 struct ExitGuard<'a> {
     queue: &'a Queue<Box<dyn WriteJob>, Batch>,
     metrics: &'a Metrics,
