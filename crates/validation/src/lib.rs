@@ -22,6 +22,7 @@ struct Readme;
 
 mod check;
 mod date;
+mod double;
 mod email;
 mod form;
 mod input;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use crate::number;
+use crate::double::double_text;
 use crate::trim::{trim, trim_bytes};
 
 /// Entries by key, in the order of the input.
@@ -148,7 +148,7 @@ impl Value {
             Self::Null | Self::Bool(false) => Some(Cow::Borrowed("")),
             Self::Bool(true) => Some(Cow::Borrowed("1")),
             Self::Int(number) => Some(Cow::Owned(number.to_string())),
-            Self::Double(number) => Some(Cow::Owned(number::double_text(*number))),
+            Self::Double(number) => Some(Cow::Owned(double_text(*number))),
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Bytes(_) | Self::List(_) | Self::Map(_) => None,
         }
