@@ -239,6 +239,8 @@ impl<J, B> Queue<J, B> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     fn queue(limit: usize) -> Queue<u32, &'static str> {
@@ -292,5 +294,37 @@ mod tests {
         assert!(queue.take_committed(1, Duration::MAX).is_empty());
         queue.syncer_exited();
         assert_eq!(queue.hand_over("d", 1), Err("d"));
+    }
+
+    #[test]
+    fn syncer_waits_for_more_jobs_but_not_longer_than_needed() {
+        let max_wait = Duration::from_secs(30);
+        let queue = queue(8);
+        std::thread::scope(|scope| {
+            let syncer = scope.spawn(|| {
+                let started = Instant::now();
+                (queue.take_committed(3, max_wait), started.elapsed())
+            });
+            queue.hand_over("a", 1).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(!syncer.is_finished(), "one job is not enough");
+            queue.hand_over("b", 2).unwrap();
+            let (batches, waited) = syncer.join().unwrap();
+            assert_eq!(batches, ["a", "b"]);
+            assert!(waited < max_wait, "{waited:?}");
+        });
+    }
+
+    #[test]
+    fn waiting_writer_wakes_for_a_job_and_for_the_close() {
+        let queue = queue(8);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| (queue.next_job(), queue.next_job()));
+            std::thread::sleep(Duration::from_millis(20));
+            queue.push(1).unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+            queue.close("closed");
+            assert_eq!(writer.join().unwrap(), (Some(1), None));
+        });
     }
 }
