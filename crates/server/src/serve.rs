@@ -21,7 +21,7 @@ use crate::router::{admin_router, router};
 pub struct Listeners {
     /// The public address.
     pub public: TcpListener,
-    /// The address of `/metrics`, if there is one.
+    /// The address of `/metrics`; `None` serves no metrics.
     pub admin: Option<TcpListener>,
 }
 
@@ -48,7 +48,7 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         connection_permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
         app: app.clone(),
     });
-    let listeners: Vec<_> = [Some(public), admin]
+    let running: Vec<_> = [Some(public), admin]
         .into_iter()
         .flatten()
         .map(|listener| tokio::spawn(listener.run(stop.clone())))
@@ -57,7 +57,7 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         [tokio::spawn(run_archive_task(app.clone())), tokio::spawn(run_import_task(app.clone()))];
     shutdown.await;
     drop(stop_sender);
-    for listener in listeners {
+    for listener in running {
         let _ = listener.await; // a listener that panicked has no connections left to finish
     }
     // A chunk is one transaction, so aborting leaves no partial one. The tasks continue after the next start.

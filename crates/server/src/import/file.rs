@@ -1,4 +1,4 @@
-//! Whether a file can be imported at all.
+//! Checking that a file can be imported.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ pub enum ImportError {
     File(#[from] FileError),
     /// The first row lacks a required column.
     #[error(
-        "the first row has no column for a first name or none for a mobile number; `zumra import template` prints the known columns"
+        "the first row names no columns for a first name and a mobile number; run `zumra import template` to print the known names"
     )]
     Columns,
 }

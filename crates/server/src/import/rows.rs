@@ -20,13 +20,13 @@ const NOT_STORABLE: &str = "it cannot be kept";
 const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
 
 /// Reads the rows of a file with given columns.
-pub(super) struct RowReader {
+pub(super) struct RowParser {
     columns: Columns,
     rules: RuleSet,
     language: Language,
 }
 
-impl RowReader {
+impl RowParser {
     pub(super) fn new(columns: Columns, language: Language) -> Self {
         Self { columns, rules: rules(), language }
     }

@@ -18,7 +18,7 @@ use zumra_storage::{Storage, StorageError};
 
 use super::columns::Columns;
 use super::file::ImportError;
-use super::rows::RowReader;
+use super::rows::RowParser;
 use crate::app::App;
 
 /// Rows per chunk.
@@ -113,7 +113,7 @@ pub async fn process_import(
 struct ChunkReader {
     lease: ImportLease,
     chunks: mpsc::Sender<ImportChunk>,
-    rows: Option<RowReader>,
+    rows: Option<RowParser>,
     chunk: ImportChunk,
     rows_read: usize,
 }
@@ -160,7 +160,7 @@ impl ChunkReader {
     fn read_header(&mut self, cells: &[String]) -> bool {
         let language = self.lease.language;
         if let Some(columns) = Columns::read(cells) {
-            self.rows = Some(RowReader::new(columns, language));
+            self.rows = Some(RowParser::new(columns, language));
             return true;
         }
         self.chunk.failure = Some(ImportError::Columns.message(language));
