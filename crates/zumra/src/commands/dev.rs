@@ -49,7 +49,7 @@ impl Command {
         let settings =
             config::settings(command_line, DatabaseOptions::default(), self.options, LogStyle::Pretty)?;
         let (mut shops, name) = match &self.fixtures {
-            Some(file) => (load::read(file)?, load::name(file)),
+            Some(file) => (load::read(file)?, load::display_name(file)),
             None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
         };
         let Some(shop) = assign_tokens(&mut shops)? else {
@@ -77,20 +77,21 @@ impl Command {
 /// Adds each fixed token to the first merchant, unless the fixture gives it to a merchant. Returns the index of the
 /// merchant with the first token, or `None` if the fixture has no merchants.
 fn assign_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>> {
-    let mut owner = None;
-    for (text, scopes) in TOKENS.into_iter().rev() {
+    for (text, scopes) in TOKENS {
         let secret: TokenSecret = text.parse()?;
-        let has = |shop: &MerchantFixture| shop.tokens.iter().any(|token| token.hash == secret.hash());
-        owner = shops.iter().position(has);
-        if owner.is_none()
+        if token_owner(shops, &secret).is_none()
             && let Some(first) = shops.first_mut()
         {
             let scopes = scopes.iter().copied().collect();
             first.tokens.push(NewToken { hash: secret.hash(), scopes, expires_at: None });
-            owner = Some(0);
         }
     }
-    Ok(owner)
+    Ok(token_owner(shops, &TOKENS[0].0.parse()?))
+}
+
+/// Returns the index of the merchant that has a token.
+fn token_owner(shops: &[MerchantFixture], secret: &TokenSecret) -> Option<usize> {
+    shops.iter().position(|shop| shop.tokens.iter().any(|token| token.hash == secret.hash()))
 }
 
 /// The text that is printed when the service listens.
@@ -143,7 +144,7 @@ impl Example {
 
 impl Banner {
     fn new(shops: &[MerchantFixture], shop: usize) -> Self {
-        const SHOWN: usize = 10;
+        const GROUP_LIMIT: usize = 10;
         let others = shops.len() - 1;
         let scopes = |text: &str| {
             let hash = text.parse::<TokenSecret>().ok()?.hash();
@@ -157,9 +158,9 @@ impl Banner {
         let shop = &shops[shop];
         let width = shop.groups.iter().map(|group| group.id.to_string().len()).max().unwrap_or_default();
         let line = |group: &Group| format!("{:<width$}  {}", group.id.get(), group.name);
-        let mut groups: Vec<_> = shop.groups.iter().take(SHOWN).map(line).collect();
-        if shop.groups.len() > SHOWN {
-            groups.push(format!("and {} more", shop.groups.len() - SHOWN));
+        let mut groups: Vec<_> = shop.groups.iter().take(GROUP_LIMIT).map(line).collect();
+        if shop.groups.len() > GROUP_LIMIT {
+            groups.push(format!("and {} more", shop.groups.len() - GROUP_LIMIT));
         }
         let ids: Vec<_> =
             shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();

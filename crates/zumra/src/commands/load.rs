@@ -61,7 +61,7 @@ impl Command {
     pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         let database = config::database(command_line, self.database)?;
         let fixtures = read(&self.file)?;
-        let name = name(&self.file);
+        let name = display_name(&self.file);
         let merchants = fixtures.len();
         let groups: usize = fixtures.iter().map(|fixture| fixture.groups.len()).sum();
         let customers: usize = fixtures.iter().map(|fixture| fixture.customers.len()).sum();
@@ -96,7 +96,7 @@ impl Command {
 }
 
 /// Returns the name of the file in messages.
-pub(super) fn name(file: &Path) -> String {
+pub(super) fn display_name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<MerchantFixture>, Failure> {
     } else {
         std::fs::read(file).map(|bytes| json = bytes)
     };
-    let name = name(file);
+    let name = display_name(file);
     reading.map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
     fixture::parse(&json).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }

@@ -51,8 +51,8 @@ fn mistyped_path_creates_no_database() {
         assert!(!zumra.path("typo.db").exists());
     }
     for line in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
-        let problem = zumra.fails(&format!("{line} --database no/folder.db"), 4);
-        assert!(problem.starts_with("database no/folder.db: "), "{problem}");
+        let problem = zumra.fails(&format!("{line} --database no/such.db"), 4);
+        assert!(problem.starts_with("database no/such.db: "), "{problem}");
         assert!(
             problem.ends_with("directory no does not exist; create it or choose another path"),
             "{problem}"

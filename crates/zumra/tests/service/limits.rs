@@ -50,7 +50,7 @@ fn connection_with_unfinished_headers_is_closed() {
     match stream.read_to_string(&mut response) {
         Ok(_) => {}
         Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "still open after {READ_TIMEOUT:?}")
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "still open after {READ_TIMEOUT:?}");
         }
     }
     assert!(start.elapsed() >= Duration::from_secs(1), "closed after {:?}", start.elapsed());
