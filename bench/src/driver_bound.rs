@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls, Statement};
 use zumra_core::{Actor, Clock, IdGenerator, OperationKind, SystemClock};
+use zumra_storage::postgres::PROPOSED_ID_LAG_MAX;
 
 use crate::database::Database;
 use crate::load::{Run, elapsed_micros};
@@ -107,6 +108,7 @@ impl DriverBound {
                         &id_gap,
                         &BY_HAND,
                         &kind,
+                        &PROPOSED_ID_LAG_MAX,
                     ],
                 )
                 .await;
@@ -138,7 +140,7 @@ mod tests {
         let test_database = runtime.block_on(TestDatabase::new());
         let database = Database::Server { name: String::new(), url: test_database.url() };
         installation::load(&database, std::iter::once(merchant_fixture(1, 1, 3))).unwrap();
-        let driver = DriverBound::open(&database, ADD_MEMBERS, 2).unwrap();
+        let driver = DriverBound::open(&database, &ADD_MEMBERS, 2).unwrap();
         let run = driver.run(&WORKLOADS[0], 0..3).unwrap();
         assert_eq!(run.micros.len(), 3);
     }

@@ -45,7 +45,7 @@ impl System {
 
     /// Opens the driver bound.
     pub(crate) fn driver_bound(database: &Database, workload: &Workload) -> anyhow::Result<Self> {
-        Ok(Self::Driver(DriverBound::open(database, ADD_MEMBERS, workload.clients)?))
+        Ok(Self::Driver(DriverBound::open(database, &ADD_MEMBERS, workload.clients)?))
     }
 
     pub(crate) fn run(

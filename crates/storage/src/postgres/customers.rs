@@ -1,28 +1,25 @@
 //! Customers.
 
-use std::str::FromStr;
-
+use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use futures_util::future::try_join_all;
-use jiff::Timestamp;
 use tokio_postgres::{Row, Statement};
-use zumra_core::text::Name;
 use zumra_core::{
-    Customer, CustomerChange, CustomerId, Email, Gender, GroupId, MerchantId, Mobile, MobileCode,
-    NewCustomer, Operation, OperationId, OperationKind, Subject, search_terms,
+    Customer, CustomerChange, CustomerId, GroupId, MerchantId, NewCustomer, Operation, OperationId,
+    OperationKind, Page, PageRequest, Subject,
 };
 
-use super::PostgresStorage;
-use super::connections::for_tx;
-use super::errors::{Failure, Try, violated};
-use super::lists;
-use super::operations::{self, Mark};
-use super::{memberships, merchants, words};
-use crate::{Conflict, Resource, Result, StorageError, Written};
-use crate::{Contacts, CustomerFilter, Customers};
-use async_trait::async_trait;
-use std::sync::Arc;
-use zumra_core::{Page, PageRequest};
+use super::errors::{AttemptError, AttemptResult, violated_constraint};
+use super::tx::Tx;
+use super::{
+    PostgresStorage, counters, customer_search, memberships, operations, removals, search_terms, sql,
+};
+use crate::customers::{COLUMNS, StoredDetails, ban_operation, created, decode};
+use crate::memberships::decode_groups;
+use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
+
+/// Statements sent at once, without waiting for their results, while many customers are upserted.
+const PIPELINED_MAX: usize = 1024;
 
 #[async_trait]
 impl Customers for PostgresStorage {
@@ -32,15 +29,15 @@ impl Customers for PostgresStorage {
         filter: CustomerFilter,
         page: PageRequest,
     ) -> Result<Page<Customer>> {
-        self.list(|db| {
-            let filter = filter.clone();
-            Box::pin(async move { lists::list(db, merchant, &filter, page).await })
+        self.list(&(merchant, filter, page), |db, (merchant, filter, page)| {
+            Box::pin(customer_search::list(db, *merchant, filter, *page))
         })
         .await
     }
 
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>> {
-        self.connections.read(|db| Box::pin(find(db, merchant, customer))).await
+        let key = (merchant, customer);
+        self.connections.read(&key, |db, &(merchant, id)| Box::pin(find(db, merchant, id))).await
     }
 
     async fn create_customer(
@@ -50,10 +47,11 @@ impl Customers for PostgresStorage {
         groups: Vec<GroupId>,
         operation: Operation,
     ) -> Result<Written<Customer>> {
-        let create = for_tx(move |tx, (new, groups): &(NewCustomer, Vec<GroupId>), operation, mark| {
-            Box::pin(create(tx, merchant, new, groups, operation, mark))
-        });
-        self.connections.change(merchant, operation, (customer, groups), create).await
+        self.connections
+            .write(merchant, operation, (customer, groups), |tx, (customer, groups)| {
+                Box::pin(create(tx, customer, groups))
+            })
+            .await
     }
 
     async fn update_customer(
@@ -63,10 +61,11 @@ impl Customers for PostgresStorage {
         change: CustomerChange,
         operation: Operation,
     ) -> Result<Written<Customer>> {
-        let update = for_tx(move |tx, change, operation, mark| {
-            Box::pin(update(tx, merchant, customer, change, operation, mark))
-        });
-        self.connections.change(merchant, operation, change, update).await
+        self.connections
+            .write(merchant, operation, (customer, change), |tx, (id, change)| {
+                Box::pin(update(tx, *id, change))
+            })
+            .await
     }
 
     async fn delete_customer(
@@ -75,10 +74,7 @@ impl Customers for PostgresStorage {
         customer: CustomerId,
         operation: Operation,
     ) -> Result<OperationId> {
-        let delete = for_tx(move |tx, id: &CustomerId, operation, mark| {
-            Box::pin(delete(tx, merchant, *id, operation, mark))
-        });
-        self.connections.change(merchant, operation, customer, delete).await
+        self.connections.write(merchant, operation, customer, |tx, &id| Box::pin(delete(tx, id))).await
     }
 
     async fn ban_customer(
@@ -88,10 +84,11 @@ impl Customers for PostgresStorage {
         reason: Option<String>,
         operation: Operation,
     ) -> Result<Written<()>> {
-        let ban = for_tx(move |tx, reason: &Option<String>, operation, mark| {
-            Box::pin(ban(tx, merchant, customer, reason.as_deref(), operation, mark))
-        });
-        self.connections.change(merchant, operation, reason, ban).await
+        self.connections
+            .write(merchant, operation, (customer, reason), |tx, (id, reason)| {
+                Box::pin(ban(tx, *id, reason.as_deref()))
+            })
+            .await
     }
 
     async fn find_used_contacts(
@@ -100,309 +97,217 @@ impl Customers for PostgresStorage {
         contacts: Contacts,
         except: Option<CustomerId>,
     ) -> Result<Contacts> {
-        let contacts = Arc::new(contacts);
         self.connections
-            .read(|db| {
-                let contacts = Arc::clone(&contacts);
-                Box::pin(
-                    async move { memberships::find_used_contacts(db, merchant, &contacts, except).await },
-                )
+            .read(&(merchant, contacts, except), |db, (merchant, contacts, except)| {
+                Box::pin(find_used_contacts(db, *merchant, contacts, *except))
             })
             .await
     }
 }
 
-/// Statements that are on their way at once when many customers are put.
-const PIPELINE: usize = 1024;
-
-/// The columns that [`read`] reads, of a customer under this name.
-pub(super) fn columns(of: &str) -> String {
-    let columns = [
-        "id",
-        "first_name",
-        "last_name",
-        "mobile",
-        "mobile_code",
-        "email",
-        "gender",
-        "birthday",
-        "city",
-        "location",
-        "ban_reason",
-        "created_at",
-        "updated_at",
-    ];
-    let columns = columns.map(|column| format!("{of}.{column}")).join(", ");
+/// Returns the columns that [`read`] reads, of a customer in a table or subquery called `table`. $1 is the merchant.
+pub(super) fn columns(table: &str) -> String {
+    let columns = COLUMNS.map(|column| format!("{table}.{column}")).join(", ");
     format!(
         "{columns}, ARRAY(SELECT group_id FROM memberships
-                          WHERE merchant_id = $1 AND customer_id = {of}.id AND group_id NOT IN (
+                          WHERE merchant_id = $1 AND customer_id = {table}.id AND group_id NOT IN (
                               SELECT id FROM groups WHERE merchant_id = $1 AND deleted_by IS NOT NULL)
                           ORDER BY group_id)"
     )
 }
 
-pub(super) async fn find<C: GenericClient>(
+/// Decodes [`columns`].
+pub(super) fn read(row: &Row) -> AttemptResult<Customer> {
+    let groups: Vec<i64> = row.try_get(COLUMNS.len())?;
+    Ok(Customer { groups: decode_groups(groups)?.into_vec(), ..decode(row)? })
+}
+
+async fn find<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
     id: CustomerId,
-) -> Try<Option<Customer>> {
+) -> AttemptResult<Option<Customer>> {
     let columns = columns("customers");
-    let sql = format!("SELECT {columns} FROM customers WHERE merchant_id = $1 AND id = $2");
-    let statement = db.prepare_cached(&sql).await?;
-    let row = db.query_opt(&statement, &[&merchant.get(), &id.get()]).await?;
-    Ok(row.map(|row| read(&row)).transpose()?)
+    let statement = format!("SELECT {columns} FROM customers WHERE merchant_id = $1 AND id = $2");
+    let row = sql::query_opt(db, &statement, &[&merchant.get(), &id.get()]).await?;
+    row.as_ref().map(read).transpose()
 }
 
-pub(super) async fn create<C: GenericClient>(
-    tx: &C,
+/// Finds a customer and locks its row until the end of the transaction.
+async fn find_for_update(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<Customer> {
+    // Locked first, so that the groups are read after it.
+    let statement = "SELECT 1 FROM customers WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
+    sql::query_opt(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
+    let found = find(&tx.client, tx.merchant, id).await?;
+    Ok(found.ok_or(StorageError::NotFound(Resource::Customer))?)
+}
+
+/// Returns those of `contacts` that a customer other than `except` uses.
+pub(super) async fn find_used_contacts<C: GenericClient>(
+    db: &C,
     merchant: MerchantId,
-    new: &NewCustomer,
-    groups: &[GroupId],
-    operation: &Operation,
-    mark: Mark,
-) -> Try<Written<Customer>> {
-    let words = search_terms(new);
-    let statement = tx.prepare_cached(INSERT).await?;
-    if write(tx, &statement, merchant, new, &words, operation.at).await? == 0 {
+    contacts: &Contacts,
+    except: Option<CustomerId>,
+) -> AttemptResult<Contacts> {
+    let statement = "SELECT ARRAY(SELECT mobile FROM customers
+                                  WHERE merchant_id = $1 AND mobile = ANY($2)
+                                    AND id IS DISTINCT FROM $4::bigint),
+                            ARRAY(SELECT email_key FROM customers
+                                  WHERE merchant_id = $1 AND email_key = ANY($3)
+                                    AND id IS DISTINCT FROM $4::bigint)";
+    let (merchant, except) = (merchant.get(), except.map(CustomerId::get));
+    let parameters: sql::Parameters<'_> = &[&merchant, &contacts.mobiles, &contacts.emails, &except];
+    let row = sql::query_one(db, statement, parameters).await?;
+    Ok(Contacts { mobiles: row.try_get(0)?, emails: row.try_get(1)? })
+}
+
+async fn create(tx: &Tx<'_>, new: &NewCustomer, groups: &[GroupId]) -> AttemptResult<Written<Customer>> {
+    let stored = StoredDetails::from(new);
+    let statement = tx.client.prepare_cached(INSERT).await?;
+    if write(tx, &statement, new.id, &stored).await? == 0 {
         return Err(Conflict::Customer(new.id).into());
     }
-    words::add(tx, merchant, &[(new.id, &words)]).await?;
-    words::count(tx, merchant, 1, mark).await?;
-    let what = (OperationKind::CreateCustomer, Subject::Customer(new.id));
-    let id = operations::record_one(tx, merchant, operation, what, mark).await?;
-    let groups = memberships::live_groups(tx, merchant, groups, true).await?;
-    memberships::join(tx, merchant, new.id, &groups, id).await?;
-    let (at, details) = (operation.at, new.clone());
-    let value = Customer { details, created_at: at, updated_at: at, ban_reason: None, groups };
-    Ok(Written { operation: Some(id), value })
+    search_terms::add(tx, &[(new.id, &stored.search_terms)]).await?;
+    counters::count(tx, 1).await?;
+    let subject = Subject::Customer(new.id);
+    let operation = operations::record_one(tx, OperationKind::CreateCustomer, subject).await?;
+    let groups = memberships::lock_groups_and_default(tx, groups).await?.groups;
+    memberships::join(tx, new.id, &groups, operation).await?;
+    let value = created(new.clone(), tx.operation.at, groups.into_vec());
+    Ok(Written { operation: Some(operation), value })
 }
 
-pub(super) async fn update<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    id: CustomerId,
-    change: &CustomerChange,
-    operation: &Operation,
-    mark: Mark,
-) -> Try<Written<Customer>> {
-    let mut customer = find_to_change(tx, merchant, id).await?;
+async fn update(tx: &Tx<'_>, id: CustomerId, change: &CustomerChange) -> AttemptResult<Written<Customer>> {
+    let mut customer = find_for_update(tx, id).await?;
     let details = customer.details.clone().with_change(change.clone());
-    let is_changed = details != customer.details;
-    if is_changed {
-        overwrite(tx, merchant, &details, operation.at).await?;
-        customer.updated_at = operation.at;
+    let are_details_changed = details != customer.details;
+    if are_details_changed {
+        overwrite(tx, id, &StoredDetails::from(&details)).await?;
+        customer.updated_at = tx.operation.at;
         customer.details = details;
     }
-    let next = operations::next_id(tx, merchant, operation, mark).await?;
-    let mut is_moved = false;
+    let operation = operations::next_id(tx).await?;
+    let mut are_groups_changed = false;
     if let Some(groups) = &change.groups {
-        is_moved = memberships::replace(tx, merchant, &mut customer, groups, next).await?;
+        are_groups_changed = memberships::replace(tx, &mut customer, groups, operation).await?;
     }
-    if !is_changed && !is_moved {
+    if !are_details_changed && !are_groups_changed {
         return Ok(Written { operation: None, value: customer });
     }
-    let (kind, subject) = (OperationKind::UpdateCustomer, Subject::Customer(id));
-    operations::record(tx, merchant, next, operation, kind, (subject, 1), mark).await?;
-    Ok(Written { operation: Some(next), value: customer })
+    operations::record(tx, operation, OperationKind::UpdateCustomer, Subject::Customer(id), 1).await?;
+    Ok(Written { operation: Some(operation), value: customer })
 }
 
-pub(super) async fn delete<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    id: CustomerId,
-    operation: &Operation,
-    mark: Mark,
-) -> Try<OperationId> {
-    merchants::count_removal(tx, merchant).await?;
-    find_to_change(tx, merchant, id).await?;
-    let what = (OperationKind::DeleteCustomer, Subject::Customer(id));
-    let operation = operations::record_one(tx, merchant, operation, what, mark).await?;
-    memberships::end_all(tx, merchant, id, operation).await?;
-    words::remove(tx, merchant, &[(id, &stored_words(tx, merchant, id).await?)]).await?;
-    words::count(tx, merchant, -1, mark).await?;
-    let sql = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
-    let statement = tx.prepare_cached(sql).await?;
-    tx.execute(&statement, &[&merchant.get(), &id.get()]).await?;
+async fn delete(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<OperationId> {
+    removals::count(&tx.client, tx.merchant).await?;
+    find_for_update(tx, id).await?;
+    let operation = operations::record_one(tx, OperationKind::DeleteCustomer, Subject::Customer(id)).await?;
+    memberships::end_all(tx, id, operation).await?;
+    search_terms::remove(tx, &[(id, &stored_search_terms(tx, id).await?)]).await?;
+    counters::count(tx, -1).await?;
+    let statement = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
+    sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
     Ok(operation)
 }
 
-pub(super) async fn ban<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    id: CustomerId,
-    reason: Option<&str>,
-    operation: &Operation,
-    mark: Mark,
-) -> Try<Written<()>> {
-    let customer = find_to_change(tx, merchant, id).await?;
-    if reason.is_none() && customer.ban_reason.is_none() {
-        return Err(StorageError::NotFound(Resource::Ban).into());
-    }
-    if reason == customer.ban_reason.as_deref() {
+/// Bans a customer, or lifts the ban if there is no `reason`.
+async fn ban(tx: &Tx<'_>, id: CustomerId, reason: Option<&str>) -> AttemptResult<Written<()>> {
+    let customer = find_for_update(tx, id).await?;
+    let Some(kind) = ban_operation(&customer, reason)? else {
         return Ok(Written { operation: None, value: () });
-    }
-    let sql = "UPDATE customers SET ban_reason = $3 WHERE merchant_id = $1 AND id = $2";
-    let statement = tx.prepare_cached(sql).await?;
-    tx.execute(&statement, &[&merchant.get(), &id.get(), &reason]).await?;
-    let kind = if reason.is_some() { OperationKind::BanCustomer } else { OperationKind::UnbanCustomer };
-    let what = (kind, Subject::Customer(id));
-    let id = operations::record_one(tx, merchant, operation, what, mark).await?;
-    Ok(Written { operation: Some(id), value: () })
+    };
+    let statement = "UPDATE customers SET ban_reason = $3 WHERE merchant_id = $1 AND id = $2";
+    sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get(), &reason]).await?;
+    let operation = operations::record_one(tx, kind, Subject::Customer(id)).await?;
+    Ok(Written { operation: Some(operation), value: () })
 }
 
-/// The customer, whom nobody else can change until the end of the transaction.
-async fn find_to_change<C: GenericClient>(tx: &C, merchant: MerchantId, id: CustomerId) -> Try<Customer> {
-    let sql = "SELECT 1 FROM customers WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
-    let statement = tx.prepare_cached(sql).await?;
-    tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await?;
-    Ok(find(tx, merchant, id).await?.ok_or(StorageError::NotFound(Resource::Customer))?)
-}
-
-/// Adds customers, or makes those that are there like them. How many rows came to differ.
-pub(super) async fn put<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    new: &[(NewCustomer, Vec<GroupId>)],
-    now: Timestamp,
-    mark: Mark,
-) -> Try<u64> {
-    let statement = &tx.prepare_cached(INSERT).await?;
+/// Inserts customers, and updates those that exist. Returns the number of rows changed.
+pub(super) async fn upsert(tx: &Tx<'_>, customers: &[&NewCustomer]) -> AttemptResult<u64> {
+    let statement = &tx.client.prepare_cached(INSERT).await?;
     let mut rows = 0;
-    for chunk in new.chunks(PIPELINE) {
-        let words: Vec<String> = chunk.iter().map(|(customer, _)| search_terms(customer)).collect();
-        let customers = chunk.iter().map(|(customer, _)| customer).zip(&words);
-        // Sent one after another without waiting for answers; the first that is refused ends the transaction.
-        let inserts = customers.clone().map(|(new, words)| write(tx, statement, merchant, new, words, now));
-        let inserted = try_join_all(inserts).await?;
-        let (mut added, mut known) = (Vec::new(), Vec::new());
-        for ((customer, words), inserted) in customers.zip(inserted) {
-            if inserted == 1 { added.push((customer.id, words.as_str())) } else { known.push(customer) }
+    for chunk in customers.chunks(PIPELINED_MAX) {
+        let stored: Vec<_> =
+            chunk.iter().map(|customer| (customer.id, StoredDetails::from(*customer))).collect();
+        // Pipelined: sent in order without waiting for results. The first error fails the transaction.
+        let inserted =
+            try_join_all(stored.iter().map(|(id, stored)| write(tx, statement, *id, stored))).await?;
+        let (mut new, mut existing) = (Vec::new(), Vec::new());
+        for ((id, stored), inserted) in stored.iter().zip(inserted) {
+            if inserted == 1 {
+                new.push((*id, stored.search_terms.as_str()));
+            } else {
+                existing.push((*id, stored));
+            }
         }
-        words::add(tx, merchant, &added).await?;
-        words::count(tx, merchant, i64::try_from(added.len()).unwrap_or(i64::MAX), mark).await?;
-        rows += added.len() as u64;
-        let changes = known.into_iter().map(|customer| overwrite(tx, merchant, customer, now));
-        rows += try_join_all(changes).await?.into_iter().sum::<u64>();
+        search_terms::add(tx, &new).await?;
+        counters::count(tx, i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
+        let updates = existing.into_iter().map(|(id, stored)| overwrite(tx, id, stored));
+        rows += new.len() as u64 + try_join_all(updates).await?.into_iter().sum::<u64>();
     }
     Ok(rows)
 }
 
-/// Adds a customer, unless there is one with the id.
+/// Inserts a customer unless its id is used.
 const INSERT: &str = "
     INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key,
                            gender, birthday, city, location, search_terms, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)
     ON CONFLICT (merchant_id, id) DO NOTHING";
 
-/// How many rows came to differ: one or none.
-async fn overwrite<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    new: &NewCustomer,
-    now: Timestamp,
-) -> Try<u64> {
-    let sql = "UPDATE customers
+/// Updates the details of a customer and its search terms. Returns the number of rows changed, 0 or 1.
+async fn overwrite(tx: &Tx<'_>, id: CustomerId, new: &StoredDetails<'_>) -> AttemptResult<u64> {
+    let statement = "UPDATE customers
          SET first_name = $3, last_name = $4, mobile = $5, mobile_code = $6, email = $7, email_key = $8, gender = $9,
              birthday = $10, city = $11, location = $12, search_terms = $13, updated_at = $14
          WHERE merchant_id = $1 AND id = $2
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    let old_words = stored_words(tx, merchant, new.id).await?;
-    let words = search_terms(new);
-    let statement = tx.prepare_cached(sql).await?;
-    if write(tx, &statement, merchant, new, &words, now).await? == 0 {
+    let old_terms = stored_search_terms(tx, id).await?;
+    let statement = tx.client.prepare_cached(statement).await?;
+    if write(tx, &statement, id, new).await? == 0 {
         return Ok(0);
     }
-    if words != old_words {
-        words::remove(tx, merchant, &[(new.id, &old_words)]).await?;
-        words::add(tx, merchant, &[(new.id, &words)]).await?;
+    if new.search_terms != old_terms {
+        search_terms::remove(tx, &[(id, &old_terms)]).await?;
+        search_terms::add(tx, &[(id, &new.search_terms)]).await?;
     }
     Ok(1)
 }
 
-/// The words by which a customer is found now.
-async fn stored_words<C: GenericClient>(tx: &C, merchant: MerchantId, id: CustomerId) -> Try<String> {
-    let sql = "SELECT search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
-    let statement = tx.prepare_cached(sql).await?;
-    Ok(tx.query_one(&statement, &[&merchant.get(), &id.get()]).await?.try_get(0)?)
+/// Returns the search terms by which a customer is indexed.
+async fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<String> {
+    let statement = "SELECT search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
+    Ok(sql::query_one(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?.try_get(0)?)
 }
 
-/// Runs a statement whose parameters are those of a customer's row. How many rows it wrote.
-async fn write<C: GenericClient>(
-    tx: &C,
+/// Runs a statement whose parameters are the columns of a customer. Returns the number of rows written.
+async fn write(
+    tx: &Tx<'_>,
     statement: &Statement,
-    merchant: MerchantId,
-    new: &NewCustomer,
-    words: &str,
-    now: Timestamp,
-) -> Try<u64> {
-    let done = tx
-        .execute(
-            statement,
-            &[
-                &merchant.get(),
-                &new.id.get(),
-                &new.first_name.as_str(),
-                &new.last_name.as_ref().map(Name::as_str),
-                &new.mobile.as_ref().map(Mobile::as_str),
-                &new.mobile_code.as_ref().map(MobileCode::as_str),
-                &new.email.as_ref().map(Email::as_str),
-                &new.email.as_ref().map(Email::key),
-                &new.gender.map(Gender::as_str),
-                &new.birthday.map(|day| day.to_string()),
-                &new.city,
-                &new.location,
-                &words,
-                &now.as_microsecond(),
-            ],
-        )
-        .await;
-    done.map_err(|error| match violated(&error) {
-        Some("customers_by_mobile") => Conflict::Mobile(new.id).into(),
-        Some("customers_by_email") => Conflict::Email(new.id).into(),
-        _ => Failure::from(error),
+    id: CustomerId,
+    new: &StoredDetails<'_>,
+) -> AttemptResult<u64> {
+    let parameters: sql::Parameters<'_> = &[
+        &tx.merchant.get(),
+        &new.id,
+        &new.first_name,
+        &new.last_name,
+        &new.mobile,
+        &new.mobile_code,
+        &new.email,
+        &new.email_key,
+        &new.gender,
+        &new.birthday,
+        &new.city,
+        &new.location,
+        &new.search_terms,
+        &tx.operation.at.as_microsecond(),
+    ];
+    let written = tx.client.execute(statement, parameters).await;
+    written.map_err(|error| match violated_constraint(&error) {
+        Some("customers_by_mobile") => Conflict::Mobile(id).into(),
+        Some("customers_by_email") => Conflict::Email(id).into(),
+        _ => AttemptError::from(error),
     })
-}
-
-/// Reads [`columns`].
-pub(super) fn read(row: &Row) -> Result<Customer> {
-    let id: i64 = get(row, 0, "id")?;
-    Ok(Customer {
-        details: NewCustomer {
-            id: CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))?,
-            first_name: Name::parse(&get::<String>(row, 1, "first_name")?)
-                .map_err(|e| StorageError::corrupt("customers", "first_name", e))?,
-            last_name: parsed(row, 2, "last_name", Name::parse)?,
-            mobile: parsed(row, 3, "mobile", FromStr::from_str)?,
-            mobile_code: parsed(row, 4, "mobile_code", FromStr::from_str)?,
-            email: parsed(row, 5, "email", FromStr::from_str)?,
-            gender: parsed(row, 6, "gender", FromStr::from_str)?,
-            birthday: parsed(row, 7, "birthday", FromStr::from_str)?,
-            city: get(row, 8, "city")?,
-            location: get(row, 9, "location")?,
-        },
-        ban_reason: get(row, 10, "ban_reason")?,
-        created_at: time(row, 11, "created_at")?,
-        updated_at: time(row, 12, "updated_at")?,
-        groups: memberships::group_ids(row, 13)?,
-    })
-}
-
-fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, index: usize, column: &str) -> Result<T> {
-    row.try_get(index).map_err(|e| StorageError::corrupt("customers", column, e))
-}
-
-fn parsed<T, E: std::fmt::Display>(
-    row: &Row,
-    index: usize,
-    column: &str,
-    parse: impl FnOnce(&str) -> std::result::Result<T, E>,
-) -> Result<Option<T>> {
-    let text: Option<&str> = get(row, index, column)?;
-    text.map(parse).transpose().map_err(|e| StorageError::corrupt("customers", column, e))
-}
-
-fn time(row: &Row, index: usize, column: &str) -> Result<Timestamp> {
-    Timestamp::from_microsecond(get(row, index, column)?)
-        .map_err(|e| StorageError::corrupt("customers", column, e))
 }

@@ -1,23 +1,22 @@
-//! Imports, their leases and their pieces.
+//! Imports, their leases and their chunks.
 
+use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
-use tokio_postgres::Row;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, NewCustomer, NewImport,
-    Operation, OperationKind, RowProblem, Subject,
+    CustomerId, IdSet, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewCustomer,
+    NewImport, Operation, OperationId, OperationKind, RowProblem, Subject,
 };
 
-use super::PostgresStorage;
-use super::connections::for_tx;
-use super::errors::{Failure, Try};
-use super::operations::{self, Mark};
-use super::{customers, memberships};
-use crate::Imports;
-use crate::{Conflict, Resource, Result, StorageError};
-use async_trait::async_trait;
-use std::sync::Arc;
+use super::errors::{AttemptError, AttemptResult};
+use super::tx::Tx;
+use super::{PostgresStorage, customers, memberships, operations, sql};
+use crate::imports::{
+    COLUMNS, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease, plan_chunk,
+};
+use crate::row::{RowReader, stored_count};
+use crate::{Conflict, Imports, Resource, Result, StorageError, Written};
 
 #[async_trait]
 impl Imports for PostgresStorage {
@@ -27,12 +26,9 @@ impl Imports for PostgresStorage {
         import: NewImport,
         operation: Operation,
     ) -> Result<Import> {
-        let import = Arc::new(import);
-        // Doing it twice is doing it once, so a broken connection needs no settling.
         self.connections
-            .read(|db| {
-                let import = Arc::clone(&import);
-                Box::pin(async move { create(db, merchant, &import, &operation).await })
+            .run_idempotent(&(merchant, import, operation), |db, (merchant, import, operation)| {
+                Box::pin(create(db, *merchant, import, operation))
             })
             .await
     }
@@ -43,25 +39,33 @@ impl Imports for PostgresStorage {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
-        // A lease whose answer was lost is nobody's until it ends; then somebody takes it again.
-        self.connections.read(|db| Box::pin(lease(db, which, now, until))).await
+        // If the reply is lost, no process holds the lease until it expires. Then it can be acquired again.
+        self.connections
+            .run_idempotent(&(which, now, until), |db, &(which, now, until)| {
+                Box::pin(lease(db, which, now, until))
+            })
+            .await
     }
 
     async fn write_import_chunk(
         &self,
         lease: LeaseKey,
         until: Timestamp,
-        piece: ImportChunk,
+        chunk: ImportChunk,
         operation: Operation,
     ) -> Result<Import> {
-        let write = for_tx(move |tx, piece, operation, mark| {
-            Box::pin(write_piece(tx, lease, until, piece, operation, mark))
-        });
-        Ok(self.connections.change(lease.merchant, operation, piece, write).await?.0)
+        let written = self.connections.write(
+            lease.merchant,
+            operation,
+            (lease, until, chunk),
+            |tx, (lease, until, chunk)| Box::pin(write_chunk(tx, *lease, *until, chunk)),
+        );
+        Ok(written.await?.value)
     }
 
     async fn list_imports(&self, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
-        self.connections.read(|db| Box::pin(list(db, merchant, limit))).await
+        let key = (merchant, limit);
+        self.connections.read(&key, |db, &(merchant, limit)| Box::pin(list(db, merchant, limit))).await
     }
 
     async fn find_import(
@@ -69,210 +73,151 @@ impl Imports for PostgresStorage {
         merchant: MerchantId,
         import: ImportId,
     ) -> Result<Option<(Import, Vec<RowProblem>)>> {
-        self.connections.read(|db| Box::pin(find(db, merchant, import))).await
+        let key = (merchant, import);
+        self.connections.read(&key, |db, &(merchant, id)| Box::pin(find(db, merchant, id))).await
     }
 }
 
-/// The columns that [`read`] reads.
-const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
+async fn list<C: GenericClient>(db: &C, merchant: MerchantId, limit: u32) -> AttemptResult<Vec<Import>> {
+    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 ORDER BY id DESC LIMIT $2");
+    sql::query(db, &statement, &[&merchant.get(), &i64::from(limit)])
+        .await?
+        .iter()
+        .map(|row| Ok(decode(row)?))
+        .collect()
+}
 
-pub(super) async fn create<C: GenericClient>(
+async fn find<C: GenericClient>(
+    db: &C,
+    merchant: MerchantId,
+    id: ImportId,
+) -> AttemptResult<Option<(Import, Vec<RowProblem>)>> {
+    let (merchant, id) = (merchant.get(), id.get());
+    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 AND id = $2");
+    let Some(import) = sql::query_opt(db, &statement, &[&merchant, &id]).await? else { return Ok(None) };
+    let statement = "SELECT row_number, column_name, reason FROM import_problems
+                     WHERE merchant_id = $1 AND import_id = $2 ORDER BY number";
+    let mut problems = Vec::new();
+    for row in sql::query(db, statement, &[&merchant, &id]).await? {
+        let number = RowReader::new(&row, "import_problems").count("row_number")?;
+        problems.push(RowProblem { row: number, column: row.try_get(1)?, reason: row.try_get(2)? });
+    }
+    Ok(Some((decode(&import)?, problems)))
+}
+
+/// Inserts an import. Idempotent: the id is new, so an existing row comes from an earlier attempt.
+async fn create<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
     new: &NewImport,
     operation: &Operation,
-) -> Try<Import> {
-    // Writing it twice is writing it once: the id was made for it.
-    let sql =
-        "INSERT INTO imports (merchant_id, id, at, actor, language, file) VALUES ($1, $2, $3, $4, $5, $6)
-               ON CONFLICT (merchant_id, id) DO NOTHING";
-    let statement = db.prepare_cached(sql).await?;
+) -> AttemptResult<Import> {
+    let statement = "INSERT INTO imports (merchant_id, id, at, actor, language, file)
+                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, id) DO NOTHING";
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
     let (merchant_id, id, language) = (merchant.get(), new.id.get(), new.language.as_str());
-    db.execute(&statement, &[&merchant_id, &id, &at, &actor, &language, &new.file]).await?;
-    Ok(find(db, merchant, new.id).await?.ok_or(StorageError::NotFound(Resource::Import))?.0)
+    sql::execute(db, statement, &[&merchant_id, &id, &at, &actor, &language, &new.file]).await?;
+    // The row is committed, so a failure to read it must not mean that nothing was written.
+    let found = find(db, merchant, new.id).await.map_err(AttemptError::after_commit)?;
+    Ok(found.ok_or(StorageError::NotFound(Resource::Import))?.0)
 }
 
-pub(super) async fn lease<C: GenericClient>(
+/// Acquires the lease of the oldest import without one.
+async fn lease<C: GenericClient>(
     db: &C,
     which: Option<(MerchantId, ImportId)>,
     now: Timestamp,
     until: Timestamp,
-) -> Try<Option<ImportLease>> {
+) -> AttemptResult<Option<ImportLease>> {
+    let (now, until) = (now.as_microsecond(), until.as_microsecond());
     let (merchant, id) = which.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
-    let sql = "SELECT merchant_id, id FROM imports WHERE finished_at IS NULL AND lease_until <= $3
-               AND ($1::bigint IS NULL OR merchant_id = $1 AND id = $2::bigint) ORDER BY at LIMIT 1";
-    let statement = db.prepare_cached(sql).await?;
-    let Some(row) = db.query_opt(&statement, &[&merchant, &id, &now.as_microsecond()]).await? else {
-        return Ok(None);
-    };
+    let statement = "SELECT merchant_id, id FROM imports WHERE finished_at IS NULL AND lease_until <= $3
+                     AND ($1::bigint IS NULL OR merchant_id = $1 AND id = $2::bigint) ORDER BY at LIMIT 1";
+    let Some(row) = sql::query_opt(db, statement, &[&merchant, &id, &now]).await? else { return Ok(None) };
     let (merchant, id): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    // Of two who saw it free, the second finds that it is no more.
-    let sql = "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = $4
-               WHERE merchant_id = $1 AND id = $2 AND finished_at IS NULL AND lease_until <= $3
-               RETURNING fencing_token, last_row, actor, language, file";
-    let statement = db.prepare_cached(sql).await?;
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-        [&merchant, &id, &now.as_microsecond(), &until.as_microsecond()];
-    let Some(row) = db.query_opt(&statement, &parameters).await? else { return Ok(None) };
-    let (actor, language): (String, String) = (row.try_get(2)?, row.try_get(3)?);
-    Ok(Some(ImportLease {
-        key: LeaseKey {
-            merchant: MerchantId::new(merchant)
-                .ok_or_else(|| StorageError::corrupt("imports", "merchant_id", merchant))?,
-            import: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-            fencing_token: row.try_get(0)?,
-        },
-        last_row: rows(row.try_get(1)?)?,
-        actor: actor.parse().map_err(|e| StorageError::corrupt("imports", "actor", e))?,
-        language: Language::from_code(&language)
-            .ok_or_else(|| StorageError::corrupt("imports", "language", &language))?,
-        file: row.try_get::<_, Option<Vec<u8>>>(4)?.unwrap_or_default(),
-    }))
+    // Of two processes that saw the import without a lease, the second updates no row.
+    let statement = format!(
+        "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = $4
+         WHERE merchant_id = $1 AND id = $2 AND finished_at IS NULL AND lease_until <= $3
+         RETURNING {LEASE_COLUMNS}, file"
+    );
+    let row = sql::query_opt(db, &statement, &[&merchant, &id, &now, &until]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let file: Option<Vec<u8>> = row.try_get(LEASE_COLUMN_COUNT)?;
+    Ok(Some(decode_lease(&row, file.unwrap_or_default())?))
 }
 
-/// How the import stands, and whether an operation's row was written.
-pub(super) async fn write_piece<C: GenericClient>(
-    tx: &C,
+/// Writes a chunk unless it was written before. There is an operation only if it creates customers.
+async fn write_chunk(
+    tx: &Tx<'_>,
     lease: LeaseKey,
     until: Timestamp,
-    piece: &ImportChunk,
-    operation: &Operation,
-    mark: Mark,
-) -> Try<(Import, bool)> {
-    let LeaseKey { merchant, import: id, fencing_token } = lease;
-    let sql = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports
-               WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
-    let statement = tx.prepare_cached(sql).await?;
-    let Some(row) = tx.query_opt(&statement, &[&merchant.get(), &id.get()]).await? else {
-        return Err(StorageError::NotFound(Resource::Import).into());
-    };
-    let (current, done, is_finished): (i64, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if current != fencing_token {
-        return Err(StorageError::LeaseLost.into());
-    }
-    let mut is_written = false;
-    if !is_finished && (i64::from(piece.last_row) > done || piece.is_last) {
-        let taken =
-            memberships::find_used_contacts(tx, merchant, &crate::imports::contacts(piece), None).await?;
-        let crate::imports::ChunkPlan { customers: made, problems, rejected_rows } =
-            crate::imports::plan_chunk(piece, taken);
-        if !made.is_empty() {
-            make(tx, merchant, &made, operation, mark).await?;
-            is_written = true;
+    chunk: &ImportChunk,
+) -> AttemptResult<Written<Import>> {
+    let (merchant, id) = (lease.merchant.get(), lease.import.get());
+    let statement = "SELECT fencing_token, last_row, finished_at IS NOT NULL FROM imports
+                     WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
+    let row = sql::query_opt(&tx.client, statement, &[&merchant, &id]).await?;
+    let row = row.ok_or(StorageError::NotFound(Resource::Import))?;
+    let mut operation = None;
+    if ImportState::decode(&row)?.accepts(&lease, chunk)? {
+        let used = customers::find_used_contacts(&tx.client, tx.merchant, &contacts(chunk), None).await?;
+        let plan = plan_chunk(chunk, used);
+        if !plan.customers.is_empty() {
+            operation = Some(insert_customers(tx, &plan.customers).await?);
         }
-        keep_problems(tx, (merchant, id), &problems).await?;
-        let sql = "UPDATE imports SET last_row = $3, created_customers = created_customers + $4, rejected_rows = rejected_rows + $5,
-                          lease_until = $6, finished_at = $7::bigint, failure = $8,
-                          file = CASE WHEN $7::bigint IS NULL THEN file END
-                   WHERE merchant_id = $1 AND id = $2";
-        let statement = tx.prepare_cached(sql).await?;
-        let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        let (through, made) = (i64::from(piece.last_row), count(made.len() as u64));
-        let refused = count(rejected_rows);
-        let (until, at) = (until.as_microsecond(), operation.at.as_microsecond());
-        let finished_at = piece.is_last.then_some(at);
-        let (merchant, id) = (merchant.get(), id.get());
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
-            [&merchant, &id, &through, &made, &refused, &until, &finished_at, &piece.failure];
-        tx.execute(&statement, &parameters).await?;
+        insert_problems(tx, lease.import, &plan.problems).await?;
+        let statement =
+            "UPDATE imports SET last_row = $3, created_customers = created_customers + $4,
+                                rejected_rows = rejected_rows + $5, lease_until = $6, finished_at = $7::bigint, failure = $8,
+                                file = CASE WHEN $7::bigint IS NULL THEN file END
+                         WHERE merchant_id = $1 AND id = $2";
+        let (created, rejected) = (stored_count(plan.customers.len()), stored_count(plan.rejected_rows));
+        let (last_row, until) = (i64::from(chunk.last_row), until.as_microsecond());
+        let finished_at = chunk.is_last.then_some(tx.operation.at.as_microsecond());
+        let parameters: sql::Parameters<'_> =
+            &[&merchant, &id, &last_row, &created, &rejected, &until, &finished_at, &chunk.failure];
+        sql::execute(&tx.client, statement, parameters).await?;
     }
-    let found = find(tx, merchant, id).await?;
-    Ok((found.ok_or(StorageError::NotFound(Resource::Import))?.0, is_written))
+    let found = find(&tx.client, tx.merchant, lease.import).await?;
+    Ok(Written { operation, value: found.ok_or(StorageError::NotFound(Resource::Import))?.0 })
 }
 
-async fn make<C: GenericClient>(
-    tx: &C,
-    merchant: MerchantId,
-    customers: &[&NewCustomer],
-    operation: &Operation,
-    mark: Mark,
-) -> Try<()> {
-    let id = operations::next_id(tx, merchant, operation, mark).await?;
-    let changes = (Subject::Other, customers.len() as u64);
-    operations::record(tx, merchant, id, operation, OperationKind::Import, changes, mark).await?;
-    let made: Vec<_> = customers.iter().map(|customer| ((*customer).clone(), Vec::new())).collect();
-    customers::put(tx, merchant, &made, operation.at, mark).await.map_err(|failure| match failure {
-        // Somebody was faster with a number or an address: seen again, it is a problem of its row.
-        Failure::Final(StorageError::Conflict(conflict @ (Conflict::Mobile(_) | Conflict::Email(_)))) => {
-            Failure::InTheWay(conflict.into())
-        }
-        failure => failure,
+/// Inserts the customers of a chunk, as members of the default group.
+async fn insert_customers(tx: &Tx<'_>, new: &[&NewCustomer]) -> AttemptResult<OperationId> {
+    let operation = operations::next_id(tx).await?;
+    operations::record(tx, operation, OperationKind::Import, Subject::Other, new.len() as u64).await?;
+    customers::upsert(tx, new).await.map_err(|error| match error {
+        // A concurrent transaction used a mobile number or e-mail address first. The next attempt sees that.
+        AttemptError::Permanent(StorageError::Conflict(
+            conflict @ (Conflict::Mobile(_) | Conflict::Email(_)),
+        )) => AttemptError::Retryable(conflict.into()),
+        error => error,
     })?;
-    for group in memberships::live_groups(tx, merchant, &[], true).await? {
-        let ids = memberships::set(customers.iter().map(|customer| customer.id.get()));
-        memberships::insert(tx, merchant, group, &ids, id).await?;
+    let customers: IdSet<CustomerId> = new.iter().map(|customer| customer.id).collect();
+    if let Some(default) = memberships::lock_groups_and_default(tx, &[]).await?.default {
+        memberships::insert(tx, default, &customers, operation).await?;
     }
-    Ok(())
+    Ok(operation)
 }
 
-async fn keep_problems<C: GenericClient>(
-    tx: &C,
-    (merchant, id): (MerchantId, ImportId),
-    problems: &[RowProblem],
-) -> Try<()> {
+/// Appends problems to those of the import, up to [`STORED_PROBLEMS_MAX`] in all.
+async fn insert_problems(tx: &Tx<'_>, import: ImportId, problems: &[RowProblem]) -> AttemptResult<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    let sql = "INSERT INTO import_problems (merchant_id, import_id, number, row_number, column_name, reason)
-               SELECT $1, $2, kept.number + problems.number, problems.row_number, column_name, reason
-               FROM unnest($3::bigint[], $4::text[], $5::text[]) WITH ORDINALITY
-                        AS problems (row_number, column_name, reason, number),
-                    (SELECT coalesce(max(number), 0) AS number FROM import_problems
-                     WHERE merchant_id = $1 AND import_id = $2) AS kept
-               WHERE kept.number + problems.number <= $6";
-    let statement = tx.prepare_cached(sql).await?;
+    let statement =
+        "INSERT INTO import_problems (merchant_id, import_id, number, row_number, column_name, reason)
+                     SELECT $1, $2, stored.number + problems.number, problems.row_number, column_name, reason
+                     FROM unnest($3::bigint[], $4::text[], $5::text[]) WITH ORDINALITY
+                              AS problems (row_number, column_name, reason, number),
+                          (SELECT coalesce(max(number), 0) AS number FROM import_problems
+                           WHERE merchant_id = $1 AND import_id = $2) AS stored
+                     WHERE stored.number + problems.number <= $6";
     let rows: Vec<i64> = problems.iter().map(|problem| i64::from(problem.row)).collect();
     let columns: Vec<&str> = problems.iter().map(|problem| problem.column.as_str()).collect();
     let reasons: Vec<&str> = problems.iter().map(|problem| problem.reason.as_str()).collect();
-    let (merchant, id, most) = (merchant.get(), id.get(), i64::from(STORED_PROBLEMS_MAX));
-    tx.execute(&statement, &[&merchant, &id, &rows, &columns, &reasons, &most]).await?;
+    let (merchant, id, limit) = (tx.merchant.get(), import.get(), i64::from(STORED_PROBLEMS_MAX));
+    sql::execute(&tx.client, statement, &[&merchant, &id, &rows, &columns, &reasons, &limit]).await?;
     Ok(())
-}
-
-pub(super) async fn list<C: GenericClient>(db: &C, merchant: MerchantId, limit: u32) -> Try<Vec<Import>> {
-    let sql = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 ORDER BY id DESC LIMIT $2");
-    let statement = db.prepare_cached(&sql).await?;
-    let rows = db.query(&statement, &[&merchant.get(), &i64::from(limit)]).await?;
-    rows.iter().map(read).collect()
-}
-
-pub(super) async fn find<C: GenericClient>(
-    db: &C,
-    merchant: MerchantId,
-    id: ImportId,
-) -> Try<Option<(Import, Vec<RowProblem>)>> {
-    let sql = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 AND id = $2");
-    let statement = db.prepare_cached(&sql).await?;
-    let (merchant, id) = (merchant.get(), id.get());
-    let Some(row) = db.query_opt(&statement, &[&merchant, &id]).await? else { return Ok(None) };
-    let sql = "SELECT row_number, column_name, reason FROM import_problems
-               WHERE merchant_id = $1 AND import_id = $2 ORDER BY number";
-    let statement = db.prepare_cached(sql).await?;
-    let mut problems = Vec::new();
-    for row in db.query(&statement, &[&merchant, &id]).await? {
-        let row_number = rows(row.try_get(0)?)?;
-        problems.push(RowProblem { row: row_number, column: row.try_get(1)?, reason: row.try_get(2)? });
-    }
-    Ok(Some((read(&row)?, problems)))
-}
-
-fn rows(count: i64) -> Result<u32> {
-    u32::try_from(count).map_err(|e| StorageError::corrupt("imports", "last_row", e))
-}
-
-/// Reads [`COLUMNS`].
-fn read(row: &Row) -> Try<Import> {
-    let id: i64 = row.try_get(0)?;
-    let time =
-        |at: i64| Timestamp::from_microsecond(at).map_err(|e| StorageError::corrupt("imports", "at", e));
-    Ok(Import {
-        id: ImportId::new(id).ok_or_else(|| StorageError::corrupt("imports", "id", id))?,
-        at: time(row.try_get(1)?)?,
-        finished_at: row.try_get::<_, Option<i64>>(2)?.map(time).transpose()?,
-        last_row: rows(row.try_get(3)?)?,
-        created_customers: row.try_get::<_, i64>(4)?.unsigned_abs(),
-        rejected_rows: row.try_get::<_, i64>(5)?.unsigned_abs(),
-        failure: row.try_get(6)?,
-    })
 }

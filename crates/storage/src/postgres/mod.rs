@@ -1,111 +1,121 @@
-//! The engine for many machines: PostgreSQL, and what speaks its language.
+//! The PostgreSQL engine, for servers and databases compatible with them.
 //!
-//! What belongs here: how it is opened, and the list of methods. Each noun's statements stand in a file of its own,
-//! under the same name as in every other engine. Any number of processes may share a database: nothing here is kept
-//! that must agree with another process. Only SQL that distributed databases run too: no channels, no locks by
-//! name, no temporary tables, no counters of the database's own; what a replica needs is the exception.
+//! What belongs here: opening a database, and a file for each noun with its statements, under the same name as in the
+//! other engine. Any number of processes may share a database, so nothing is cached that they would have to agree on.
+//!
+//! Statements use only SQL that distributed databases support: no notification channels, advisory locks, temporary
+//! tables or sequences. The exception is `replica.rs`.
 
-mod additions;
-mod address;
+mod add_members_coalescer;
+mod add_members_statement;
 mod admin;
-mod batch;
+mod attempts;
 mod connections;
 mod copy;
+mod counters;
+mod customer_search;
 mod customers;
 mod errors;
 mod fixtures;
 mod groups;
 mod imports;
-mod lists;
 mod memberships;
 mod merchants;
-mod open;
 mod operations;
+mod pool;
+mod removals;
 mod replica;
+mod retry;
+mod schema;
+mod search_terms;
+mod sql;
+mod tls;
 mod tokens;
-mod words;
+mod tx;
+mod url;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Client;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use zumra_core::Entropy;
 
-pub use address::{AddressError, CONNECTIONS_DEFAULT, PostgresOptions};
-pub use batch::ADD_MEMBERS;
+pub use add_members_statement::{ADD_MEMBERS, PROPOSED_ID_LAG_MAX};
+pub use url::{CONNECTIONS_DEFAULT, PostgresOptions, UrlError};
 
 use crate::copy::CopyEndpoint;
 use crate::metrics::Metrics;
 use crate::{Admin, Inspection, Result};
-use additions::Additions;
-use connections::{Connections, Work};
-use errors::{Failure, Try};
+use add_members_coalescer::AddMembersCoalescer;
+use connections::Connections;
+use errors::{AttemptError, AttemptResult};
 use replica::Replica;
 
-/// How much longer than the server's limit of a statement we wait for its answer.
-const GRACE: Duration = Duration::from_secs(2);
+/// How much longer than the server's statement timeout the client waits for a reply.
+const TIMEOUT_MARGIN: Duration = Duration::from_secs(2);
 
-/// A database on a server, opened.
+/// The storage of a database on a server.
 pub struct PostgresStorage {
     connections: Arc<Connections>,
-    additions: Arc<Additions>,
+    coalescer: Arc<AddMembersCoalescer>,
     replica: Option<Replica>,
     metrics: Metrics,
 }
 
 impl PostgresStorage {
-    /// Opens the database and brings its schema up to date. [`StorageError::Unavailable`] if the server does not
-    /// answer within some seconds. What makes this process differ from others on the same database comes from
-    /// `entropy`.
-    pub async fn open(
-        options: &PostgresOptions,
-        now: jiff::Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Result<Self> {
+    /// Connects to the database and migrates its schema. `entropy` distinguishes the writes of this process from those
+    /// of others on the same database.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Unavailable`](crate::StorageError::Unavailable) if the server does not reply within seconds.
+    pub async fn open(options: &PostgresOptions, now: Timestamp, entropy: &dyn Entropy) -> Result<Self> {
         let metrics = Metrics::new();
         let replica = options.replica.as_deref();
         let replica = replica.map(|replica| Replica::new(replica, metrics.clone())).transpose()?;
-        let pool = open::pool(options)?;
-        open::migrate(&pool, now).await?;
-        let patience = options.statement_time + GRACE;
-        let connections = Arc::new(Connections::new(pool, patience, entropy, metrics.clone()));
-        let additions = Arc::new(Additions::new(Arc::clone(&connections)));
-        Ok(Self { connections, additions, replica, metrics })
+        let pool = pool::build(options)?;
+        schema::migrate(&pool, now).await?;
+        let timeout = options.statement_timeout + TIMEOUT_MARGIN;
+        let connections = Arc::new(Connections::new(pool, timeout, entropy, metrics.clone()));
+        let coalescer = Arc::new(AddMembersCoalescer::new(Arc::clone(&connections)));
+        Ok(Self { connections, coalescer, replica, metrics })
     }
 
-    /// Runs `work` where it costs the primary least.
-    async fn list<T, F>(&self, work: F) -> Result<T>
+    /// Runs `work` on `input`, on the replica if possible. It only reads a list.
+    async fn list<W, T, F>(&self, input: &W, work: F) -> Result<T>
     where
-        F: for<'c> Fn(&'c Client) -> Work<'c, Try<T>>,
+        F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
     {
         match &self.replica {
-            Some(replica) => replica.read(&self.connections, work).await,
-            None => self.connections.read(work).await,
+            Some(replica) => replica.read(&self.connections, input, work).await,
+            None => self.connections.read(input, work).await,
         }
     }
 
-    /// All rows of the database as they are now, for copying them elsewhere.
+    /// Opens a database to copy from: all rows of one snapshot.
     pub async fn source(options: &PostgresOptions) -> Result<impl CopyEndpoint + use<>> {
-        let client = open::client(options).await?;
-        open::require_newest_schema(&client).await?;
-        copy::PostgresEndpoint::source(client).await.map_err(Failure::into_error)
+        let client = pool::connect(options).await?;
+        schema::require_newest_schema(&client).await?;
+        copy::PostgresEndpoint::source(client).await.map_err(AttemptError::into_storage_error)
     }
 
-    /// A database to copy rows into, with its schema brought up to date.
+    /// Opens a database to copy into, after migrating its schema.
     pub async fn target(
         options: &PostgresOptions,
-        now: jiff::Timestamp,
+        now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<impl CopyEndpoint + use<>> {
         Self::open(options, now, entropy).await?.close().await;
-        let client = open::client(options).await?;
-        copy::PostgresEndpoint::target(client).await.map_err(Failure::into_error)
+        let client = pool::connect(options).await?;
+        copy::PostgresEndpoint::target(client).await.map_err(AttemptError::into_storage_error)
     }
 
-    /// Looks a database over without changing it, not even its schema.
+    /// Inspects a database without changing it. Does not migrate its schema.
     pub async fn inspect(options: &PostgresOptions) -> Result<Inspection> {
-        let client = open::client(options).await?;
-        open::require_schema(&client).await?;
-        open::inspect(&client).await.map_err(Failure::into_error)
+        let client = pool::connect(options).await?;
+        schema::require_schema(&client).await?;
+        admin::inspect_slowly(&client).await.map_err(AttemptError::into_storage_error)
     }
 }

@@ -1,248 +1,255 @@
-//! A replica: a standby of the same server, which lists are read from once it shows what was acknowledged before.
+//! A read replica: a standby of the same server, from which lists are read once it shows every acknowledged write.
 //!
-//! What belongs here: its pool, how far it has come, and when it is left alone. What is read stands with each noun, and
-//! runs on either server.
+//! What belongs here: its pool, the check that it has caught up, and its health. The queries are in each noun's file and
+//! run on either server.
 //!
-//! A list first asks the primary how far its log is written. All that was acknowledged before, to whichever client
-//! and by whichever service, lies before that point, so a replica that has replayed up to there shows it. Ids of
-//! operations could not be the measure: they do not ascend in the order of commits. Nothing is kept between two
-//! lists but whether the replica is well, so services need not agree on anything.
+//! Before a list, the primary reports its WAL position. Every acknowledged write of any client and any process lies
+//! before that position, so a replica that has replayed up to it shows them all (read your writes). Operation ids could
+//! not serve, because they do not ascend in the order of commits. Between lists only the replica's health is stored, so
+//! processes need not coordinate.
 //!
-//! Positions in a log mean something only within one history, so the replica also says whose log it replays. One that
-//! was ahead of its primary's successor when that took over holds changes that never came to be; its positions would
-//! look as good as any. It says the old timeline, and is not asked.
+//! WAL positions are comparable only within one timeline, so the replica also reports its timeline. A standby that was
+//! ahead of the new primary at a failover holds changes that were lost, and its position looks valid. It reports the old
+//! timeline, and is not used.
 //!
-//! These two statements are PostgreSQL's own, and run only where a replica is configured.
+//! The two statements for this are specific to PostgreSQL, and run only where a replica is configured.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Client, GenericClient, Pool, PoolError, TimeoutType, Timeouts};
 
-use super::address::PostgresOptions;
-use super::connections::{Connections, Work};
-use super::errors::{Failure, Try};
-use super::{GRACE, open};
+use futures_util::future::BoxFuture;
+
+use super::connections::{Connections, within};
+use super::errors::{AttemptError, AttemptResult};
+use super::url::PostgresOptions;
+use super::{TIMEOUT_MARGIN, pool, sql};
 use crate::metrics::{Listed, Metrics};
 use crate::{Result, StorageError};
 
-/// How long the replica may take until it has said how far it is, a new connection included. Its lists take as long as
-/// the primary's may.
-const ANSWER_TIME: Duration = Duration::from_secs(1);
-/// How long each host of its address may take to be reached, so that another one gets its turn in time.
-const HOST_TIME: Duration = Duration::from_millis(300);
-/// How long anybody waits for it to catch up, and for a free connection: then the primary is quicker.
-const CATCH_UP_TIME: Duration = Duration::from_millis(20);
-/// How long anybody waits between two looks.
-const CATCH_UP_PAUSE: Duration = Duration::from_millis(2);
-/// How long it is left alone after it has failed.
-const REST: Duration = Duration::from_secs(5);
+/// Time limit of the check whether the replica has caught up, including a new connection. Its lists have the time limit
+/// of the primary's.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time limit of connecting to each host of the replica's URL, so that the next host is tried in time.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
+/// Longest wait for the replica to catch up, and for a free connection. Beyond it the primary is faster.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_millis(20);
+/// Pause between two checks while the replica catches up.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(2);
+/// How long the replica stays disabled after a failure.
+const COOL_DOWN: Duration = Duration::from_secs(5);
 
-/// A point in the log of the primary.
-struct Point {
-    position: String,
-    /// The history that the position belongs to, as the names of log files begin.
+/// A position in the WAL of the primary.
+struct WalPosition {
+    /// Log sequence number.
+    lsn: String,
+    /// The timeline that the LSN belongs to, in the form of the prefix of WAL file names.
     timeline: String,
-    /// The server that it belongs to; copies of a server share it.
+    /// The system identifier of the server. Physical copies of a server share it.
     system: i64,
     database: String,
 }
 
-/// What the replica says to a point.
-enum Answer {
-    /// It has replayed up to there.
-    There,
-    NotYet,
-    /// Why it cannot be asked.
-    No(&'static str),
+/// Whether the replica shows a position of the primary.
+enum CatchUp {
+    Reached,
+    Behind,
+    /// The replica cannot be used, for this reason.
+    Unusable(&'static str),
 }
 
-/// A replica, with connections of its own.
+/// A replica, with a pool of its own.
 pub(super) struct Replica {
     pool: Pool,
-    /// A list that takes longer has lost its server: the server's own limit comes first.
-    patience: Duration,
-    standing: Standing,
+    /// Time limit of one statement, as the client sees it. The server's own limit is shorter.
+    timeout: Duration,
+    health: Health,
     metrics: Metrics,
 }
 
 impl Replica {
-    /// Connects to nothing yet: it may be away.
+    /// Does not connect yet, because the replica may be unreachable.
     pub(super) fn new(options: &PostgresOptions, metrics: Metrics) -> Result<Self> {
         let mut options = options.clone();
         if options.config.get_connect_timeout().is_none() {
-            options.config.connect_timeout(HOST_TIME);
+            options.config.connect_timeout(CONNECT_TIMEOUT);
         }
-        let pool = open::pool(&options).map_err(|error| match error {
+        let pool = pool::build(&options).map_err(|error| match error {
             StorageError::Unavailable(why) => StorageError::Unavailable(format!("replica: {why}")),
             other => other,
         })?;
-        let patience = options.statement_time + GRACE;
-        Ok(Self { pool, patience, standing: Standing::default(), metrics })
+        let timeout = options.statement_timeout + TIMEOUT_MARGIN;
+        Ok(Self { pool, timeout, health: Health::default(), metrics })
     }
 
-    /// Runs `work` on the replica if that shows everything acknowledged until now, else on the primary. No failure of
-    /// the replica's comes out of here.
-    pub(super) async fn read<T, F>(&self, primary: &Connections, work: F) -> Result<T>
+    /// Runs `work` on `input`: on the replica if it shows every write acknowledged so far, else on the primary. A failure
+    /// of the replica is never returned.
+    pub(super) async fn read<W, T, F>(&self, primary: &Connections, input: &W, work: F) -> Result<T>
     where
-        F: for<'c> Fn(&'c Client) -> Work<'c, Try<T>>,
+        F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
     {
-        if self.standing.admits(Instant::now()) {
-            match primary.read(|db| Box::pin(point(db))).await {
-                Ok(point) => {
-                    if let Some(done) = self.read_once(&point, &work).await {
+        if self.health.admits(Instant::now()) {
+            match primary.read(&(), |db, ()| Box::pin(wal_position(db))).await {
+                Ok(position) => {
+                    if let Some(value) = self.try_read(&position, input, &work).await {
                         self.metrics.lists.get_or_create(&Listed::REPLICA).inc();
-                        return Ok(done);
+                        return Ok(value);
                     }
                 }
-                // The primary's own failure, after as many tries as a list gets.
+                // A failure of the primary, after its retry.
                 Err(error @ StorageError::Unavailable(_)) => return Err(error),
-                // It answers, but has no such point: it is a standby itself, or not PostgreSQL.
-                Err(error) => self.leave(error),
+                // The primary is a standby itself, or not PostgreSQL, and has no WAL position.
+                Err(error) => self.disable(error),
             }
         }
         self.metrics.lists.get_or_create(&Listed::PRIMARY).inc();
-        primary.read(work).await
+        primary.read(input, work).await
     }
 
-    async fn read_once<T, F>(&self, point: &Point, work: &F) -> Option<T>
+    /// Runs `work` on the replica. Returns `None` if that fails or the replica is behind, and updates its health.
+    async fn try_read<W, T, F>(&self, position: &WalPosition, input: &W, work: &F) -> Option<T>
     where
-        F: for<'c> Fn(&'c Client) -> Work<'c, Try<T>>,
+        F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
     {
-        match self.read_from(point, work).await {
+        match self.read_at(position, input, work).await {
             Ok(None) => None,
-            Ok(Some(done)) => {
-                if self.standing.resume() {
-                    tracing::info!("lists are read from the replica again");
+            Ok(Some(value)) => {
+                if self.health.enable() {
+                    tracing::info!("replica recovered; reading lists from it again");
                 }
-                Some(done)
+                Some(value)
             }
-            // What it replays takes away rows that the list still needed. It is well.
-            Err(Failure::InTheWay(why)) => {
-                tracing::debug!(%why, "a list is read from the primary");
+            // A recovery conflict: replay removed rows that the list still needed. The replica is healthy.
+            Err(AttemptError::Retryable(why)) => {
+                tracing::debug!(%why, "list conflicts with replay on the replica; reading it from the primary");
                 None
             }
-            Err(Failure::Final(error) | Failure::Lost(error)) => {
-                self.leave(error);
+            Err(error) => {
+                self.disable(error.into_storage_error());
                 None
             }
         }
     }
 
-    /// Nothing if the replica is behind, or busy.
-    async fn read_from<T, F>(&self, point: &Point, work: &F) -> Try<Option<T>>
+    /// Returns `None` if the replica is behind, or has no free connection.
+    async fn read_at<W, T, F>(&self, position: &WalPosition, input: &W, work: &F) -> AttemptResult<Option<T>>
     where
-        F: for<'c> Fn(&'c Client) -> Work<'c, Try<T>>,
+        F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
     {
-        let caught_up = tokio::time::timeout(ANSWER_TIME, self.caught_up(point)).await;
-        let Some(client) = caught_up.unwrap_or_else(|_| Err(Failure::silent()))? else { return Ok(None) };
-        let done = tokio::time::timeout(self.patience, work(&client)).await;
-        done.unwrap_or_else(|_| Err(Failure::silent())).map(Some)
+        let client = within(CHECK_TIMEOUT, self.connection_at(position)).await?;
+        let Some(client) = client else { return Ok(None) };
+        within(self.timeout, work(&client, input)).await.map(Some)
     }
 
-    /// A connection on which everything up to this point can be seen.
-    async fn caught_up(&self, point: &Point) -> Try<Option<Client>> {
-        let times = Timeouts { wait: Some(CATCH_UP_TIME), ..self.pool.timeouts() };
-        let client = match self.pool.timeout_get(&times).await {
+    /// Returns a connection that shows everything up to `position`.
+    async fn connection_at(&self, position: &WalPosition) -> AttemptResult<Option<Client>> {
+        let timeouts = Timeouts { wait: Some(CATCH_UP_TIMEOUT), ..self.pool.timeouts() };
+        let client = match self.pool.timeout_get(&timeouts).await {
             Err(PoolError::Timeout(TimeoutType::Wait)) => return Ok(None),
-            got => got?,
+            result => result?,
         };
-        let since = Instant::now();
+        let started = Instant::now();
         loop {
-            match answer(&client, point).await? {
-                Answer::There => return Ok(Some(client)),
-                Answer::NotYet if since.elapsed() < CATCH_UP_TIME => {
-                    tokio::time::sleep(CATCH_UP_PAUSE).await;
+            match catch_up(&client, position).await? {
+                CatchUp::Reached => return Ok(Some(client)),
+                CatchUp::Behind if started.elapsed() < CATCH_UP_TIMEOUT => {
+                    tokio::time::sleep(CATCH_UP_INTERVAL).await;
                 }
-                Answer::NotYet => return Ok(None),
-                Answer::No(why) => return Err(StorageError::Unavailable(why.to_owned()).into()),
+                CatchUp::Behind => return Ok(None),
+                CatchUp::Unusable(why) => return Err(StorageError::Unavailable(why.to_owned()).into()),
             }
         }
     }
 
-    /// Says so once, however many lists find the same.
-    fn leave(&self, error: StorageError) {
-        // Who hangs on one connection hangs on all, and each would have to be found out by another list.
+    /// Stops using the replica for a while. Logs it once, however many lists fail at the same time.
+    fn disable(&self, error: StorageError) {
+        // If one connection hangs, assume that all do. Otherwise each would have to fail a list first.
         self.pool.retain(|_, _| false);
-        if self.standing.leave(Instant::now()) {
+        if self.health.disable(Instant::now()) {
             let why = match error {
                 StorageError::Unavailable(why) => why,
                 other => other.to_string(),
             };
-            tracing::warn!(%why, "the replica is left alone; lists are read from the primary");
+            tracing::warn!(%why, "replica disabled for 5 s; reading lists from the primary");
         }
     }
 
-    /// Lets go of the connections.
+    /// Closes the connections.
     pub(super) fn close(&self) {
         self.pool.close();
     }
 }
 
-/// Where the primary is. Everything that it has acknowledged lies before this point.
-async fn point<C: GenericClient>(primary: &C) -> Try<Point> {
-    let sql = "SELECT pg_current_wal_lsn()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8),
-                      system_identifier, current_database()::text
-               FROM pg_control_system()";
-    let statement = primary.prepare_cached(sql).await?;
-    let row = primary.query_one(&statement, &[]).await?;
-    Ok(Point {
-        position: row.try_get(0)?,
+/// Returns the primary's WAL position. Every write that it has acknowledged lies before it.
+async fn wal_position<C: GenericClient>(primary: &C) -> AttemptResult<WalPosition> {
+    let statement = "SELECT pg_current_wal_lsn()::text, left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                            system_identifier, current_database()::text
+                     FROM pg_control_system()";
+    let row = sql::query_one(primary, statement, &[]).await?;
+    Ok(WalPosition {
+        lsn: row.try_get(0)?,
         timeline: row.try_get(1)?,
         system: row.try_get(2)?,
         database: row.try_get(3)?,
     })
 }
 
-async fn answer<C: GenericClient>(replica: &C, point: &Point) -> Try<Answer> {
-    // A replica knows its timeline from the newest checkpoint that it has made its own, so a change of timeline shows
-    // late here, but never before it is followed.
-    let sql = "SELECT pg_is_in_recovery(),
-                      system_identifier = $3 AND current_database() = $4::text,
-                      lpad(upper(to_hex(timeline_id)), 8, '0') = $2::text,
-                      coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)
-               FROM pg_control_system(), pg_control_checkpoint()";
-    let statement = replica.prepare_cached(sql).await?;
-    let Point { position, timeline, system, database } = point;
-    let row = replica.query_one(&statement, &[position, timeline, system, database]).await?;
-    let [recovers, same, follows, there] =
+/// Returns whether the replica has replayed the WAL up to `position`.
+async fn catch_up<C: GenericClient>(replica: &C, position: &WalPosition) -> AttemptResult<CatchUp> {
+    // A standby takes its timeline from its last restartpoint. So a new timeline is reported late, but never before the
+    // standby follows it.
+    let statement = "SELECT pg_is_in_recovery(),
+                            system_identifier = $3 AND current_database() = $4::text,
+                            lpad(upper(to_hex(timeline_id)), 8, '0') = $2::text,
+                            coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)
+                     FROM pg_control_system(), pg_control_checkpoint()";
+    let WalPosition { lsn, timeline, system, database } = position;
+    let row = sql::query_one(replica, statement, &[lsn, timeline, system, database]).await?;
+    let [is_standby, is_same_database, is_same_timeline, is_reached] =
         [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
-    Ok(match (recovers, same, follows, there) {
-        (false, ..) => Answer::No("it is no replica: it takes writes itself"),
-        (_, false, ..) => Answer::No("it is a replica of another database"),
-        (_, _, false, _) => Answer::No("it has made no checkpoint yet since the primary took over"),
-        (.., true) => Answer::There,
-        (.., false) => Answer::NotYet,
+    Ok(match (is_standby, is_same_database, is_same_timeline, is_reached) {
+        (false, ..) => CatchUp::Unusable("it is not a standby: it accepts writes"),
+        (_, false, ..) => CatchUp::Unusable("it is a standby of another database"),
+        (_, _, false, _) => CatchUp::Unusable("it has had no restartpoint since the failover of the primary"),
+        (.., true) => CatchUp::Reached,
+        (.., false) => CatchUp::Behind,
     })
 }
 
-/// Whether the replica is asked. Nothing if it is; else the moment from which on one list may find out again.
+/// Whether the replica is used (a circuit breaker). `None` if it is. Otherwise the end of the cool-down, after which one
+/// list may try it again.
 #[derive(Default)]
-struct Standing(Mutex<Option<Instant>>);
+struct Health(Mutex<Option<Instant>>);
 
-impl Standing {
-    /// Whether a list that begins now may ask it. Of those that come after a rest only the first may: if it still
-    /// hangs, the others do not wait for it.
+impl Health {
+    /// Returns true if a list that begins now may use the replica. After a cool-down only the first one may: if the
+    /// replica still hangs, the other lists do not wait for it.
     fn admits(&self, now: Instant) -> bool {
-        let mut rest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *rest {
+        let mut disabled_until = self.lock();
+        match *disabled_until {
             None => true,
             Some(end) if end <= now => {
-                *rest = Some(now + REST);
+                *disabled_until = Some(now + COOL_DOWN);
                 true
             }
             Some(_) => false,
         }
     }
 
-    /// Leaves it alone for a while. Whether it was asked until now.
-    fn leave(&self, now: Instant) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(now + REST).is_none()
+    /// Disables the replica for the cool-down. Returns true if it was enabled.
+    fn disable(&self, now: Instant) -> bool {
+        self.lock().replace(now + COOL_DOWN).is_none()
     }
 
-    /// It is well. Whether it was left alone until now.
-    fn resume(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    /// Enables the replica. Returns true if it was disabled.
+    fn enable(&self) -> bool {
+        self.lock().take().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        // No code panics while it holds the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -251,17 +258,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_a_rest_one_list_asks_for_all() {
-        let (standing, start) = (Standing::default(), Instant::now());
-        assert!(standing.admits(start) && standing.admits(start), "it is asked by all");
-        assert!(!standing.resume(), "and was never left");
-        assert!(standing.leave(start), "that is news");
-        assert!(!standing.leave(start), "and that is none");
-        assert!(!standing.admits(start + REST / 2));
-        assert!(standing.admits(start + REST));
-        assert!(!standing.admits(start + REST), "one is enough");
-        assert!(standing.admits(start + REST * 2), "if nothing came of it, another");
-        assert!(standing.resume() && !standing.resume());
-        assert!(standing.admits(start));
+    fn after_a_cool_down_one_list_tries_the_replica() {
+        let (health, start) = (Health::default(), Instant::now());
+        assert!(health.admits(start) && health.admits(start), "enabled for every list");
+        assert!(!health.enable(), "it was never disabled");
+        assert!(health.disable(start), "the first failure disables it");
+        assert!(!health.disable(start), "the second one finds it disabled");
+        assert!(!health.admits(start + COOL_DOWN / 2));
+        assert!(health.admits(start + COOL_DOWN));
+        assert!(!health.admits(start + COOL_DOWN), "only one list tries");
+        assert!(health.admits(start + COOL_DOWN * 2), "another one, if that one did not succeed");
+        assert!(health.enable() && !health.enable());
+        assert!(health.admits(start));
     }
 }

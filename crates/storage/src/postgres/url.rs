@@ -1,4 +1,4 @@
-//! The address of a database, `postgres://user:password@host:port/name?sslmode=require`, and what goes with it.
+//! Connection options, parsed from a URL such as `postgres://user:password@host:port/name?sslmode=require`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,55 +8,55 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
-/// Connections that a service has at once when nobody says.
+/// Default size of the connection pool.
 pub const CONNECTIONS_DEFAULT: usize = 16;
-/// How long a statement may take when nobody says.
-const STATEMENT_TIME_DEFAULT: Duration = Duration::from_secs(10);
+/// Default time limit of a statement.
+const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
-/// How a database is opened.
+/// How to connect to a database.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// Everything that the address says, the password among it.
+    /// Everything the URL sets, including the password.
     pub(super) config: Config,
     pub(super) tls: Tls,
-    /// Connections at once; whoever needs one more waits for two seconds at most.
+    /// Maximum number of open connections. A request that needs another one waits for up to two seconds.
     pub connections: usize,
-    /// How long a statement may take on the server.
-    pub statement_time: Duration,
-    /// A standby of the same server, which [`PostgresStorage`](super::PostgresStorage) reads lists from once it shows
-    /// what was acknowledged before. It may be away; a replica of its own is of no use to it.
+    /// Time limit of one statement, enforced by the server.
+    pub statement_timeout: Duration,
+    /// A standby of the same server. [`PostgresStorage`](super::PostgresStorage) reads lists from it once it has
+    /// replayed every acknowledged write. It may be unreachable. Its own `replica` is ignored.
     pub replica: Option<Box<PostgresOptions>>,
 }
 
-/// How a connection is protected.
+/// Whether connections use TLS, and how the server's certificate is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tls {
-    /// Not at all.
+    /// No TLS.
     Off,
-    /// Hidden from those who only listen, if the server knows how to: nobody asks who the server is.
+    /// TLS if the server supports it, without verifying its certificate: protects against passive listeners only.
     Unverified,
-    /// Always, and the server's certificate must be signed for its name: by an authority of this file, or by one
-    /// that the machine trusts.
+    /// TLS always. The certificate must match the host name and be signed by a CA certificate of this file, or,
+    /// without a file, by one that the operating system trusts.
     Verified(Option<PathBuf>),
 }
 
-/// Why a text is no address of a database. Never repeats the text: it may hold a password.
+/// Why a text is not a valid database URL. Never contains the text, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct AddressError(String);
+pub struct UrlError(String);
 
 impl PostgresOptions {
-    /// The options for an address that begins with `postgres://` or `postgresql://`, with the limits that suit one
-    /// service of several: 16 connections, 10 seconds a statement.
+    /// Parses a URL that begins with `postgres://` or `postgresql://`. The limits get their defaults: 16 connections,
+    /// 10 seconds per statement.
     ///
-    /// Parameters are those of PostgreSQL's own programs. `sslmode` may be `disable`, `prefer` (the default) or
-    /// `require`, which always verifies the server's certificate; `sslrootcert` is a file of certificates to trust.
-    pub fn parse(address: &str) -> Result<Self, AddressError> {
-        if !["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme)) {
-            return Err(AddressError("must begin with postgres:// or postgresql://".to_owned()));
+    /// Query parameters are libpq's. `sslmode` is `disable`, `prefer` (the default) or `require`, which always
+    /// verifies the server's certificate. `sslrootcert` names a file of CA certificates to trust.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(UrlError("must begin with postgres:// or postgresql://".to_owned()));
         }
-        let (place, query) = address.split_once('?').unwrap_or((address, ""));
-        let (mut mode, mut authority) = (None, None);
+        let (location, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut ca_file) = (None, None);
         let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -64,34 +64,34 @@ impl PostgresOptions {
                 "sslmode" => mode = Some(value),
                 "sslrootcert" => {
                     let file = percent_decode_str(value).decode_utf8_lossy();
-                    authority = Some(PathBuf::from(&*file));
+                    ca_file = Some(PathBuf::from(&*file));
                 }
                 _ => others.push(pair),
             }
         }
-        let form = "is not of the form postgres://user:password@host:port/name?parameter=value, with an @, / or ? in the password as %40, %2F or %3F";
+        let syntax = "is not of the form postgres://user:password@host:port/name?parameter=value, with an @, / or ? in the password as %40, %2F or %3F";
         let mut config: Config =
-            format!("{place}?{}", others.join("&")).parse().map_err(|_| AddressError(form.to_owned()))?;
+            format!("{location}?{}", others.join("&")).parse().map_err(|_| UrlError(syntax.to_owned()))?;
         if config.get_hosts().is_empty() {
-            return Err(AddressError("names no host".to_owned()));
+            return Err(UrlError("names no host".to_owned()));
         }
         let (tls, mode) = match mode {
             Some("disable") => (Tls::Off, SslMode::Disable),
-            None | Some("prefer") if authority.is_none() => (Tls::Unverified, SslMode::Prefer),
+            None | Some("prefer") if ca_file.is_none() => (Tls::Unverified, SslMode::Prefer),
             None | Some("require" | "verify-ca" | "verify-full") => {
-                (Tls::Verified(authority), SslMode::Require)
+                (Tls::Verified(ca_file), SslMode::Require)
             }
             Some("prefer") => {
-                return Err(AddressError("sslrootcert needs sslmode=require".to_owned()));
+                return Err(UrlError("sslrootcert needs sslmode=require".to_owned()));
             }
-            Some(_) => return Err(AddressError("sslmode must be disable, prefer or require".to_owned())),
+            Some(_) => return Err(UrlError("sslmode must be disable, prefer or require".to_owned())),
         };
         config.ssl_mode(mode);
         Ok(Self {
             config,
             tls,
             connections: CONNECTIONS_DEFAULT,
-            statement_time: STATEMENT_TIME_DEFAULT,
+            statement_timeout: STATEMENT_TIMEOUT_DEFAULT,
             replica: None,
         })
     }
@@ -104,7 +104,7 @@ impl fmt::Debug for PostgresOptions {
             .field("name", &self.config.get_dbname())
             .field("tls", &self.tls)
             .field("connections", &self.connections)
-            .field("statement_time", &self.statement_time)
+            .field("statement_timeout", &self.statement_timeout)
             .field("replica", &self.replica)
             .finish_non_exhaustive()
     }
@@ -115,8 +115,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tls_is_as_the_address_says() {
-        let tls = |query: &str| PostgresOptions::parse(&format!("postgres://z@db/z{query}")).map(|o| o.tls);
+    fn sslmode_selects_tls() {
+        let tls = |query: &str| {
+            PostgresOptions::parse(&format!("postgres://z@db/z{query}")).map(|options| options.tls)
+        };
         assert_eq!(tls(""), Ok(Tls::Unverified));
         assert_eq!(tls("?sslmode=disable"), Ok(Tls::Off));
         assert_eq!(tls("?sslmode=require&connect_timeout=3"), Ok(Tls::Verified(None)));
@@ -127,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn other_addresses_are_refused_without_their_text() {
+    fn invalid_urls_are_rejected_without_repeating_them() {
         for bad in [
             "mysql://z:s3cret@db/z",
             "postgres://z:s3cret@db/z?colour=red",

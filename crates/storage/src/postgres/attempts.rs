@@ -1,0 +1,49 @@
+//! Attempts of writes: their nonces and id gaps.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zumra_core::Entropy;
+
+/// Exclusive upper bound of [`Attempt::id_gap`]. The larger, the rarer two concurrent writers choose the same id.
+const ID_GAPS: u64 = 1024;
+
+/// What distinguishes one attempt of a write from other attempts and other writes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    /// Stored in the operation's row, and the same for all attempts of one write. After a lost connection it tells
+    /// whether the commit was made.
+    pub(super) nonce: i64,
+    /// Distance to the newest operation id that this attempt keeps, if it cannot take the proposed id. Without it, all
+    /// concurrent writers would take the next id.
+    pub(super) id_gap: i64,
+}
+
+/// Source of nonces and id gaps: numbers that do not repeat within a process and differ between processes.
+pub(super) struct AttemptSource(AtomicU64);
+
+impl AttemptSource {
+    pub(super) fn new(entropy: &dyn Entropy) -> Self {
+        let mut start = [0; 8];
+        entropy.fill(&mut start);
+        Self(AtomicU64::new(u64::from_le_bytes(start)))
+    }
+
+    /// Returns the nonce of a new write.
+    pub(super) fn next_nonce(&self) -> i64 {
+        self.next().cast_signed()
+    }
+
+    /// Returns another attempt of the write with this nonce.
+    pub(super) fn next_attempt(&self, nonce: i64) -> Attempt {
+        Attempt { nonce, id_gap: 1 + (self.next() % ID_GAPS).cast_signed() }
+    }
+
+    /// The generator `SplitMix64`: visits all 64-bit numbers once, in an order that looks random.
+    fn next(&self) -> u64 {
+        const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut n = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        n ^ (n >> 31)
+    }
+}

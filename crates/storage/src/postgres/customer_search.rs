@@ -1,0 +1,141 @@
+//! Lists of customers: all of them, by keyword, or by time of creation.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+use zumra_core::{Customer, MerchantId, Page, PageRequest, SearchQuery};
+
+use super::errors::AttemptResult;
+use super::{customers, sql};
+use crate::CustomerFilter;
+use crate::customers::{COLUMNS, prefix_end};
+
+/// Returns one page of the customers that match `filter`, newest first, and their total number.
+pub(super) async fn list<C: GenericClient>(
+    db: &C,
+    merchant: MerchantId,
+    filter: &CustomerFilter,
+    page: PageRequest,
+) -> AttemptResult<Page<Customer>> {
+    let prefixes = filter.keyword.as_ref().map_or(&[][..], SearchQuery::prefixes);
+    let ranges: Vec<_> = prefixes.iter().map(|prefix| (prefix.as_str(), prefix_end(prefix))).collect();
+    let created_from = filter.created_from.map(Timestamp::as_microsecond);
+    let created_before = filter.created_before.map(Timestamp::as_microsecond);
+    let (merchant, limit, offset) = (merchant.get(), i64::from(page.per_page), page.offset());
+
+    // $1, $2 and $3 in every statement.
+    let mut parameters = ParameterList(vec![&merchant, &limit, &offset]);
+    let terms: Vec<String> = ranges.iter().map(|(from, end)| parameters.prefix_match(from, end)).collect();
+    let is_limited = created_from.is_some() || created_before.is_some();
+    let created = is_limited.then(|| parameters.creation_range(&created_from, &created_before));
+    let statement = match matches_sql(&terms, created.as_deref()) {
+        None => list_all_sql(),
+        Some(matches) => list_matches_sql(&matches),
+    };
+    let mut listed = Page { items: Vec::new(), total: 0 };
+    for row in &sql::query(db, &statement, &parameters.0).await? {
+        listed.total = row.try_get::<_, i64>(COLUMNS.len() + 1)?.unsigned_abs();
+        // A page past the end is one row without an id.
+        if row.try_get::<_, Option<i64>>(0)?.is_some() {
+            listed.items.push(customers::read(row)?);
+        }
+    }
+    Ok(listed)
+}
+
+/// The parameters of a statement under construction.
+struct ParameterList<'a>(Vec<&'a (dyn ToSql + Sync)>);
+
+impl<'a> ParameterList<'a> {
+    /// Adds a parameter. Returns its placeholder, `$4`.
+    fn push(&mut self, value: &'a (dyn ToSql + Sync)) -> String {
+        self.0.push(value);
+        format!("${}", self.0.len())
+    }
+
+    /// Returns the condition for rows of the inverted index whose term is in a range.
+    fn prefix_match(&mut self, from: &'a &str, end: &'a String) -> String {
+        let (from, end) = (self.push(from), self.push(end));
+        format!("merchant_id = $1 AND term >= {from} AND term < {end}")
+    }
+
+    /// Returns the condition for customers created in a range, either end of which may be open.
+    fn creation_range(&mut self, from: &'a Option<i64>, before: &'a Option<i64>) -> String {
+        let (from, before) = (self.push(from), self.push(before));
+        format!(
+            "created_at >= coalesce({from}::bigint, created_at) \
+             AND created_at < coalesce({before}::bigint, created_at + 1)"
+        )
+    }
+}
+
+/// Returns the query for the ids of customers that have a term for each condition of `terms` and were `created` in a
+/// range. `None` if neither limits the list.
+fn matches_sql(terms: &[String], created: Option<&str>) -> Option<String> {
+    let all_terms = || {
+        let term = |condition| format!("SELECT customer_id FROM customer_search_terms WHERE {condition}");
+        terms.iter().map(term).collect::<Vec<_>>().join(" INTERSECT ")
+    };
+    Some(match (terms, created) {
+        ([], None) => return None,
+        ([], Some(created)) => {
+            format!("SELECT id FROM customers WHERE merchant_id = $1 AND {created}")
+        }
+        // GROUP BY, because a customer can have several terms with the same prefix.
+        ([term], None) => {
+            format!("SELECT customer_id AS id FROM customer_search_terms WHERE {term} GROUP BY customer_id")
+        }
+        // The inverted index only holds existing customers, so `customers` need not be read.
+        (_, None) => format!("SELECT customer_id AS id FROM ({}) AS matches", all_terms()),
+        (_, Some(created)) => {
+            let terms = all_terms();
+            format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({terms}) AND {created}")
+        }
+    })
+}
+
+/// Returns the statement for a page of all customers. The total comes from the counters, because counting a million
+/// rows costs more than reading the page.
+fn list_all_sql() -> String {
+    page_sql(
+        "",
+        "SELECT coalesce(sum(customers), 0)::bigint AS count FROM customer_counters WHERE merchant_id = $1",
+        "SELECT id FROM customers WHERE merchant_id = $1",
+    )
+}
+
+/// Returns the statement for a page of the customers whose ids the query `matches` returns.
+fn list_matches_sql(matches: &str) -> String {
+    let with = format!("WITH matches AS MATERIALIZED ({matches})");
+    page_sql(&with, "SELECT count(*) AS count FROM matches", "SELECT id FROM matches")
+}
+
+/// Returns one statement for total and page, so that both are of the same snapshot. The groups of a customer are read
+/// outside of the page's subquery, and so only for its rows.
+fn page_sql(with: &str, count: &str, ids: &str) -> String {
+    let columns = customers::columns("page");
+    format!(
+        "{with} SELECT {columns}, total.count FROM ({count}) AS total
+         LEFT JOIN (SELECT * FROM customers WHERE merchant_id = $1
+                    AND id IN ({ids} ORDER BY id DESC LIMIT $2 OFFSET $3)) AS page ON true
+         ORDER BY page.id DESC"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_follow_the_order_of_the_parameters() {
+        let (from, end, start) = (&"a", "b".to_owned(), Some(1));
+        let mut parameters = ParameterList(vec![&1_i64, &2_i64, &3_i64]);
+        let terms = [parameters.prefix_match(from, &end), parameters.prefix_match(from, &end)];
+        let created = parameters.creation_range(&start, &None);
+        assert_eq!(parameters.0.len(), 9);
+        let sql = matches_sql(&terms, Some(&created)).unwrap();
+        let places: Vec<_> = (4..=9).map(|number| sql.find(&format!("${number}")).unwrap()).collect();
+        assert!(places.is_sorted(), "{sql}");
+        assert_eq!(matches_sql(&[], None), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! Writes that are not idempotent: retried until their outcome is known.
+//!
+//! Every attempt stores the write's nonce in the row of its operation. If a connection is lost during a commit, the write
+//! is *in doubt*, and a lookup of the nonce resolves it.
+
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Client;
+use futures_util::future::BoxFuture;
+use zumra_core::{MerchantId, Operation, OperationId};
+
+use super::attempts::Attempt;
+use super::connections::Connections;
+use super::errors::{AttemptError, AttemptResult};
+use super::sql;
+use crate::{Result, StorageError};
+
+/// Attempts of one write.
+const ATTEMPTS_MAX: u32 = 5;
+/// How long a write in doubt tries to get a connection for its lookup.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause between two lookups that fail.
+const RESOLVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Returns the result of a committed write from the row of its operation: its id and its number of changes.
+pub(super) type ResultFromRow<T> = Box<dyn FnOnce(OperationId, u64) -> T + Send>;
+
+/// How one attempt of a write ended.
+pub(super) enum AttemptOutcome<T> {
+    /// Committed, with the row of its operation.
+    Written(T),
+    /// There was nothing to write.
+    Unchanged(T),
+    /// Nothing was written. The connection may be lost, but no commit was in flight.
+    Failed(AttemptError),
+    /// The connection was lost while a commit was in flight.
+    InDoubt(ResultFromRow<T>, StorageError),
+}
+
+impl<T> AttemptOutcome<T> {
+    /// Returns true if the connection of the attempt must not be used again.
+    pub(super) fn needs_new_connection(&self) -> bool {
+        match self {
+            Self::Written(_) | Self::Unchanged(_) => false,
+            Self::Failed(error) => error.needs_new_connection(),
+            Self::InDoubt(..) => true,
+        }
+    }
+}
+
+/// A write that can be attempted several times.
+pub(super) trait RetryableWrite<T>: Sync {
+    /// Attempts the write once, on a connection of its own.
+    fn attempt(&self, attempt: Attempt) -> BoxFuture<'_, AttemptOutcome<T>>;
+}
+
+/// Whether an earlier attempt of the write may have been committed.
+///
+/// A lookup that finds no row does not end the doubt: the server may still be working on that attempt.
+enum Doubt<T> {
+    None,
+    Pending(ResultFromRow<T>),
+}
+
+/// By what the row of a write's operation is found.
+struct OperationKey {
+    merchant: MerchantId,
+    proposed_id: OperationId,
+    nonce: i64,
+}
+
+impl Connections {
+    /// Attempts a write until its outcome is known.
+    ///
+    /// | the attempt is     | without doubt               | an earlier attempt is in doubt          |
+    /// |--------------------|-----------------------------|-----------------------------------------|
+    /// | written            | return its value            | return its value                        |
+    /// | unchanged          | return its value            | resolve, or return its value            |
+    /// | failed permanently | return its error            | resolve, or return its error            |
+    /// | failed             | next attempt                | next attempt                            |
+    /// | in doubt           | resolve, or next attempt    | resolve, or next attempt                |
+    /// | the last one       | return its error            | resolve, or return its error            |
+    ///
+    /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. A lookup that
+    /// fails, and an error in doubt that does not follow from rows, become [`StorageError::OutcomeUnknown`].
+    pub(super) async fn write_until_known<T>(
+        &self,
+        merchant: MerchantId,
+        operation: &Operation,
+        write: &dyn RetryableWrite<T>,
+    ) -> Result<T> {
+        let _open = self.closing.read().await;
+        let nonce = self.attempts.next_nonce();
+        let key = OperationKey { merchant, proposed_id: operation.proposed_id, nonce };
+        let mut doubt = Doubt::None;
+        let mut attempts_left = ATTEMPTS_MAX;
+        loop {
+            attempts_left -= 1;
+            let error = match write.attempt(self.attempts.next_attempt(nonce)).await {
+                AttemptOutcome::Written(value) => {
+                    self.metrics().operations.inc();
+                    return Ok(value);
+                }
+                AttemptOutcome::Unchanged(value) => return self.resolve_or(&key, doubt, Ok(value)).await,
+                AttemptOutcome::Failed(AttemptError::Permanent(error)) => {
+                    return self.resolve_or(&key, doubt, Err(error)).await;
+                }
+                AttemptOutcome::Failed(error) => error.into_storage_error(),
+                AttemptOutcome::InDoubt(result_from_row, error) => {
+                    if let Some((id, changes)) = self.look_up(&key).await? {
+                        self.metrics().operations.inc();
+                        return Ok(result_from_row(id, changes));
+                    }
+                    doubt = Doubt::Pending(result_from_row);
+                    error
+                }
+            };
+            if attempts_left == 0 {
+                return self.resolve_or(&key, doubt, Err(error)).await;
+            }
+            tracing::debug!(merchant = merchant.get(), %error, "write attempt failed; retrying");
+        }
+    }
+
+    /// Returns the result of the attempt in doubt if it turns out committed, else `fallback`.
+    async fn resolve_or<T>(&self, key: &OperationKey, doubt: Doubt<T>, fallback: Result<T>) -> Result<T> {
+        let Doubt::Pending(result_from_row) = doubt else { return fallback };
+        match self.look_up(key).await? {
+            Some((id, changes)) => {
+                self.metrics().operations.inc();
+                Ok(result_from_row(id, changes))
+            }
+            None => fallback.map_err(StorageError::into_unknown_outcome),
+        }
+    }
+
+    /// Looks up the operation of a write in doubt: its id and number of changes, if it was committed. Fails with
+    /// [`StorageError::OutcomeUnknown`] if no lookup succeeds within [`RESOLVE_TIMEOUT`].
+    async fn look_up(&self, key: &OperationKey) -> Result<Option<(OperationId, u64)>> {
+        let started = Instant::now();
+        loop {
+            match self.run_once(key, &|db, key| Box::pin(find_operation(db, key))).await {
+                Ok(found) => return Ok(found),
+                Err(error) if started.elapsed() > RESOLVE_TIMEOUT || self.is_closed() => {
+                    let error = error.into_storage_error();
+                    return Err(StorageError::OutcomeUnknown(format!(
+                        "the connection was lost during a commit, and looking it up failed: {error}"
+                    )));
+                }
+                Err(_) => tokio::time::sleep(RESOLVE_INTERVAL).await,
+            }
+        }
+    }
+}
+
+/// Returns id and number of changes of the operation with this key, if it was committed.
+async fn find_operation(db: &Client, key: &OperationKey) -> AttemptResult<Option<(OperationId, u64)>> {
+    // No attempt takes an id below the proposed one.
+    let statement = "SELECT id, changes FROM operations WHERE merchant_id = $1 AND id >= $2 AND nonce = $3";
+    let (merchant, proposed_id) = (key.merchant.get(), key.proposed_id.get());
+    let row = sql::query_opt(db, statement, &[&merchant, &proposed_id, &key.nonce]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let (id, changes): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let id = OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
+    Ok(Some((id, changes.unsigned_abs())))
+}
