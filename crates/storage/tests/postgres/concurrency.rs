@@ -1,0 +1,114 @@
+//! Concurrent writers: two processes, deletions during additions, and requests that share a statement.
+
+use std::sync::Arc;
+
+use zumra_core::{CustomerId, MerchantId};
+use zumra_storage::{AddMembersOutcome, Admin, Customers, Memberships};
+use zumra_testkit::TestDatabase;
+
+use crate::{add, group, is_pending, open, open_shop, operation, wait_for_blocked_statements};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_write_for_one_merchant() {
+    let database = TestDatabase::new().await;
+    let first = Arc::new(open_shop(&database, 8).await);
+    let second = Arc::new(open(&database).await.unwrap());
+    let adds: Vec<_> = (1..=50)
+        .flat_map(|customer| [(Arc::clone(&first), customer), (Arc::clone(&second), customer)])
+        .map(|(storage, customer)| tokio::spawn(async move { add(&*storage, customer).await }))
+        .collect();
+    let mut added = 0;
+    for task in adds {
+        match task.await.unwrap().unwrap() {
+            AddMembersOutcome::Added { added: 1, .. } => added += 1,
+            AddMembersOutcome::Unchanged => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((added, first.inspect().await.unwrap().memberships), (50, 50));
+}
+
+/// No foreign key protects memberships, so a concurrent delete must not leave an orphaned row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addition_detects_a_customer_deleted_meanwhile() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(open_shop(&database, 4).await);
+    let other = database.connect().await;
+    // The deletion has incremented the removal counter before the addition begins, which still sees the customer.
+    let deletion = database.connect().await;
+    let count = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = 1";
+    deletion
+        .batch_execute(&format!("BEGIN; {count}; DELETE FROM customers WHERE merchant_id = 1 AND id = 1"))
+        .await
+        .unwrap();
+    let adding = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { add(&*storage, 1).await }
+    });
+    wait_for_blocked_statements(&other, 1).await;
+    deletion.batch_execute("COMMIT").await.unwrap();
+    let outcome = adding.await.unwrap().unwrap();
+    assert!(
+        matches!(&outcome, AddMembersOutcome::MissingIds(ids) if ids.customers.len() == 1),
+        "{outcome:?}"
+    );
+    assert_eq!(storage.inspect().await.unwrap().memberships, 0);
+}
+
+/// The other order: the deletion waits for additions that saw the customer, and ends their memberships too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletion_waits_for_additions_that_saw_the_customer() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(open_shop(&database, 4).await);
+    let other = database.connect().await;
+    let addition = database.connect().await;
+    let insert =
+        "INSERT INTO memberships SELECT 1, groups.id, 1, 1, 1 FROM groups WHERE merchant_id = 1 LIMIT 1";
+    let lock = "SELECT removals FROM merchants WHERE merchant_id = 1 FOR SHARE";
+    addition.batch_execute(&format!("BEGIN; {lock}; {insert}")).await.unwrap();
+    let deleting = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { storage.delete_customer(MerchantId::FIRST, CustomerId::FIRST, operation(8)).await }
+    });
+    wait_for_blocked_statements(&other, 1).await;
+    addition.batch_execute("COMMIT").await.unwrap();
+    deleting.await.unwrap().unwrap();
+    let rows = storage.inspect().await.unwrap();
+    assert_eq!((rows.memberships, rows.past_memberships), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_share_a_statement_have_separate_outcomes() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(open_shop(&database, 4).await);
+    let other = database.connect().await;
+    // Blocks both statements of the merchant until all requests are enqueued.
+    other.batch_execute("BEGIN; SELECT 1 FROM merchants FOR UPDATE").await.unwrap();
+    let start = |customers: &'static [i64]| {
+        let storage = Arc::clone(&storage);
+        let customers = customers.iter().filter_map(|&id| CustomerId::new(id)).collect();
+        Box::pin(
+            async move { storage.add_members(MerchantId::FIRST, group(), customers, operation(7)).await },
+        )
+    };
+    let lists: [&[i64]; 6] = [&[1], &[2], &[3, 4], &[4, 5], &[6, 1_000_000], &[6, 7]];
+    let mut adds: Vec<_> = lists.into_iter().map(start).collect();
+    for add in &mut adds {
+        assert!(is_pending(add.as_mut()).await);
+    }
+    other.batch_execute("COMMIT").await.unwrap();
+    let mut results = Vec::new();
+    for add in adds {
+        results.push(match add.await.unwrap() {
+            AddMembersOutcome::Added { added, .. } => i64::try_from(added).unwrap(),
+            AddMembersOutcome::Unchanged => 0,
+            AddMembersOutcome::MissingIds(ids) => -ids.customers[0].get(),
+        });
+    }
+    // Of two requests for the same customer only one adds it, whichever is first.
+    assert!([[2, 1], [1, 2]].contains(&[results[2], results[3]]), "{results:?}");
+    assert_eq!([results[0], results[1], results[4], results[5]], [1, 1, -1_000_000, 2]);
+    let operations = "SELECT count(*), count(DISTINCT id) FROM operations WHERE kind = 'add_members'";
+    let row = other.query_one(operations, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (5, 5));
+}

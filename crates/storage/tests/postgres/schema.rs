@@ -1,0 +1,84 @@
+//! The schema, and opening databases.
+
+use std::sync::Arc;
+
+use zumra_core::SystemEntropy;
+use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
+use zumra_storage::{Admin, StorageError};
+use zumra_testkit::TestDatabase;
+
+use crate::{now, open, options};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn merchant_id_leads_every_key() {
+    let database = TestDatabase::new().await;
+    open(&database).await.unwrap().close().await;
+    // The first column of every key: primary keys, unique indexes, and both sides of foreign keys.
+    let keys = "
+        SELECT index.relname::text, attribute.attname::text
+        FROM pg_index JOIN pg_class index ON index.oid = indexrelid JOIN pg_class held ON held.oid = indrelid
+        JOIN pg_attribute attribute ON attribute.attrelid = indrelid AND attribute.attnum = indkey[0]
+        WHERE (indisunique OR indisprimary) AND held.relnamespace = 'public'::regnamespace
+          AND held.relname <> 'schema_migrations'
+        UNION ALL
+        SELECT conname::text, attribute.attname::text FROM pg_constraint
+        JOIN pg_attribute attribute ON attribute.attrelid = conrelid AND attribute.attnum = conkey[1]
+        WHERE contype = 'f'
+        UNION ALL
+        SELECT conname::text, attribute.attname::text FROM pg_constraint
+        JOIN pg_attribute attribute ON attribute.attrelid = confrelid AND attribute.attnum = confkey[1]
+        WHERE contype = 'f'";
+    let rows = database.connect().await.query(keys, &[]).await.unwrap();
+    // Eleven tables with a primary key, three unique indexes, seven foreign keys.
+    assert_eq!(rows.len(), 11 + 3 + 2 * 7);
+    for row in rows {
+        let (key, column): (String, String) = (row.get(0), row.get(1));
+        assert_eq!(column, "merchant_id", "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_opens_migrate_a_new_database_once() {
+    let database = Arc::new(TestDatabase::new().await);
+    let opens: Vec<_> = (0..8)
+        .map(|_| {
+            let database = Arc::clone(&database);
+            tokio::spawn(async move { open(&database).await.map(drop) })
+        })
+        .collect();
+    for opened in opens {
+        opened.await.unwrap().unwrap();
+    }
+    let applied = "SELECT count(*), count(DISTINCT number) FROM schema_migrations";
+    let row = database.connect().await.query_one(applied, &[]).await.unwrap();
+    let migrations = i64::try_from(zumra_storage::migrate::POSTGRES.len()).unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (migrations, migrations));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn newer_and_foreign_databases_are_rejected() {
+    let database = TestDatabase::new().await;
+    open(&database).await.unwrap().close().await;
+    let client = database.connect().await;
+    client.batch_execute("INSERT INTO schema_migrations VALUES (99, 'later', 'x', 0)").await.unwrap();
+    let error = open(&database).await.err().unwrap();
+    assert!(matches!(error, StorageError::NewerSchema { found: 99, .. }), "{error}");
+    let database = TestDatabase::new().await;
+    assert!(matches!(
+        PostgresStorage::inspect(&options(&database)).await,
+        Err(StorageError::ForeignDatabase(_))
+    ));
+    database.connect().await.batch_execute("CREATE TABLE customers (id int)").await.unwrap();
+    assert!(matches!(open(&database).await.err().unwrap(), StorageError::ForeignDatabase(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unreachable_server_is_unavailable_and_its_password_hidden() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let options = PostgresOptions::parse(&format!("postgres://z:s3cret@127.0.0.1:{port}/z")).unwrap();
+    let error = PostgresStorage::open(&options, now(), &SystemEntropy).await.err().unwrap();
+    assert!(matches!(error, StorageError::Unavailable(_)), "{error}");
+    assert!(!format!("{error:?} {options:?}").contains("s3cret"));
+}
