@@ -1,6 +1,6 @@
-//! Lists beside a replica: where they are read, and that they show what was acknowledged before.
+//! Lists with a read replica: which server they are read from, and that they show every acknowledged write.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap()
 }
 
-/// A shop of five customers and a group.
+/// The storage of a merchant with five customers and one group, which is the default group.
 struct Shop {
     storage: PostgresStorage,
     ids: IdGenerator,
@@ -51,7 +51,7 @@ impl Shop {
         assert!(matches!(added.unwrap(), AddMembersOutcome::Added { added: 1, .. }));
     }
 
-    /// Who is in the group, as the list of customers says; the list of groups is asked too.
+    /// Reads the list of groups and the list of customers. Returns the customers in the group, ascending.
     async fn members(&self) -> Vec<i64> {
         let (merchant, page) = (MerchantId::new(1).unwrap(), PageRequest { page: 1, per_page: 60 });
         assert_eq!(self.storage.list_groups(merchant, page).await.unwrap().total, 1);
@@ -61,7 +61,7 @@ impl Shop {
         members.map(|customer| customer.details.id.get()).rev().collect()
     }
 
-    /// How many lists came from the primary, and how many from the replica.
+    /// Returns the number of lists read from the primary, and from the replica.
     fn lists(&self) -> (u64, u64) {
         let mut registry = Registry::default();
         self.storage.register_metrics(&mut registry);
@@ -76,7 +76,7 @@ impl Shop {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_primary_itself_is_no_replica() {
+async fn primary_is_not_used_as_its_own_replica() {
     let database = TestDatabase::new().await;
     let shop = Shop::open(&database.url(), &database.url()).await;
     for customer in 1..=3 {
@@ -88,7 +88,7 @@ async fn the_primary_itself_is_no_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_is_away_is_not_missed() {
+async fn unreachable_replica_does_not_fail_lists() {
     let database = TestDatabase::new().await;
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("postgres://z:s3cret@{}/z", free.local_addr().unwrap());
@@ -100,9 +100,9 @@ async fn a_replica_that_is_away_is_not_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_hangs_is_waited_for_once() {
+async fn hanging_replica_delays_only_one_list() {
     let database = TestDatabase::new().await;
-    // It takes connections, and never says a word.
+    // Accepts connections, and never replies.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("postgres://z@{}/z?sslmode=disable", silent.local_addr().unwrap());
     let shop = Shop::open(&database.url(), &address).await;
@@ -114,20 +114,20 @@ async fn a_replica_that_hangs_is_waited_for_once() {
     silent.set_nonblocking(true).unwrap();
     silent.accept().unwrap();
     let no_more = silent.accept().unwrap_err().kind();
-    assert_eq!(no_more, ErrorKind::WouldBlock, "it was asked again before its rest was over");
+    assert_eq!(no_more, ErrorKind::WouldBlock, "the replica was used again before its cool-down ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_is_asked_while_it_shows_what_was_written() {
+async fn lists_are_read_from_a_standby_that_has_caught_up() {
     let mut pair = TestPair::start();
-    // Whichever of the two only reads.
+    // Connects to the server that is a standby at the time.
     let replica = pair.url().replace("read-write", "read-only");
     let shop = Shop::open(&pair.url(), &replica).await;
     shop.add(1).await;
     pair.wait_for_replay().await;
     assert_eq!(shop.members().await, [1]);
     assert_eq!(shop.lists(), (0, 2), "both from the standby");
-    // Acknowledged, and with the standby, but not to be seen there.
+    // The standby receives the write but does not replay it.
     let standby = pair.connect_to_second().await;
     standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     shop.add(2).await;
@@ -140,15 +140,15 @@ async fn a_standby_is_asked_while_it_shows_what_was_written() {
     pair.fail_over();
     shop.add(3).await;
     assert_eq!(shop.members().await, [1, 2, 3]);
-    assert_eq!(shop.lists(), (4, 4), "the standby takes writes now");
+    assert_eq!(shop.lists(), (4, 4), "the former standby is the primary now");
     shop.storage.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_standby_with_another_database_or_another_history_is_not_asked() {
+async fn standby_of_another_database_or_timeline_is_not_used() {
     let mut pair = TestPair::start();
     pair.connect().await.batch_execute("CREATE DATABASE other").await.unwrap();
-    // The same shop, so that whoever asks the wrong one gets an answer.
+    // Both databases hold the same merchant, so a list from the wrong one would succeed.
     let shop = Shop::open(&pair.url(), &pair.second_url()).await;
     pair.wait_for_replay().await;
     assert!(shop.members().await.is_empty());
@@ -161,15 +161,15 @@ async fn a_standby_with_another_database_or_another_history_is_not_asked() {
     assert_eq!(shop.members().await, [1]);
     assert_eq!(shop.lists(), (2, 0));
     shop.storage.close().await;
-    // What the first one shows has never been for the second, and yet it seems to be further.
+    // The first server shows writes that the new primary never had, and its WAL position is further.
     pair.fail_over_with_divergence();
     let shop = Shop::open(&pair.url(), &pair.first_url()).await;
     shop.add(2).await;
     let primary = pair.connect().await;
     let written = primary.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap();
-    let further = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
+    let is_ahead = "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
     let first = pair.connect_to_first().await;
-    assert!(first.query_one(further, &[&written.get::<_, String>(0)]).await.unwrap().get::<_, bool>(0));
+    assert!(first.query_one(is_ahead, &[&written.get::<_, String>(0)]).await.unwrap().get::<_, bool>(0));
     assert_eq!(shop.members().await, [2]);
     assert_eq!(shop.lists(), (2, 0));
     shop.storage.close().await;
