@@ -1,10 +1,10 @@
--- Spreads an installation over the workers of a Citus cluster. Run it once, by hand, on the coordinator, after the
--- first `zumra serve` or `zumra merchant create` has made the tables and before there is much in them:
+-- Distributes the tables over the workers of a Citus cluster. Run it once, by hand, on the coordinator: after the first
+-- `zumra serve` or `zumra merchant create` has created the tables, and before they hold much data.
 --
 --     psql "$DATABASE" --single-transaction --file citus.sql
 --
--- All rows of a merchant come to lie on one worker, so every statement of the service stays on one. The table
--- schema_migrations stays on the coordinator: nothing but a start of the program reads it.
+-- All rows of a merchant are placed on one worker, so every statement of the service runs on one worker. The table
+-- schema_migrations stays on the coordinator: it is read only when a program starts.
 
 CREATE EXTENSION IF NOT EXISTS citus;
 
