@@ -268,18 +268,18 @@ fn wal_bytes(path: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn wal_is_reset_when_it_is_large() {
+async fn size_of_the_wal_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zumra.db");
     let writer = file_writer(&path, None);
-    // A WAL that is never reset is larger than all rows. At 128 MiB, which is 512 rows, the writer resets it anyway.
+    // A WAL that is never reset is larger than all rows. It is reset early if the checkpointer happens to reach its end,
+    // and at 128 MiB, which is 512 rows, at the latest.
     let mut written = 0;
     while wal_bytes(&path) + (8 << 20) > written {
         insert_large_row(&writer).await.unwrap();
         written += ROW_BYTES;
         assert!(written < 1000 * ROW_BYTES, "the WAL is not reset");
     }
-    assert!(written > 32 << 20, "not before it is large");
     writer.close().await;
 }
 
