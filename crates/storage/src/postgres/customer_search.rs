@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use zumra_core::{Customer, MerchantId, Page, PageRequest, SearchQuery};
 
 use super::errors::AttemptResult;
-use super::{customers, sql};
+use super::{customer_rows, sql};
 use crate::CustomerFilter;
 use crate::customers::{COLUMNS, prefix_end};
 
@@ -19,15 +19,15 @@ pub(super) async fn list<C: GenericClient>(
 ) -> AttemptResult<Page<Customer>> {
     let prefixes = filter.keyword.as_ref().map_or(&[][..], SearchQuery::prefixes);
     let ranges: Vec<_> = prefixes.iter().map(|prefix| (prefix.as_str(), prefix_end(prefix))).collect();
-    let created_from = filter.created_from.map(Timestamp::as_microsecond);
-    let created_before = filter.created_before.map(Timestamp::as_microsecond);
+    let created =
+        [filter.created_from, filter.created_before].map(|time| time.map(Timestamp::as_microsecond));
     let (merchant, limit, offset) = (merchant.get(), i64::from(page.per_page), page.offset());
 
     // $1, $2 and $3 in every statement.
     let mut parameters = ParameterList(vec![&merchant, &limit, &offset]);
     let terms: Vec<String> = ranges.iter().map(|(from, end)| parameters.prefix_match(from, end)).collect();
-    let is_limited = created_from.is_some() || created_before.is_some();
-    let created = is_limited.then(|| parameters.creation_range(&created_from, &created_before));
+    let is_limited = created.iter().any(Option::is_some);
+    let created = is_limited.then(|| parameters.creation_range(&created));
     let statement = match matches_sql(&terms, created.as_deref()) {
         None => list_all_sql(),
         Some(matches) => list_matches_sql(&matches),
@@ -37,7 +37,7 @@ pub(super) async fn list<C: GenericClient>(
         listed.total = row.try_get::<_, i64>(COLUMNS.len() + 1)?.unsigned_abs();
         // A page past the end is one row without an id.
         if row.try_get::<_, Option<i64>>(0)?.is_some() {
-            listed.items.push(customers::read(row)?);
+            listed.items.push(customer_rows::decode(row)?);
         }
     }
     Ok(listed)
@@ -60,7 +60,7 @@ impl<'a> ParameterList<'a> {
     }
 
     /// Returns the condition for customers created in a range, either end of which may be open.
-    fn creation_range(&mut self, from: &'a Option<i64>, before: &'a Option<i64>) -> String {
+    fn creation_range(&mut self, [from, before]: &'a [Option<i64>; 2]) -> String {
         let (from, before) = (self.push(from), self.push(before));
         format!(
             "created_at >= coalesce({from}::bigint, created_at) \
@@ -113,7 +113,7 @@ fn list_matches_sql(matches: &str) -> String {
 /// Returns one statement for total and page, so that both are of the same snapshot. The groups of a customer are read
 /// outside of the page's subquery, and so only for its rows.
 fn page_sql(with: &str, count: &str, ids: &str) -> String {
-    let columns = customers::columns("page");
+    let columns = customer_rows::columns("page");
     format!(
         "{with} SELECT {columns}, total.count FROM ({count}) AS total
          LEFT JOIN (SELECT * FROM customers WHERE merchant_id = $1
@@ -128,10 +128,10 @@ mod tests {
 
     #[test]
     fn placeholders_follow_the_order_of_the_parameters() {
-        let (from, end, start) = (&"a", "b".to_owned(), Some(1));
+        let (from, end, range) = (&"a", "b".to_owned(), [Some(1), None]);
         let mut parameters = ParameterList(vec![&1_i64, &2_i64, &3_i64]);
         let terms = [parameters.prefix_match(from, &end), parameters.prefix_match(from, &end)];
-        let created = parameters.creation_range(&start, &None);
+        let created = parameters.creation_range(&range);
         assert_eq!(parameters.0.len(), 9);
         let sql = matches_sql(&terms, Some(&created)).unwrap();
         let places: Vec<_> = (4..=9).map(|number| sql.find(&format!("${number}")).unwrap()).collect();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use futures_util::future::try_join_all;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::Statement;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, GroupId, MerchantId, NewCustomer, Operation, OperationId,
     OperationKind, Page, PageRequest, Subject,
@@ -12,10 +12,10 @@ use zumra_core::{
 use super::errors::{AttemptError, AttemptResult, violated_constraint};
 use super::tx::Tx;
 use super::{
-    PostgresStorage, counters, customer_search, memberships, operations, removals, search_terms, sql,
+    PostgresStorage, counters, customer_rows, customer_search, memberships, operations, removals,
+    search_terms, sql,
 };
-use crate::customers::{COLUMNS, StoredDetails, ban_operation, created, decode};
-use crate::memberships::decode_groups;
+use crate::customers::{StoredDetails, ban_operation, created};
 use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
 
 /// Statements sent at once, without waiting for their results, while many customers are upserted.
@@ -105,32 +105,15 @@ impl Customers for PostgresStorage {
     }
 }
 
-/// Returns the columns that [`read`] reads, of a customer in a table or subquery called `table`. $1 is the merchant.
-pub(super) fn columns(table: &str) -> String {
-    let columns = COLUMNS.map(|column| format!("{table}.{column}")).join(", ");
-    format!(
-        "{columns}, ARRAY(SELECT group_id FROM memberships
-                          WHERE merchant_id = $1 AND customer_id = {table}.id AND group_id NOT IN (
-                              SELECT id FROM groups WHERE merchant_id = $1 AND deleted_by IS NOT NULL)
-                          ORDER BY group_id)"
-    )
-}
-
-/// Decodes [`columns`].
-pub(super) fn read(row: &Row) -> AttemptResult<Customer> {
-    let groups: Vec<i64> = row.try_get(COLUMNS.len())?;
-    Ok(Customer { groups: decode_groups(groups)?.into_vec(), ..decode(row)? })
-}
-
 async fn find<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
     id: CustomerId,
 ) -> AttemptResult<Option<Customer>> {
-    let columns = columns("customers");
+    let columns = customer_rows::columns("customers");
     let statement = format!("SELECT {columns} FROM customers WHERE merchant_id = $1 AND id = $2");
     let row = sql::query_opt(db, &statement, &[&merchant.get(), &id.get()]).await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(customer_rows::decode).transpose()
 }
 
 /// Finds a customer and locks its row until the end of the transaction.

@@ -13,6 +13,7 @@ mod attempts;
 mod connections;
 mod copy;
 mod counters;
+mod customer_rows;
 mod customer_search;
 mod customers;
 mod errors;
