@@ -99,6 +99,7 @@ impl App {
         entropy: &dyn Entropy,
         options: AppOptions,
     ) -> Self {
+        debug_assert!(!options.public_url.ends_with('/'), "links would contain two slashes");
         let mut id_offset = [0; 2];
         entropy.fill(&mut id_offset);
         Self(Arc::new(AppState {
