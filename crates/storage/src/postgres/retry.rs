@@ -164,3 +164,107 @@ async fn find_operation(db: &Client, key: &OperationKey) -> AttemptResult<Option
     let id = OperationId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
     Ok(Some((id, changes.unsigned_abs())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use zumra_core::{Actor, SystemEntropy};
+    use zumra_testkit::TestDatabase;
+
+    use super::*;
+    use crate::Conflict;
+    use crate::metrics::Metrics;
+    use crate::postgres::{PostgresOptions, pool, schema};
+
+    /// How an attempt ends.
+    enum Step {
+        /// In doubt. The lookup finds no row.
+        Doubt,
+        /// The commit of an earlier attempt, with 7 changes, becomes visible during this attempt.
+        LateCommit(AttemptOutcome<u64>),
+        End(AttemptOutcome<u64>),
+    }
+
+    /// A write whose attempts end as listed.
+    struct Script<'c>(&'c tokio_postgres::Client, Mutex<VecDeque<Step>>);
+
+    impl RetryableWrite<u64> for Script<'_> {
+        fn attempt(&self, attempt: Attempt) -> BoxFuture<'_, AttemptOutcome<u64>> {
+            let step = self.1.lock().unwrap().pop_front().expect("no more attempts than steps");
+            Box::pin(async move {
+                match step {
+                    Step::Doubt => AttemptOutcome::InDoubt(Box::new(|_, changes| changes), unavailable()),
+                    Step::End(outcome) => outcome,
+                    Step::LateCommit(outcome) => {
+                        let insert =
+                            "INSERT INTO operations (merchant_id, id, at, actor, kind, changes, nonce)
+                                      SELECT 1, coalesce(max(id), 10) + 1, 0, 'operator', 'load', 7, $1
+                                      FROM operations";
+                        self.0.execute(insert, &[&attempt.nonce]).await.unwrap();
+                        outcome
+                    }
+                }
+            })
+        }
+    }
+
+    fn unavailable() -> StorageError {
+        StorageError::Unavailable("test".to_owned())
+    }
+
+    fn retryable() -> Step {
+        Step::End(AttemptOutcome::Failed(AttemptError::Retryable(unavailable())))
+    }
+
+    fn permanent(error: impl Into<StorageError>) -> AttemptOutcome<u64> {
+        AttemptOutcome::Failed(AttemptError::Permanent(error.into()))
+    }
+
+    #[tokio::test]
+    async fn outcome_of_a_write_follows_from_its_attempts_and_the_lookup() {
+        let database = TestDatabase::new().await;
+        let pool = pool::build(&PostgresOptions::parse(&database.url()).unwrap()).unwrap();
+        schema::migrate(&pool, Timestamp::UNIX_EPOCH).await.unwrap();
+        let timeout = Duration::from_mins(1);
+        let connections = Connections::new(pool, timeout, &SystemEntropy, Metrics::new());
+        let client = database.connect().await;
+        let run = async |steps: Vec<Step>| {
+            let script = Script(&client, Mutex::new(steps.into()));
+            let (proposed_id, at) = (OperationId::FIRST, Timestamp::UNIX_EPOCH);
+            let operation = Operation { proposed_id, at, actor: Actor::Operator };
+            let result = connections.write_until_known(MerchantId::FIRST, &operation, &script).await;
+            assert!(script.1.into_inner().unwrap().is_empty(), "every attempt was made");
+            result
+        };
+        let late = Step::LateCommit;
+        // Without doubt.
+        assert!(matches!(run(vec![retryable(), Step::End(AttemptOutcome::Written(1))]).await, Ok(1)));
+        let exhausted = (0..ATTEMPTS_MAX).map(|_| retryable()).collect();
+        assert!(matches!(run(exhausted).await, Err(StorageError::Unavailable(_))));
+        // In doubt, and committed after all.
+        let outcomes = [
+            AttemptOutcome::Unchanged(2),
+            permanent(Conflict::Token),
+            permanent(unavailable()),
+            AttemptOutcome::InDoubt(Box::new(|_, changes| changes), unavailable()),
+        ];
+        for outcome in outcomes {
+            assert!(matches!(run(vec![Step::Doubt, late(outcome)]).await, Ok(7)));
+        }
+        // In doubt, and never seen.
+        let end = |outcome| vec![Step::Doubt, Step::End(outcome)];
+        assert!(matches!(run(end(AttemptOutcome::Written(3))).await, Ok(3)));
+        assert!(matches!(run(end(AttemptOutcome::Unchanged(4))).await, Ok(4)));
+        let conflict = run(end(permanent(Conflict::Token))).await;
+        assert!(matches!(conflict, Err(StorageError::Conflict(Conflict::Token))), "{conflict:?}");
+        let unknown = run(end(permanent(unavailable()))).await;
+        assert!(matches!(unknown, Err(StorageError::OutcomeUnknown(_))), "{unknown:?}");
+        let retried = std::iter::once(Step::Doubt).chain((1..ATTEMPTS_MAX).map(|_| retryable()));
+        let unknown = run(retried.collect()).await;
+        assert!(matches!(unknown, Err(StorageError::OutcomeUnknown(_))), "{unknown:?}");
+    }
+}
