@@ -71,6 +71,22 @@ async fn used_contacts_and_missing_groups_are_rejected_by_field() {
 }
 
 #[tokio::test]
+async fn concurrent_creations_with_one_mobile_number_create_one_customer() {
+    let app = TestApp::new().await;
+    let create = async || {
+        let response = send(&app, "POST", "/customers", example_body()).await;
+        (response.status, response.json()["error"]["fields"].clone())
+    };
+    let responses = futures_util::future::join_all((0..8).map(|_| create())).await;
+    let (created, rejected): (Vec<_>, Vec<_>) = responses.into_iter().partition(|(status, _)| *status == 200);
+    assert_eq!((created.len(), rejected.len()), (1, 7), "{rejected:?}");
+    for (status, fields) in rejected {
+        assert_eq!((status, fields.get("mobile").is_some()), (422, true), "{fields}");
+    }
+    assert_eq!(app.get("/customers").send().await.json()["pagination"]["total"], 3);
+}
+
+#[tokio::test]
 async fn update_keeps_absent_fields_and_its_own_contacts() {
     let app = TestApp::new().await;
     let id = create_example(&app).await;
