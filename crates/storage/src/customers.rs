@@ -32,7 +32,7 @@ pub trait Customers: Send + Sync {
     ///
     /// [`Conflict::Customer`](crate::Conflict::Customer), [`Conflict::Mobile`](crate::Conflict::Mobile) or
     /// [`Conflict::Email`](crate::Conflict::Email) if another customer has the id, the mobile number or the e-mail
-    /// address; [`StorageError::MissingGroup`](crate::StorageError::MissingGroup) if one of `groups` does not exist.
+    /// address; [`StorageError::MissingGroup`] if one of `groups` does not exist.
     async fn create_customer(
         &self,
         merchant: MerchantId,
@@ -45,7 +45,7 @@ pub trait Customers: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no such customer; conflicts and
+    /// [`StorageError::NotFound`] if the merchant has no such customer; conflicts and
     /// missing groups as in [`Customers::create_customer`].
     async fn update_customer(
         &self,
@@ -59,7 +59,7 @@ pub trait Customers: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no such customer.
+    /// [`StorageError::NotFound`] if the merchant has no such customer.
     async fn delete_customer(
         &self,
         merchant: MerchantId,
@@ -71,7 +71,7 @@ pub trait Customers: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no such customer, or if the
+    /// [`StorageError::NotFound`] if the merchant has no such customer, or if the
     /// customer is not banned and the ban is to be lifted.
     async fn ban_customer(
         &self,

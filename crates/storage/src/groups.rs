@@ -22,7 +22,7 @@ pub trait Groups: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Conflict::Group`](crate::Conflict::Group) if the id is used.
+    /// [`Conflict::Group`] if the id is used.
     async fn create_group(
         &self,
         merchant: MerchantId,
@@ -34,7 +34,7 @@ pub trait Groups: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no such group.
+    /// [`StorageError::NotFound`] if the merchant has no such group.
     async fn update_group(
         &self,
         merchant: MerchantId,
@@ -50,8 +50,8 @@ pub trait Groups: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no such group,
-    /// [`Conflict::DefaultGroup`](crate::Conflict::DefaultGroup) if it is the default group.
+    /// [`StorageError::NotFound`] if the merchant has no such group,
+    /// [`Conflict::DefaultGroup`] if it is the default group.
     async fn delete_group(
         &self,
         merchant: MerchantId,

@@ -38,7 +38,7 @@ pub trait Imports: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::LeaseLost`](crate::StorageError::LeaseLost) if another process holds the lease now.
+    /// [`StorageError::LeaseLost`] if another process holds the lease now.
     async fn write_import_chunk(
         &self,
         lease: LeaseKey,

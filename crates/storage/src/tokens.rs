@@ -14,8 +14,8 @@ pub trait Tokens: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant does not exist,
-    /// [`Conflict::Token`](crate::Conflict::Token) if another token has the same secret.
+    /// [`StorageError::NotFound`] if the merchant does not exist,
+    /// [`Conflict::Token`] if another token has the same secret.
     async fn create_token(
         &self,
         merchant: MerchantId,
@@ -30,7 +30,7 @@ pub trait Tokens: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::NotFound`](crate::StorageError::NotFound) if the merchant has no token with this id.
+    /// [`StorageError::NotFound`] if the merchant has no token with this id.
     async fn revoke_token(&self, merchant: MerchantId, token: TokenId, operation: Operation)
     -> Result<Token>;
 
