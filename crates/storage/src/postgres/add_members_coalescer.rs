@@ -1,7 +1,7 @@
 //! Coalesces concurrent add requests of a merchant: requests that arrive while a statement is in flight share the next.
 //!
-//! Each request is all or nothing by itself and has its own operation. The fixed cost of a statement, a round trip and a
-//! commit, is paid once for all of them.
+//! Each request is all or nothing by itself and has its own operation. The fixed cost of a statement, a round trip and
+//! a commit, is paid once for all of them.
 
 use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::collections::{HashMap, VecDeque};

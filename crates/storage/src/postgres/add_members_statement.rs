@@ -67,8 +67,8 @@ pub(super) struct AddMembersStatement {
 }
 
 impl AddMembersStatement {
-    /// Takes the oldest requests from the queue, up to the limits of a statement. Skips cancelled ones. Returns `None` if
-    /// the queue is empty.
+    /// Takes the oldest requests from the queue, up to the limits of a statement. Skips cancelled ones. Returns `None`
+    /// if the queue is empty.
     pub(super) fn take(queue: &mut VecDeque<QueuedRequest>) -> Option<Self> {
         let (mut requests, mut customers) = (Vec::new(), 0);
         while let Some(next) = queue.pop_front() {
@@ -83,7 +83,7 @@ impl AddMembersStatement {
             }
             requests.push(next);
         }
-        // One INSERT cannot contain a key twice, so a request that overlaps an earlier one waits for the next statement.
+        // One INSERT cannot contain a key twice. A request that overlaps an earlier one waits for the next statement.
         let overlapping = overlapping(&requests);
         if !overlapping.is_empty() {
             let (deferred, kept): (Vec<_>, Vec<_>) =

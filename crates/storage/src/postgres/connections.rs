@@ -64,8 +64,8 @@ impl Connections {
         Self { pool, closing, timeout, attempts, metrics }
     }
 
-    /// Runs `work` on `input`; it only reads. Runs it once more if the connection is lost: after a restart of the server
-    /// the pool still holds closed connections.
+    /// Runs `work` on `input`; it only reads. Runs it once more if the connection is lost: after a restart of the
+    /// server the pool still holds closed connections.
     pub(super) async fn read<W, T, F>(&self, input: &W, work: F) -> Result<T>
     where
         F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
@@ -78,8 +78,8 @@ impl Connections {
         result.map_err(AttemptError::into_storage_error)
     }
 
-    /// Runs `work` on `input`; it writes and is idempotent. Running it twice has the same effect as running it once, so a
-    /// lost connection needs no lookup of an operation. Its statements commit by themselves.
+    /// Runs `work` on `input`; it writes and is idempotent: running it twice has the same effect as running it once. So
+    /// a lost connection needs no lookup of an operation. Its statements commit by themselves.
     ///
     /// Fails with [`StorageError::OutcomeUnknown`] if a connection was lost and the second run did not succeed.
     pub(super) async fn run_idempotent<W, T, F>(&self, input: &W, work: F) -> Result<T>

@@ -47,7 +47,7 @@ async fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<LoadOutco
     Ok(LoadOutcome { operation: Some(operation), changes })
 }
 
-/// Inserts and updates groups, and makes sure that the merchant has a default group. Returns the number of rows changed.
+/// Inserts and updates groups, and ensures that the merchant has a default group. Returns the number of rows changed.
 async fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<u64> {
     // Otherwise a soft-deleted group of the fixture would come back with its old memberships.
     groups::archive_all_of_merchant(tx).await?;

@@ -234,8 +234,8 @@ pub(super) async fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> AttemptR
     Ok(())
 }
 
-/// Inserts a default group for a merchant without one. Returns false if its id is used. The id is the proposed id of the
-/// operation, which no other group has.
+/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no other group
+/// has. Returns false if the id is used all the same.
 pub(super) async fn insert_default(tx: &Tx<'_>) -> AttemptResult<bool> {
     let proposed = tx.operation.proposed_id;
     let id =

@@ -1,7 +1,7 @@
 //! A read replica: a standby of the same server, from which lists are read once it shows every acknowledged write.
 //!
-//! What belongs here: its pool, the check that it has caught up, and its health. The queries are in each noun's file and
-//! run on either server.
+//! What belongs here: its pool, the check that it has caught up, and its health. The queries are in each noun's file
+//! and run on either server.
 //!
 //! Before a list, the primary reports its WAL position. Every acknowledged write of any client and any process lies
 //! before that position, so a replica that has replayed up to it shows them all (read your writes). Operation ids could
@@ -9,8 +9,8 @@
 //! processes need not coordinate.
 //!
 //! WAL positions are comparable only within one timeline, so the replica also reports its timeline. A standby that was
-//! ahead of the new primary at a failover holds changes that were lost, and its position looks valid. It reports the old
-//! timeline, and is not used.
+//! ahead of the new primary at a failover holds changes that were lost, and its position looks valid. It reports the
+//! old timeline, and is not used.
 //!
 //! The two statements for this are specific to PostgreSQL, and run only where a replica is configured.
 
@@ -83,8 +83,8 @@ impl Replica {
         Ok(Self { pool, timeout, health: Health::default(), metrics })
     }
 
-    /// Runs `work` on `input`: on the replica if it shows every write acknowledged so far, else on the primary. A failure
-    /// of the replica is never returned.
+    /// Runs `work` on `input`: on the replica if it shows every write acknowledged so far, else on the primary. A
+    /// failure of the replica is never returned.
     pub(super) async fn read<W, T, F>(&self, primary: &Connections, input: &W, work: F) -> Result<T>
     where
         F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
@@ -217,8 +217,8 @@ async fn catch_up<C: GenericClient>(replica: &C, position: &WalPosition) -> Atte
     })
 }
 
-/// Whether the replica is used (a circuit breaker). `None` if it is. Otherwise the end of the cool-down, after which one
-/// list may try it again.
+/// Whether the replica is used (a circuit breaker). `None` if it is. Otherwise the end of the cool-down, after which
+/// one list may try it again.
 #[derive(Default)]
 struct Health(Mutex<Option<Instant>>);
 

@@ -1,7 +1,7 @@
 //! Writes that are not idempotent: retried until their outcome is known.
 //!
-//! Every attempt stores the write's nonce in the row of its operation. If a connection is lost during a commit, the write
-//! is *in doubt*, and a lookup of the nonce resolves it.
+//! Every attempt stores the write's nonce in the row of its operation. If a connection is lost during a commit, the
+//! write is *in doubt*, and a lookup of the nonce resolves it.
 
 use std::time::{Duration, Instant};
 
@@ -81,8 +81,8 @@ impl Connections {
     /// | in doubt           | resolve, or next attempt    | resolve, or next attempt                |
     /// | the last one       | return its error            | resolve, or return its error            |
     ///
-    /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. A lookup that
-    /// fails, and an error in doubt that does not follow from rows, become [`StorageError::OutcomeUnknown`].
+    /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. A lookup
+    /// that fails, and an error in doubt that does not follow from rows, become [`StorageError::OutcomeUnknown`].
     pub(super) async fn write_until_known<T>(
         &self,
         merchant: MerchantId,

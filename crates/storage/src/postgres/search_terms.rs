@@ -1,5 +1,6 @@
-//! The inverted index of search terms, `customer_search_terms`: finds customers by the prefix of a term. Only this module writes
-//! it. It is derived from `customers.search_terms` and changes in the same transaction.
+//! The inverted index of search terms, `customer_search_terms`: finds customers by the prefix of a term.
+//!
+//! Only this module writes it. It is derived from `customers.search_terms` and changes in the same transaction.
 
 use zumra_core::CustomerId;
 
