@@ -245,14 +245,14 @@ async fn write_that_exceeds_the_disk_is_unavailable_and_keeps_earlier_writes() {
 /// Size of the rows in tests of the WAL, in bytes.
 const ROW_BYTES: u64 = 1 << 18;
 
-/// Returns a writer on a new file with a table of one column. `fsync` replaces the fsync of the database file.
-fn file_writer(path: &Path, fsync: Option<Fsync>) -> Writer {
+/// Returns a writer on a new file with a table of one column. The arguments replace the fsync of a file.
+fn file_writer(path: &Path, wal: Option<Fsync>, database: Option<Fsync>) -> Writer {
     let connection = open::for_writer(path, Timestamp::UNIX_EPOCH).unwrap();
     connection.execute_batch("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").unwrap();
-    let database_fsync = fsync.unwrap_or_else(|| database_fsync(path).unwrap());
-    let checkpointer = Checkpointer::start(open::for_checkpoints(path).unwrap(), database_fsync).unwrap();
-    let fsync = wal_fsync(path).unwrap();
-    Writer::start(connection, 64, Metrics::new(), fsync, Some(checkpointer)).unwrap()
+    let database = database.unwrap_or_else(|| database_fsync(path).unwrap());
+    let checkpointer = Checkpointer::start(open::for_checkpoints(path).unwrap(), database).unwrap();
+    let wal = wal.unwrap_or_else(|| wal_fsync(path).unwrap());
+    Writer::start(connection, 64, Metrics::new(), wal, Some(checkpointer)).unwrap()
 }
 
 async fn insert_large_row(writer: &Writer) -> Result<()> {
@@ -271,7 +271,7 @@ fn wal_bytes(path: &Path) -> u64 {
 async fn size_of_the_wal_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zumra.db");
-    let writer = file_writer(&path, None);
+    let writer = file_writer(&path, None, None);
     // A WAL that is never reset is larger than all rows. It is reset early if the checkpointer happens to reach its end,
     // and at 128 MiB, which is 512 rows, at the latest.
     let mut written = 0;
@@ -287,7 +287,7 @@ async fn size_of_the_wal_is_bounded() {
 async fn wal_is_kept_when_the_database_file_cannot_be_fsynced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zumra.db");
-    let writer = file_writer(&path, Some(Box::new(|| Err(io::Error::other("worn out")))));
+    let writer = file_writer(&path, None, Some(Box::new(|| Err(io::Error::other("worn out")))));
     // 1,000 rows are far beyond the first checkpoint, at 4 MiB.
     let (mut durable, mut rejected) = (0, None);
     for _ in 0..1000 {
@@ -309,4 +309,38 @@ async fn wal_is_kept_when_the_database_file_cannot_be_fsynced() {
     let reopened = open::for_writing(&path, Timestamp::UNIX_EPOCH).unwrap();
     let rows: u32 = reopened.query_row("SELECT count(*) FROM rows", [], |row| row.get(0)).unwrap();
     assert_eq!(u64::from(rows), durable);
+}
+
+#[tokio::test]
+async fn wal_is_not_checkpointed_after_its_fsync_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zumra.db");
+    let (wal, started, finish) = manual_fsync();
+    let (checkpoint, checkpointed) = channel();
+    let database = move || {
+        checkpoint.send(()).unwrap();
+        Ok(())
+    };
+    let writer = file_writer(&path, Some(wal), Some(Box::new(database)));
+    let mut first = Box::pin(insert_large_row(&writer));
+    assert!(is_pending(&mut first).await);
+    receive(&started);
+    // Runs while the fsync fails, and is far beyond the first checkpoint, at 4 MiB.
+    let (run, was_run) = channel();
+    let (resume, resumed) = channel();
+    let insert = move |connection: &Connection| -> Result<()> {
+        run.send(()).unwrap();
+        receive(&resumed);
+        let text = "x".repeat(16 << 20);
+        Ok(connection.execute("INSERT INTO rows (text) VALUES (?1)", [text]).map(drop)?)
+    };
+    let mut running = Box::pin(within_deadline(writer.write(insert)));
+    assert!(is_pending(&mut running).await);
+    receive(&was_run);
+    finish.send(Err(io::Error::other("worn out"))).unwrap();
+    assert!(matches!(first.await, Err(StorageError::OutcomeUnknown(_))));
+    resume.send(()).unwrap();
+    assert!(matches!(running.await, Err(StorageError::OutcomeUnknown(_))));
+    writer.close().await;
+    assert!(checkpointed.try_recv().is_err(), "the WAL may be the only copy");
 }
