@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::{FileError, FileLimits, Row, RowBuilder};
+use crate::rows::{FileError, FileLimits, Row, RowBuilder};
 
 pub(crate) fn read_rows(
     file: &[u8],

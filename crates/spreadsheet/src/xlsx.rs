@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
 use zip::ZipArchive;
 
-use crate::{FileError, FileLimits, Row, RowBuilder};
+use crate::rows::{FileError, FileLimits, Row, RowBuilder};
 
 /// Maximum number of files in the archive. A workbook has a few dozen.
 const ARCHIVE_ENTRIES_MAX: usize = 1000;

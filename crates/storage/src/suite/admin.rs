@@ -1,6 +1,6 @@
 //! Administration: inspect, close.
 
-use super::{SHOP, TestContext, case_list, shop};
+use super::context::{SHOP, TestContext, case_list, shop};
 use crate::StorageError;
 
 case_list![inspection_reports_counts_and_the_newest_operation, closed_storage_is_unavailable];

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use zumra_core::{CustomerId, PageRequest, SearchQuery};
 
-use super::{SHOP, TestContext, case_list, merchant_id, page};
+use super::context::{SHOP, TestContext, case_list, merchant_id, page, shop};
 use crate::CustomerFilter;
 
 case_list![
@@ -109,7 +109,7 @@ async fn creation_time_filters_the_list(context: TestContext) {
     let days = |days: i64| TestContext::now() + SignedDuration::from_hours(24 * days);
     for id in 1..=4 {
         let file = format!(r#"{{"id":1,"name":"shop","customers":[{{"id":{id},"first_name":"Ali {id}"}}]}}"#);
-        let loaded = context.storage.load_fixture(super::shop(&file), context.operation_at(days(id))).await;
+        let loaded = context.storage.load_fixture(shop(&file), context.operation_at(days(id))).await;
         assert!(loaded.expect("loaded").operation.is_some());
     }
     let found = async |from: Option<Timestamp>, before: Option<Timestamp>, keyword: &str| {

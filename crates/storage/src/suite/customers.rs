@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use zumra_core::text::Name;
 use zumra_core::{Customer, CustomerChange, GroupId, NewCustomer, SearchQuery};
 
-use super::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page};
+use super::context::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page};
 use crate::{Conflict, Contacts, CustomerFilter, Resource, Result, StorageError, Written};
 
 case_list![

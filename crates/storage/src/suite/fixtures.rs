@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use zumra_core::CustomerId;
 
-use super::{SHOP, TestContext, case_list, merchant_id, shop};
+use super::context::{SHOP, TestContext, case_list, merchant_id, shop};
 use crate::{Conflict, StorageError};
 
 case_list![

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use zumra_core::text::Name;
 use zumra_core::{Features, Group, GroupChange, MerchantId, NewMerchant, Plan};
 
-use super::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page, shop};
+use super::context::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id, page, shop};
 use crate::{AddMembersOutcome, Conflict, CustomerFilter, GroupSelector, Resource, StorageError};
 
 case_list![

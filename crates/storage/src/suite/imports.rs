@@ -7,7 +7,7 @@ use zumra_core::{
     RowProblem,
 };
 
-use super::{SHOP, TestContext, case_list, customer_id, merchant_id};
+use super::context::{SHOP, TestContext, case_list, customer_id, merchant_id};
 use crate::{Result, StorageError};
 
 case_list![

@@ -2,7 +2,7 @@
 
 use zumra_core::{CustomerId, GroupId};
 
-use super::{SHOP, TestContext, case_list, merchant_id};
+use super::context::{SHOP, TestContext, case_list, merchant_id};
 use crate::{AddMembersOutcome, Ids};
 
 case_list![

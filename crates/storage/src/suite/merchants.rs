@@ -2,7 +2,7 @@
 
 use zumra_core::Plan;
 
-use super::{TestContext, case_list, merchant, merchant_id};
+use super::context::{TestContext, case_list, merchant, merchant_id};
 use crate::{Conflict, StorageError};
 
 case_list![creating_a_merchant_with_a_used_id_conflicts, merchants_are_listed_after_an_id];

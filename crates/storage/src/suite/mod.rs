@@ -4,6 +4,7 @@
 //! engines.
 
 mod admin;
+mod context;
 mod customer_search;
 mod customers;
 mod fixtures;
@@ -14,34 +15,7 @@ mod merchants;
 mod operations;
 mod tokens;
 
-use std::pin::Pin;
-use std::sync::Arc;
-
-use jiff::Timestamp;
-use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::text::Name;
-use zumra_core::{
-    Actor, CustomerId, GroupId, IdGenerator, MerchantId, NewMerchant, Operation, PageRequest, Plan, TokenId,
-};
-
-use crate::{AddMembersOutcome, Storage};
-
-/// One case.
-pub struct Case {
-    /// The behavior, as the name of a test.
-    pub name: &'static str,
-    /// Runs the case on an empty storage. Panics if the behavior differs.
-    pub run: fn(TestContext) -> Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-/// Declares functions as the cases of a file.
-macro_rules! case_list {
-    ($($name:ident),* $(,)?) => {
-        pub(super) const CASES: &[super::Case] =
-            &[$(super::Case { name: stringify!($name), run: |context| Box::pin($name(context)) }),*];
-    };
-}
-use case_list;
+pub use context::{Case, TestContext};
 
 /// Returns all cases.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
@@ -60,93 +34,3 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
     .into_iter()
     .flatten()
 }
-
-/// A storage, and helpers for the calls of a case.
-pub struct TestContext {
-    storage: Arc<dyn Storage>,
-    ids: IdGenerator,
-}
-
-impl TestContext {
-    /// Returns a context for an empty storage.
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, ids: IdGenerator::new(0) }
-    }
-
-    /// The time of all operations, unless a case chooses another.
-    fn now() -> Timestamp {
-        Timestamp::from_second(1_790_000_000).expect("a moment in 2026")
-    }
-
-    fn operation(&self) -> Operation {
-        self.operation_at(Self::now())
-    }
-
-    fn operation_at(&self, at: Timestamp) -> Operation {
-        Operation {
-            proposed_id: self.ids.next_operation(at),
-            at,
-            actor: Actor::Token(TokenId::new(7).expect("positive")),
-        }
-    }
-
-    /// Loads a shop from the JSON of one merchant.
-    async fn load(&self, merchant: &str) {
-        let loaded =
-            self.storage.load_fixture(shop(merchant), self.operation()).await.expect("the shop loads");
-        assert!(loaded.operation.is_some());
-    }
-
-    async fn add(&self, merchant: i64, group: i64, customers: &[i64]) -> AddMembersOutcome {
-        let customers = customers.iter().map(|id| CustomerId::new(*id).expect("positive")).collect();
-        let group = GroupId::new(group).expect("positive");
-        let added = self.storage.add_members(merchant_id(merchant), group, customers, self.operation()).await;
-        added.expect("storage responds")
-    }
-
-    /// Returns the groups of a customer.
-    async fn groups_of(&self, merchant: i64, customer: i64) -> Vec<i64> {
-        let customer = CustomerId::new(customer).expect("positive");
-        let found =
-            self.storage.find_customer(merchant_id(merchant), customer).await.expect("storage responds");
-        found.expect("the customer is there").groups.into_iter().map(GroupId::get).collect()
-    }
-}
-
-fn group_id(id: i64) -> GroupId {
-    GroupId::new(id).expect("positive")
-}
-
-fn customer_id(id: i64) -> CustomerId {
-    CustomerId::new(id).expect("positive")
-}
-
-fn merchant(id: i64) -> NewMerchant {
-    NewMerchant {
-        id: merchant_id(id),
-        name: Name::parse("متجر").expect("a name"),
-        plan: Plan::Special,
-        time_zone: jiff::tz::TimeZone::get("Asia/Dubai").expect("a zone"),
-        domain: Some("https://shop.example".parse().expect("a domain")),
-    }
-}
-
-fn merchant_id(id: i64) -> MerchantId {
-    MerchantId::new(id).expect("positive")
-}
-
-fn shop(merchant: &str) -> MerchantFixture {
-    let file = format!(r#"{{"merchants":[{merchant}]}}"#);
-    fixture::parse(file.as_bytes()).expect("the fixture is right").remove(0)
-}
-
-fn page(page: u64, per_page: u32) -> PageRequest {
-    PageRequest { page, per_page }
-}
-
-/// A shop with groups 10 and 20, the default group 30, and customers 1 to 5.
-const SHOP: &str = r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"},{"id":20,"name":"ذهبي"},
-    {"id":30,"name":"all","default":true}],"customers":[
-    {"id":1,"first_name":"نورة","last_name":"القحطاني","mobile":"512345678","mobile_code":"+966","email":"Noura@example.com"},
-    {"id":2,"first_name":"Ahmed","last_name":"Ali","mobile":"599999999","mobile_code":"+971","groups":[20]},
-    {"id":3,"first_name":"c"},{"id":4,"first_name":"d"},{"id":5,"first_name":"e"}]}"#;

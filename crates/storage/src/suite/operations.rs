@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use zumra_core::{CustomerId, GroupId};
 
-use super::{SHOP, TestContext, case_list, merchant_id};
+use super::context::{SHOP, TestContext, case_list, merchant_id};
 use crate::AddMembersOutcome;
 
 case_list![operation_ids_ascend_when_the_clock_goes_back];

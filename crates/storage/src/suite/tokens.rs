@@ -2,7 +2,7 @@
 
 use zumra_core::{NewToken, Scopes, TokenHash, TokenId};
 
-use super::{SHOP, TestContext, case_list, merchant, merchant_id};
+use super::context::{SHOP, TestContext, case_list, merchant, merchant_id};
 use crate::{Conflict, StorageError};
 
 case_list![

@@ -1,7 +1,7 @@
 //! The domain: the part of an address after the `@`.
 
 use super::lexer::{TokenCursor, TokenKind};
-use super::{check_folding_space, reject_if, skip_comment};
+use super::whitespace::{check_folding_space, reject_if, skip_comment};
 
 /// Maximum length of a domain, in bytes.
 const DOMAIN_MAX: usize = 253;

@@ -1,7 +1,7 @@
 //! The local part: the part of an address before the `@`.
 
 use super::lexer::{TokenCursor, TokenKind};
-use super::{check_folding_space, is_escaped, reject_if, skip_comment};
+use super::whitespace::{check_folding_space, is_escaped, reject_if, skip_comment};
 
 /// Parses up to the `@`, or to the end if there is none. Returns `None` if the local part is invalid.
 pub(super) fn parse(tokens: &mut TokenCursor<'_>) -> Option<()> {
