@@ -5,8 +5,9 @@ use deadpool_postgres::Client;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
-use super::{PostgresStorage, sql};
+use super::sql;
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 

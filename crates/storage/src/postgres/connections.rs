@@ -16,6 +16,9 @@ use super::errors::{AttemptError, AttemptResult};
 use crate::metrics::Metrics;
 use crate::{Result, StorageError};
 
+/// How much longer than the server's statement timeout the client waits for a reply.
+pub(super) const TIMEOUT_MARGIN: Duration = Duration::from_secs(2);
+
 /// Connections to a server, each with its prepared statements.
 pub(super) struct Connections {
     pool: Pool,

@@ -9,12 +9,10 @@ use zumra_core::{
     OperationKind, Page, PageRequest, Subject,
 };
 
+use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult, violated_constraint};
 use super::tx::Tx;
-use super::{
-    PostgresStorage, counters, customer_rows, customer_search, memberships, operations, removals,
-    search_terms, sql,
-};
+use super::{counters, customer_rows, customer_search, memberships, operations, removals, search_terms, sql};
 use crate::customers::{StoredDetails, ban_operation, created};
 use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
 

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{NewToken, Operation, OperationKind, Subject};
 
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
-use super::{PostgresStorage, customers, groups, memberships, merchants, operations, tokens};
+use super::{customers, groups, memberships, merchants, operations, tokens};
 use crate::fixtures::members_by_group;
 use crate::tokens::{TokenMerge, merge};
 use crate::{Fixtures, GroupSelector, LoadOutcome, Result};

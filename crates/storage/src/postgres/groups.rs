@@ -8,9 +8,10 @@ use zumra_core::{
     Subject,
 };
 
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
-use super::{PostgresStorage, operations, removals, sql};
+use super::{operations, removals, sql};
 use crate::groups::{COLUMNS, decode, merge, require_deletable, to_json};
 use crate::row::RowReader;
 use crate::{Conflict, GroupSelector, Groups, Resource, Result, StorageError, Written};

@@ -9,9 +9,10 @@ use zumra_core::{
     NewImport, Operation, OperationId, OperationKind, RowProblem, Subject,
 };
 
+use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult};
 use super::tx::Tx;
-use super::{PostgresStorage, customers, memberships, operations, sql};
+use super::{customers, memberships, operations, sql};
 use crate::imports::{
     COLUMNS, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease, plan_chunk,
 };

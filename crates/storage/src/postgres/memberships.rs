@@ -5,9 +5,10 @@ use deadpool_postgres::GenericClient;
 use zumra_core::{Customer, CustomerId, GroupId, IdSet, MerchantId, Operation, OperationId};
 
 use super::add_members_statement::AddRequest;
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
+use super::sql;
 use super::tx::Tx;
-use super::{PostgresStorage, sql};
 use crate::memberships::{ADDED_BY_HAND, GroupDiff, decode_customers, decode_groups};
 use crate::{AddMembersOutcome, Ids, Memberships, Result, StorageError};
 

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
-use super::{PostgresStorage, groups, operations, sql};
+use super::{groups, operations, sql};
 use crate::merchants::{COLUMNS, created, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 

@@ -16,6 +16,7 @@ mod counters;
 mod customer_rows;
 mod customer_search;
 mod customers;
+mod engine;
 mod errors;
 mod fixtures;
 mod groups;
@@ -36,34 +37,21 @@ mod tx;
 mod url;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use deadpool_postgres::Client;
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use zumra_core::Entropy;
 
 pub use add_members_statement::{ADD_MEMBERS, PROPOSED_ID_LAG_MAX};
+pub use engine::PostgresStorage;
 pub use url::{CONNECTIONS_DEFAULT, PostgresOptions, UrlError};
 
 use crate::copy::CopyEndpoint;
 use crate::metrics::Metrics;
 use crate::{Admin, Inspection, Result};
 use add_members_coalescer::AddMembersCoalescer;
-use connections::Connections;
-use errors::{AttemptError, AttemptResult};
+use connections::{Connections, TIMEOUT_MARGIN};
+use errors::AttemptError;
 use replica::Replica;
-
-/// How much longer than the server's statement timeout the client waits for a reply.
-const TIMEOUT_MARGIN: Duration = Duration::from_secs(2);
-
-/// The storage of a database on a server.
-pub struct PostgresStorage {
-    connections: Arc<Connections>,
-    coalescer: Arc<AddMembersCoalescer>,
-    replica: Option<Replica>,
-    metrics: Metrics,
-}
 
 impl PostgresStorage {
     /// Connects to the database and migrates its schema. `entropy` distinguishes the writes of this process from those
@@ -82,17 +70,6 @@ impl PostgresStorage {
         let connections = Arc::new(Connections::new(pool, timeout, entropy, metrics.clone()));
         let coalescer = Arc::new(AddMembersCoalescer::new(Arc::clone(&connections)));
         Ok(Self { connections, coalescer, replica, metrics })
-    }
-
-    /// Runs `work` on `input`, on the replica if possible. It only reads a list.
-    async fn list<W, T, F>(&self, input: &W, work: F) -> Result<T>
-    where
-        F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
-    {
-        match &self.replica {
-            Some(replica) => replica.read(&self.connections, input, work).await,
-            None => self.connections.read(input, work).await,
-        }
     }
 
     /// Opens a database to copy from: all rows of one snapshot.

@@ -21,10 +21,11 @@ use deadpool_postgres::{Client, GenericClient, Pool, PoolError, TimeoutType, Tim
 
 use futures_util::future::BoxFuture;
 
+use super::connections::TIMEOUT_MARGIN;
 use super::connections::{Connections, within};
 use super::errors::{AttemptError, AttemptResult};
 use super::url::PostgresOptions;
-use super::{TIMEOUT_MARGIN, pool, sql};
+use super::{pool, sql};
 use crate::metrics::{Listed, Metrics};
 use crate::{Result, StorageError};
 

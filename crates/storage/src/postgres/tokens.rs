@@ -7,9 +7,10 @@ use zumra_core::{
     Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
+use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
-use super::{PostgresStorage, merchants, operations, sql};
+use super::{merchants, operations, sql};
 use crate::tokens::{self, COLUMN_COUNT, COLUMNS, created, decode};
 use crate::{Conflict, Resource, Result, StorageError, Tokens};
 

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use rusqlite::Connection;
 
-use super::{SqliteStorage, sql};
+use super::engine::SqliteStorage;
+use super::sql;
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 

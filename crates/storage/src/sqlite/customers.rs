@@ -10,8 +10,9 @@ use zumra_core::{
     OperationKind, Page, PageRequest, Subject,
 };
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, counters, customer_search, memberships, operations, search_terms, sql};
+use super::{counters, customer_search, memberships, operations, search_terms, sql};
 use crate::customers::{COLUMNS, StoredDetails, ban_operation, created, decode};
 use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
 

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use zumra_core::fixture::MerchantFixture;
 use zumra_core::{NewToken, Operation, OperationKind, Subject};
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, customers, groups, memberships, merchants, operations, tokens};
+use super::{customers, groups, memberships, merchants, operations, tokens};
 use crate::fixtures::members_by_group;
 use crate::tokens::{TokenMerge, created, merge};
 use crate::{Fixtures, GroupSelector, LoadOutcome, Result};

@@ -7,8 +7,9 @@ use zumra_core::{
     Subject,
 };
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, operations, sql};
+use super::{operations, sql};
 use crate::groups::{COLUMNS, decode, merge, require_deletable, to_json};
 use crate::row::stored_count;
 use crate::{Conflict, GroupSelector, Groups, Resource, Result, StorageError, Written};

@@ -9,8 +9,9 @@ use zumra_core::{
     OperationKind, RowProblem, Subject,
 };
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, customers, memberships, operations, sql};
+use super::{customers, memberships, operations, sql};
 use crate::imports::{
     COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
     plan_chunk,

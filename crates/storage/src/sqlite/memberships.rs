@@ -8,9 +8,10 @@ use zumra_core::{
     Customer, CustomerId, GroupId, IdSet, MerchantId, Operation, OperationId, OperationKind, Subject,
 };
 
+use super::engine::SqliteStorage;
 use super::sql::{self, id_array};
 use super::tx::Tx;
-use super::{SqliteStorage, groups, operations};
+use super::{groups, operations};
 use crate::memberships::{ADDED_BY_HAND, GroupDiff, decode_customers};
 use crate::row::stored_count;
 use crate::{AddMembersOutcome, GroupSelector, Ids, Memberships, Result, StorageError};

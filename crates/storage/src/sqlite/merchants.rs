@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, OperationKind, Subject};
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, groups, operations, sql};
+use super::{groups, operations, sql};
 use crate::merchants::{COLUMNS, created, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 

@@ -9,6 +9,8 @@ mod copy;
 mod counters;
 mod customer_search;
 mod customers;
+mod engine;
+mod errors;
 mod fixtures;
 mod group_commit;
 mod groups;
@@ -27,20 +29,22 @@ mod tx;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::ErrorCode;
 
 use crate::copy::CopyEndpoint;
 use crate::metrics::Metrics;
-use crate::{Inspection, Result, StorageError};
+use crate::{Inspection, Result};
 use group_commit::{Checkpointer, Writer, database_fsync, wal_fsync};
 use read_pool::ReadPool;
+
+pub use engine::SqliteStorage;
 
 /// Where a database is, and its limits.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     /// The file. Created if it does not exist; its directory must exist.
     pub path: PathBuf,
-    /// Maximum number of writes that are not completed; further writes fail with [`StorageError::QueueFull`].
+    /// Maximum number of writes that are not completed; further writes fail with
+    /// [`QueueFull`](crate::StorageError::QueueFull).
     pub queue_limit: usize,
     /// Maximum number of concurrent reads; further reads wait.
     pub read_connections: u32,
@@ -53,21 +57,14 @@ impl SqliteOptions {
     }
 }
 
-/// An open database file.
-pub struct SqliteStorage {
-    read_pool: ReadPool,
-    // Dropped after the read connections, for the reason in `Admin::close`.
-    writer: Writer,
-    metrics: Metrics,
-}
-
 impl SqliteStorage {
     /// Opens a database and runs outstanding migrations. Blocks; call it before serving.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Unavailable`] if the file cannot be opened, [`StorageError::ForeignDatabase`] if another program
-    /// has created it, [`StorageError::NewerSchema`] if a newer version has migrated it.
+    /// [`Unavailable`](crate::StorageError::Unavailable) if the file cannot be opened,
+    /// [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if another program has created it,
+    /// [`NewerSchema`](crate::StorageError::NewerSchema) if a newer version has migrated it.
     pub fn open(options: &SqliteOptions, now: Timestamp) -> Result<Self> {
         let metrics = Metrics::new();
         let connection = open::for_writer(&options.path, now)?;
@@ -84,7 +81,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Unavailable`] if `target` exists or cannot be written.
+    /// [`Unavailable`](crate::StorageError::Unavailable) if `target` exists or cannot be written.
     pub fn backup(source: &Path, target: &Path) -> Result<()> {
         backup::copy(source, target)
     }
@@ -93,7 +90,7 @@ impl SqliteStorage {
     ///
     /// # Errors
     ///
-    /// [`StorageError::ForeignDatabase`] also if migrations are outstanding.
+    /// [`ForeignDatabase`](crate::StorageError::ForeignDatabase) also if migrations are outstanding.
     pub fn source(path: &Path) -> Result<impl CopyEndpoint + use<>> {
         copy::SqliteEndpoint::source(open::for_reading_all(path)?)
     }
@@ -106,25 +103,5 @@ impl SqliteStorage {
     /// Checks the integrity of a database and counts its rows. Changes nothing, not even the schema. Blocks.
     pub fn inspect(path: &Path) -> Result<Inspection> {
         admin::inspect(&open::for_reading(path)?)
-    }
-}
-
-impl From<rusqlite::Error> for StorageError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::DiskFull
-                | ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
-                | ErrorCode::PermissionDenied
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::OutOfMemory,
-            ) => Self::Unavailable(error.to_string()),
-            Some(ErrorCode::NotADatabase) => Self::ForeignDatabase("it is not a database".to_owned()),
-            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
-            _ => Self::Internal(error.to_string()),
-        }
     }
 }

@@ -7,8 +7,9 @@ use zumra_core::{
     Merchant, MerchantId, NewToken, Operation, OperationId, OperationKind, Subject, Token, TokenHash, TokenId,
 };
 
+use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{SqliteStorage, merchants, operations, sql};
+use super::{merchants, operations, sql};
 use crate::merchants::{COLUMNS as MERCHANT_COLUMNS, decode as decode_merchant};
 use crate::tokens::{COLUMN_COUNT, COLUMNS, created, decode};
 use crate::{Conflict, Resource, Result, StorageError, Tokens, tokens};

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, Params};
 use zumra_core::{MerchantId, Operation};
 
-use super::{SqliteStorage, sql};
+use super::engine::SqliteStorage;
+use super::sql;
 use crate::Result;
 
 /// A write of one merchant, in a transaction of the writer thread.
