@@ -80,7 +80,7 @@ pub(crate) fn measure(
     Ok(())
 }
 
-/// Installs the products if necessary and creates their databases anew.
+/// Installs the products if necessary and creates their databases again.
 fn set_up(databases: &Databases, directory: &Path) -> anyhow::Result<()> {
     let (host, port) = databases.host_and_port()?;
     let mut command = Command::new(Path::new(SCRIPTS).join("set-up"));

@@ -236,7 +236,7 @@ mod tests {
         for good in ["postgres://db/zumra", "postgresql://zumra@db:5432/zumra?sslmode=require"] {
             assert!(matches!(database(good).location(), Ok(DatabaseLocation::Server(_))), "{good}");
         }
-        for bad in ["", "sqlite:", ":memory:", "mysql://db/zumra", "postgres://db/zumra?colour=red"] {
+        for bad in ["", "sqlite:", ":memory:", "mysql://db/zumra", "postgres://db/zumra?color=red"] {
             assert!(database(bad).location().is_err(), "{bad}");
         }
     }

@@ -7,7 +7,7 @@
 -- $12 how far a proposed id may be behind the newest operation.
 --
 -- Each lookup is a subquery of its own, because the planner may run a join by reading a whole group, or all customers.
--- Lengths of lists are hidden behind a SELECT. Otherwise the server plans anew for every length, which takes longer
+-- Lengths of lists are hidden behind a SELECT. Otherwise the server makes a new plan for every length, which takes longer
 -- than the insert.
 WITH
 -- The newest operation of the merchant.

@@ -132,7 +132,7 @@ mod tests {
     fn invalid_urls_are_rejected_without_repeating_them() {
         for bad in [
             "mysql://z:s3cret@db/z",
-            "postgres://z:s3cret@db/z?colour=red",
+            "postgres://z:s3cret@db/z?color=red",
             "postgres://z:s3@cret:x@db/z",
             "postgres://z:s3cret@db:s3cret/z",
             "postgres:///z",

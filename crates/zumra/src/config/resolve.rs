@@ -69,7 +69,7 @@ pub(crate) fn settings(
     })
 }
 
-/// Resolves the database, for commands that need no other setting. An invalid settings file is an error all the same.
+/// Resolves the database, for commands that need no other setting. An invalid settings file is an error here too.
 pub(crate) fn database(command_line: &CommandLine, database: DatabaseOption) -> Result<Database, Failure> {
     Ok(settings(command_line, database.into(), Options::default(), LogStyle::Json)?.database)
 }

@@ -57,8 +57,8 @@ fn invalid_fixture_changes_nothing_and_the_error_has_its_path() {
         problem.starts_with("shops.json: merchants[1].customers[2].mobile: must be a number"),
         "{problem}"
     );
-    zumra.write("shops.json", r#"{"merchants": [{"id": 1, "name": "a", "colour": "red"}]}"#);
-    assert!(zumra.fails("load shops.json", 2).starts_with("shops.json: merchants[0].colour: unknown field"));
+    zumra.write("shops.json", r#"{"merchants": [{"id": 1, "name": "a", "color": "red"}]}"#);
+    assert!(zumra.fails("load shops.json", 2).starts_with("shops.json: merchants[0].color: unknown field"));
     assert!(zumra.fails("load missing.json", 2).starts_with("cannot read missing.json: "));
     assert!(!zumra.path("zumra.db").exists());
 }

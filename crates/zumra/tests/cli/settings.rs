@@ -55,7 +55,7 @@ fn password_of_a_database_url_is_hidden() {
     for (address, expected) in [
         ("mysql://z:s3cret@db/z", "mysql://z:***@db/z: must begin with postgres:// or postgresql://"),
         ("postgres://z:s3cret@db/z?sslmode=s3cret", "postgres://z:***@db/z?***: sslmode must be"),
-        ("postgres://z:s3cret@db/z?colour=s3cret", "postgres://z:***@db/z?***: is not of the form"),
+        ("postgres://z:s3cret@db/z?color=s3cret", "postgres://z:***@db/z?***: is not of the form"),
     ] {
         let zumra = Zumra::new().variable("ZUMRA_DATABASE", address);
         for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
