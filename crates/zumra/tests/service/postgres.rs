@@ -78,8 +78,7 @@ fn unusable_replica_is_logged_once_and_lists_still_work() {
         assert_eq!(server.terminate_and_wait(), Some(0));
         let log = log.join().unwrap();
         assert!(!log.contains("s3cret"), "{log}");
-        let warnings: Vec<_> =
-            log.lines().filter(|line| line.contains("replica disabled for 5 s")).collect();
+        let warnings: Vec<_> = log.lines().filter(|line| line.contains("replica disabled for 5 s")).collect();
         assert!(warnings.len() == 1 && warnings[0].contains(why) && warnings[0].contains("WARN"), "{log}");
     }
 }
