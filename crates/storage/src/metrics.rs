@@ -26,7 +26,7 @@ pub(crate) struct Metrics {
     /// Operations committed.
     pub(crate) operations: Counter,
     /// Write requests that share one fsync (SQLite), add requests that share one statement (PostgreSQL).
-    pub(crate) batch: Histogram,
+    pub(crate) batch_operations: Histogram,
     /// Duration of one fsync (SQLite) or one write transaction (PostgreSQL), in seconds.
     pub(crate) commit_seconds: Histogram,
     /// Write requests in the queue (SQLite), requests that wait for a pooled connection (PostgreSQL).
@@ -43,7 +43,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         Self {
             operations: Counter::default(),
-            batch: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+            batch_operations: Histogram::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
             commit_seconds: Histogram::new([0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]),
             queue_depth: Gauge::default(),
             connections_busy: Gauge::default(),
@@ -55,7 +55,11 @@ impl Metrics {
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("storage");
         registry.register("operations", "Operations committed", self.operations.clone());
-        registry.register("batch_operations", "Write requests that share one commit", self.batch.clone());
+        registry.register(
+            "batch_operations",
+            "Write requests that share one commit",
+            self.batch_operations.clone(),
+        );
         registry.register("commit_seconds", "Duration of one commit in seconds", self.commit_seconds.clone());
         registry.register("queue_depth", "Write requests that wait", self.queue_depth.clone());
         registry.register("connections_busy", "Connections in use", self.connections_busy.clone());

@@ -75,7 +75,7 @@ impl AddMembersCoalescer {
         };
         let metrics = self.connections.metrics();
         metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-        metrics.batch.observe(u32::try_from(outcomes.len()).map_or(f64::MAX, f64::from));
+        metrics.batch_operations.observe(u32::try_from(outcomes.len()).map_or(f64::MAX, f64::from));
         outcomes
     }
 
@@ -98,7 +98,7 @@ impl Drain {
     async fn run(mut self) {
         let coalescer = Arc::clone(&self.coalescer);
         let mut connection = coalescer.connections.acquire().await;
-        // Only now, so that the statement includes requests that arrived while waiting for the connection.
+        // Taken only now, so that the statement includes requests that arrived while waiting for the connection.
         let mut next = self.next_statement();
         while let Some(statement) = next {
             let outcomes = match &mut connection {
@@ -173,7 +173,7 @@ impl RetryableWrite<AddMembersOutcome> for CoalescedWrite {
             let (reply, outcome) = oneshot::channel();
             let request = QueuedRequest { request: Arc::clone(&self.request), attempt, reply };
             if let Some(drain) = self.coalescer.enqueue(self.merchant, request) {
-                // A task of its own: this caller may be cancelled while other requests share the statement.
+                // A task of its own: this caller may be canceled while other requests share the statement.
                 tokio::spawn(drain.run());
             }
             // The task ends early only if the runtime shuts down or the task panics. It may have sent the statement.

@@ -37,7 +37,7 @@ pub(super) fn run(queue: &Queue<Box<dyn WriteJob>, Batch>, fsync: &Fsync, metric
         last_jobs = batches.iter().map(Batch::len).sum();
         if failure.is_none() {
             metrics.commit_seconds.observe(last_fsync.as_secs_f64());
-            metrics.batch.observe(u32::try_from(last_jobs).map_or(f64::MAX, f64::from));
+            metrics.batch_operations.observe(u32::try_from(last_jobs).map_or(f64::MAX, f64::from));
             metrics.operations.inc_by(last_jobs as u64);
         }
         queue.complete(last_jobs);
