@@ -12,8 +12,8 @@ use checksum::{TableSum, TableSums};
 use rows::key;
 
 pub use checksum::CopiedTable;
+pub(crate) use rows::{CopiedRow, Value};
 pub use rows::{CopyEndpoint, RowChunk, TableSlice};
-pub(crate) use rows::{Row, Value};
 pub(crate) use tables::{ColumnType, TABLES, Table};
 
 /// Rows that are read or written at once. Each such chunk is one transaction.

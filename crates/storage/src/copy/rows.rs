@@ -1,4 +1,4 @@
-//! Rows on their way from one engine to the other, and the interface of an engine to a copy.
+//! The rows that a copy reads and writes, and the trait that engines implement for it.
 
 use async_trait::async_trait;
 
@@ -15,7 +15,7 @@ pub(crate) enum Value {
 }
 
 /// The values of the columns of a [`Table`], without `merchant_id`.
-pub(crate) type Row = Vec<Value>;
+pub(crate) type CopiedRow = Vec<Value>;
 
 /// The rows of one table that belong to one merchant.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ pub struct TableSlice {
 
 /// Consecutive rows of a [`TableSlice`], in the order of their keys.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct RowChunk(pub(crate) Vec<Row>);
+pub struct RowChunk(pub(crate) Vec<CopiedRow>);
 
 impl RowChunk {
     /// Returns id and search terms of each row of `customers`.
@@ -49,14 +49,14 @@ impl RowChunk {
 }
 
 /// Returns the values of the key columns of a row, without `merchant_id`.
-pub(super) fn key(row: &Row, table: &Table) -> Vec<i64> {
+pub(super) fn key(row: &CopiedRow, table: &Table) -> Vec<i64> {
     let number = |value: &Value| if let Value::Int(number) = value { *number } else { 0 };
     row[..table.key_columns].iter().map(number).collect()
 }
 
-/// An installation that is copied from or to. The engines create it.
+/// The source or the target of a copy. The engines create it.
 ///
-/// A source shows one moment, whatever other processes write meanwhile.
+/// A source shows one snapshot, whatever other processes write meanwhile.
 #[async_trait(?Send)]
 pub trait CopyEndpoint {
     /// Returns at most `limit` ids of merchants above `after`, ascending.

@@ -1,6 +1,6 @@
 //! The tables of an installation and their columns, for copies between engines.
 
-/// The type of a column. All numbers travel as 64-bit integers.
+/// The type of a column. All numbers are copied as 64-bit integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnType {
     Int,

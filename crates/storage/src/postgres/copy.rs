@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::errors::{AttemptError, AttemptResult};
 use super::{counters, search_terms, sql};
 use crate::Result;
-use crate::copy::{ColumnType, CopyEndpoint, Row, RowChunk, TABLES, Table, TableSlice, Value};
+use crate::copy::{ColumnType, CopiedRow, CopyEndpoint, RowChunk, TABLES, Table, TableSlice, Value};
 
 /// A database as the source or the target of a copy, on a connection of its own.
 pub(super) struct PostgresEndpoint(Client);
@@ -64,7 +64,7 @@ impl PostgresEndpoint {
                 };
                 Ok(value.unwrap_or(Value::Null))
             });
-            chunk.push(values.collect::<AttemptResult<Row>>()?);
+            chunk.push(values.collect::<AttemptResult<CopiedRow>>()?);
         }
         Ok(RowChunk(chunk))
     }

@@ -11,7 +11,7 @@ use super::tx::Tx;
 const SHARDS: i64 = 16;
 
 /// Adds `difference` to the number of customers. It is negative after deletions.
-pub(super) async fn count(tx: &Tx<'_>, difference: i64) -> AttemptResult<()> {
+pub(super) async fn add(tx: &Tx<'_>, difference: i64) -> AttemptResult<()> {
     let statement = "INSERT INTO customer_counters (merchant_id, shard, customers) VALUES ($1, $2, $3)
         ON CONFLICT (merchant_id, shard) DO UPDATE SET customers = customer_counters.customers + excluded.customers
         WHERE customer_counters.merchant_id = $1";

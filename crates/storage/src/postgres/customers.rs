@@ -149,7 +149,7 @@ async fn create(tx: &Tx<'_>, new: &NewCustomer, groups: &[GroupId]) -> AttemptRe
         return Err(Conflict::Customer(new.id).into());
     }
     search_terms::add(tx, &[(new.id, &stored.search_terms)]).await?;
-    counters::count(tx, 1).await?;
+    counters::add(tx, 1).await?;
     let subject = Subject::Customer(new.id);
     let operation = operations::record_one(tx, OperationKind::CreateCustomer, subject).await?;
     let groups = memberships::lock_groups_and_default(tx, groups).await?.groups;
@@ -180,12 +180,12 @@ async fn update(tx: &Tx<'_>, id: CustomerId, change: &CustomerChange) -> Attempt
 }
 
 async fn delete(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<OperationId> {
-    removals::count(&tx.client, tx.merchant).await?;
+    removals::increment(&tx.client, tx.merchant).await?;
     find_for_update(tx, id).await?;
     let operation = operations::record_one(tx, OperationKind::DeleteCustomer, Subject::Customer(id)).await?;
     memberships::end_all(tx, id, operation).await?;
     search_terms::remove(tx, &[(id, &stored_search_terms(tx, id).await?)]).await?;
-    counters::count(tx, -1).await?;
+    counters::add(tx, -1).await?;
     let statement = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
     sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
     Ok(operation)
@@ -222,7 +222,7 @@ pub(super) async fn upsert(tx: &Tx<'_>, customers: &[&NewCustomer]) -> AttemptRe
             }
         }
         search_terms::add(tx, &new).await?;
-        counters::count(tx, i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
+        counters::add(tx, i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
         let updates = existing.into_iter().map(|(id, stored)| overwrite(tx, id, stored));
         rows += new.len() as u64 + try_join_all(updates).await?.into_iter().sum::<u64>();
     }

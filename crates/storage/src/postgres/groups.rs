@@ -197,7 +197,7 @@ async fn archive_chunk<C: GenericClient>(db: &C, deleted: &DeletedGroup, limit: 
     }
     // Transactions that saw the group before its deletion may still add members. The counter and the lock wait for
     // them. If one of them added a member, the row stays, and the next call archives that member.
-    removals::count(db, deleted.merchant).await?;
+    removals::increment(db, deleted.merchant).await?;
     let statement = "SELECT 1 FROM groups WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     sql::query_opt(db, statement, &[&merchant, &group]).await?;
     let statement = "DELETE FROM groups WHERE merchant_id = $1 AND id = $2 AND deleted_by = $3
@@ -236,7 +236,7 @@ pub(super) async fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> AttemptR
 }
 
 /// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no other group
-/// has. Returns false if the id is used all the same.
+/// has. Returns false if another group has that id.
 pub(super) async fn insert_default(tx: &Tx<'_>) -> AttemptResult<bool> {
     let proposed = tx.operation.proposed_id;
     let id =

@@ -1,4 +1,4 @@
-//! The removal counter of a merchant: lets an addition detect that customers or groups were deleted meanwhile.
+//! The removal counter of a merchant: lets an add request detect that customers or groups were deleted meanwhile.
 //!
 //! Memberships have no foreign keys. A transaction that deletes a customer or a group's row first increments the
 //! counter, and only then looks at memberships. `add_members.sql` locks the counter's row and compares it with the
@@ -10,9 +10,9 @@ use zumra_core::MerchantId;
 use super::errors::AttemptResult;
 use super::sql;
 
-/// Increments the counter. Blocks until running additions of the merchant have ended. Later ones that still saw the
-/// deleted row find another value and are retried.
-pub(super) async fn count<C: GenericClient>(db: &C, merchant: MerchantId) -> AttemptResult<()> {
+/// Increments the counter. Blocks until running add requests of the merchant have ended. Later ones that still saw
+/// the deleted row find another value and are retried.
+pub(super) async fn increment<C: GenericClient>(db: &C, merchant: MerchantId) -> AttemptResult<()> {
     let statement = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = $1";
     sql::execute(db, statement, &[&merchant.get()]).await?;
     Ok(())

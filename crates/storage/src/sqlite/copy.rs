@@ -6,7 +6,7 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 use zumra_core::{CustomerId, MerchantId};
 
 use super::{counters, search_terms};
-use crate::copy::{CopyEndpoint, Row, RowChunk, TABLES, Table, TableSlice, Value};
+use crate::copy::{CopiedRow, CopyEndpoint, RowChunk, TABLES, Table, TableSlice, Value};
 use crate::{Result, StorageError};
 
 /// The rows of a file. Its methods block.
@@ -62,7 +62,7 @@ impl CopyEndpoint for SqliteEndpoint {
         while let Some(row) = rows.next()? {
             let values = table.columns.iter().enumerate();
             let values = values.map(|(i, (name, _))| decode_value(row.get_ref(i)?, table, name));
-            chunk.push(values.collect::<Result<Row>>()?);
+            chunk.push(values.collect::<Result<CopiedRow>>()?);
         }
         Ok(RowChunk(chunk))
     }
@@ -124,10 +124,10 @@ fn index_customers(connection: &Connection, merchant: i64, customers: Vec<(i64, 
     let mut count = 0;
     for (id, terms) in customers {
         let customer = CustomerId::new(id).ok_or_else(|| invalid(id))?;
-        search_terms::insert(connection, merchant, customer, terms)?;
+        search_terms::add_copied(connection, merchant, customer, terms)?;
         count += 1;
     }
-    counters::add(connection, merchant, count)
+    counters::add_copied(connection, merchant, count)
 }
 
 fn decode_value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {

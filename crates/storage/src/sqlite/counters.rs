@@ -13,12 +13,12 @@ use crate::Result;
 const SHARD: i64 = 1;
 
 /// Adds `difference` to the number of the merchant's customers.
-pub(super) fn count(tx: &Tx<'_>, difference: i64) -> Result<()> {
-    add(tx.connection, tx.merchant, difference)
+pub(super) fn add(tx: &Tx<'_>, difference: i64) -> Result<()> {
+    add_copied(tx.connection, tx.merchant, difference)
 }
 
-/// Like [`count`], outside of a write: a copy has no operation.
-pub(super) fn add(connection: &Connection, merchant: MerchantId, difference: i64) -> Result<()> {
+/// Like [`add`], for a copy, which has no operation.
+pub(super) fn add_copied(connection: &Connection, merchant: MerchantId, difference: i64) -> Result<()> {
     sql::execute(
         connection,
         "INSERT INTO customer_counters (merchant_id, shard, customers) VALUES (?1, ?2, ?3)

@@ -151,7 +151,7 @@ fn delete(tx: &Tx<'_>, id: CustomerId) -> Result<OperationId> {
     search_terms::remove(tx, id, &stored_search_terms(tx, id)?)?;
     let statement = "DELETE FROM customers WHERE merchant_id = ?1 AND id = ?2";
     tx.execute(statement, (tx.merchant.get(), id.get()))?;
-    counters::count(tx, -1)?;
+    counters::add(tx, -1)?;
     Ok(operation)
 }
 
@@ -209,7 +209,7 @@ fn insert(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
         return Ok(false);
     }
     search_terms::add(tx, new.id, &details.search_terms)?;
-    counters::count(tx, 1)?;
+    counters::add(tx, 1)?;
     Ok(true)
 }
 

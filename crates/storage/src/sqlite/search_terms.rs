@@ -10,7 +10,7 @@ use crate::Result;
 
 /// Adds a customer to the index. `terms` are separated by spaces.
 pub(super) fn add(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<()> {
-    insert(tx.connection, tx.merchant, customer, terms)
+    add_copied(tx.connection, tx.merchant, customer, terms)
 }
 
 /// Removes a customer from the index. `terms` are those with which it was added.
@@ -20,8 +20,8 @@ pub(super) fn remove(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<(
     execute_for_each(tx.connection, statement, tx.merchant, customer, terms)
 }
 
-/// Like [`add`], outside of a write: a copy has no operation.
-pub(super) fn insert(
+/// Like [`add`], for a copy, which has no operation.
+pub(super) fn add_copied(
     connection: &Connection,
     merchant: MerchantId,
     customer: CustomerId,
