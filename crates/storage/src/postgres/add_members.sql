@@ -52,8 +52,8 @@ totals AS (
     SELECT n, count(*) FILTER (WHERE exists_or_null IS NULL) AS missing,
            count(*) FILTER (WHERE source IS NULL OR source & $10::smallint = 0) AS added
     FROM individual GROUP BY n),
--- Per request: what would happen, and its operation id. The proposed id is used unless it is taken, or too far behind
--- the newest operation. Clients that propose at the same time need not know of each other.
+-- Per request: what would happen, and its operation id. The proposed id is used unless another operation has it, or
+-- it is too far behind the newest operation. So processes that propose ids at the same time need no coordination.
 decisions AS MATERIALIZED (
     SELECT input.n, input.group_id, at, actor, nonce, input.ids, totals.n IS NULL AS is_contiguous,
            coalesce(missing, 0) AS missing, coalesce(added, cardinality(input.ids)) AS added,

@@ -40,7 +40,7 @@ pub(super) struct AddRequest {
     pub(super) operation: Operation,
 }
 
-/// A membership's place in the primary key of `memberships`.
+/// The primary key of a membership, without the merchant.
 type MembershipKey = (GroupId, CustomerId);
 
 impl AddRequest {
@@ -67,7 +67,7 @@ pub(super) struct AddMembersStatement {
 }
 
 impl AddMembersStatement {
-    /// Takes the oldest requests from the queue, up to the limits of a statement. Skips cancelled ones. Returns `None`
+    /// Takes the oldest requests from the queue, up to the limits of a statement. Skips canceled ones. Returns `None`
     /// if the queue is empty.
     pub(super) fn take(queue: &mut VecDeque<QueuedRequest>) -> Option<Self> {
         let (mut requests, mut customers) = (Vec::new(), 0);
@@ -133,14 +133,14 @@ impl AddMembersStatement {
                 ],
             )
             .await
-            .map_err(AttemptError::of_commit)?;
+            .map_err(AttemptError::from_commit)?;
         // From here on the statement is committed, so a result that cannot be read leaves the outcome unknown.
         if rows.len() != self.requests.len() {
             let why = format!("{} result rows for {} add requests", rows.len(), self.requests.len());
-            return Err(AttemptError::from(StorageError::Internal(why)).after_commit());
+            return Err(AttemptError::from(StorageError::Internal(why)).into_connection_lost());
         }
         let outcomes = requests().zip(&rows).map(|(request, row)| outcome(request.group, row));
-        outcomes.collect::<AttemptResult<_>>().map_err(AttemptError::after_commit)
+        outcomes.collect::<AttemptResult<_>>().map_err(AttemptError::into_connection_lost)
     }
 
     /// Sends each request its outcome.
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_requests_are_deferred_and_cancelled_ones_dropped() {
+    fn overlapping_requests_are_deferred_and_canceled_ones_dropped() {
         let wanted = [(2, &[1, 5][..]), (1, &[7]), (2, &[2, 3]), (2, &[5, 9]), (1, &[5, 6])];
         let (mut queue, mut receivers): (VecDeque<_>, Vec<_>) =
             wanted.iter().map(|(group, customers)| queued(*group, customers)).unzip();

@@ -67,7 +67,7 @@ impl Connections {
         Self { pool, closing, timeout, attempts, metrics }
     }
 
-    /// Runs `work` on `input`; it only reads. Runs it once more if the connection is lost: after a restart of the
+    /// Runs `work`, which only reads, on `input`. Runs it once more if the connection is lost: after a restart of the
     /// server the pool still holds closed connections.
     pub(super) async fn read<W, T, F>(&self, input: &W, work: F) -> Result<T>
     where
@@ -81,8 +81,8 @@ impl Connections {
         result.map_err(AttemptError::into_storage_error)
     }
 
-    /// Runs `work` on `input`; it writes and is idempotent: running it twice has the same effect as running it once. So
-    /// a lost connection needs no lookup of an operation. Its statements commit by themselves.
+    /// Runs `work`, an idempotent write, on `input`. Running it twice has the same effect as running it once, so a lost
+    /// connection needs no lookup of an operation. Its statements commit by themselves.
     ///
     /// Fails with [`StorageError::OutcomeUnknown`] if a connection was lost and the second run did not succeed.
     pub(super) async fn run_idempotent<W, T, F>(&self, input: &W, work: F) -> Result<T>
@@ -155,7 +155,7 @@ pub(super) async fn within<T, E: Into<AttemptError>>(
 }
 
 impl StorageError {
-    /// Returns this error for a write of which an attempt may have been committed. Errors that follow from rows in the
+    /// Returns this error for a write of which an attempt may have been committed. Errors that depend on rows in the
     /// database stay as they are: reading those rows waited for the attempt to end.
     pub(super) fn into_unknown_outcome(self) -> Self {
         match self {

@@ -59,7 +59,7 @@ impl<'a> ParameterList<'a> {
         format!("merchant_id = $1 AND term >= {from} AND term < {end}")
     }
 
-    /// Returns the condition for customers created in a range, either end of which may be open.
+    /// Returns the condition for customers created in a range, whose ends may be open.
     fn creation_range(&mut self, [from, before]: &'a [Option<i64>; 2]) -> String {
         let (from, before) = (self.push(from), self.push(before));
         format!(

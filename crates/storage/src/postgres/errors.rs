@@ -21,8 +21,8 @@ pub(super) enum AttemptError {
     Retryable(StorageError),
     /// Nothing was written. The connection must be discarded, and an attempt on a new one may succeed.
     StaleConnection(StorageError),
-    /// The connection is closed, silent or out of step, and must be discarded. If a commit was in flight, its outcome
-    /// is unknown. Otherwise nothing was written, and another attempt may succeed.
+    /// The connection is closed, does not reply or is out of sync, and must be discarded. If a commit was in flight,
+    /// its outcome is unknown. Otherwise nothing was written, and another attempt may succeed.
     ConnectionLost(StorageError),
 }
 
@@ -51,13 +51,13 @@ impl AttemptError {
 
     /// Classifies the failure of a statement that commits. Only an error that the server itself reports proves that
     /// nothing was committed.
-    pub(super) fn of_commit(error: tokio_postgres::Error) -> Self {
+    pub(super) fn from_commit(error: tokio_postgres::Error) -> Self {
         let is_reply = error.as_db_error().is_some();
-        if is_reply { error.into() } else { Self::from(error).after_commit() }
+        if is_reply { error.into() } else { Self::from(error).into_connection_lost() }
     }
 
     /// Marks the outcome as unknown, because the failure came after a statement that commits was sent.
-    pub(super) fn after_commit(self) -> Self {
+    pub(super) fn into_connection_lost(self) -> Self {
         Self::ConnectionLost(self.into_storage_error())
     }
 }

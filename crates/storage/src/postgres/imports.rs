@@ -36,14 +36,14 @@ impl Imports for PostgresStorage {
 
     async fn lease_import(
         &self,
-        which: Option<(MerchantId, ImportId)>,
+        import: Option<(MerchantId, ImportId)>,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
         // If the reply is lost, no process holds the lease until it expires. Then it can be acquired again.
         self.connections
-            .run_idempotent(&(which, now, until), |db, &(which, now, until)| {
-                Box::pin(lease(db, which, now, until))
+            .run_idempotent(&(import, now, until), |db, &(import, now, until)| {
+                Box::pin(lease(db, import, now, until))
             })
             .await
     }
@@ -119,19 +119,19 @@ async fn create<C: GenericClient>(
     let (merchant_id, id, language) = (merchant.get(), new.id.get(), new.language.as_str());
     sql::execute(db, statement, &[&merchant_id, &id, &at, &actor, &language, &new.file]).await?;
     // The row is committed, so a failure to read it must not mean that nothing was written.
-    let found = find(db, merchant, new.id).await.map_err(AttemptError::after_commit)?;
+    let found = find(db, merchant, new.id).await.map_err(AttemptError::into_connection_lost)?;
     Ok(found.ok_or(StorageError::NotFound(Resource::Import))?.0)
 }
 
 /// Acquires the lease of the oldest import without one.
 async fn lease<C: GenericClient>(
     db: &C,
-    which: Option<(MerchantId, ImportId)>,
+    import: Option<(MerchantId, ImportId)>,
     now: Timestamp,
     until: Timestamp,
 ) -> AttemptResult<Option<ImportLease>> {
     let (now, until) = (now.as_microsecond(), until.as_microsecond());
-    let (merchant, id) = which.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
+    let (merchant, id) = import.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
     let statement = "SELECT merchant_id, id FROM imports WHERE finished_at IS NULL AND lease_until <= $3
                      AND ($1::bigint IS NULL OR merchant_id = $1 AND id = $2::bigint) ORDER BY at LIMIT 1";
     let Some(row) = sql::query_opt(db, statement, &[&merchant, &id, &now]).await? else { return Ok(None) };
@@ -189,7 +189,7 @@ async fn insert_customers(tx: &Tx<'_>, new: &[&NewCustomer]) -> AttemptResult<Op
     let operation = operations::next_id(tx).await?;
     operations::record(tx, operation, OperationKind::Import, Subject::Other, new.len() as u64).await?;
     customers::upsert(tx, new).await.map_err(|error| match error {
-        // A concurrent transaction used a mobile number or e-mail address first. The next attempt sees that.
+        // A concurrent transaction used a mobile number or email address first. The next attempt sees that.
         AttemptError::Permanent(StorageError::Conflict(
             conflict @ (Conflict::Mobile(_) | Conflict::Email(_)),
         )) => AttemptError::Retryable(conflict.into()),

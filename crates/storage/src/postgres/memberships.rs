@@ -66,7 +66,7 @@ pub(super) async fn insert(
     sql::execute(&tx.client, statement, &[&merchant, &group, &customers, &operation, &ADDED_BY_HAND]).await
 }
 
-/// Groups that stay until the end of the transaction.
+/// Groups that are locked until the end of the transaction.
 pub(super) struct LockedGroups {
     /// The requested groups and the default group.
     pub(super) groups: IdSet<GroupId>,
@@ -111,7 +111,7 @@ pub(super) async fn join(
     Ok(())
 }
 
-/// Replaces the groups of a customer, which keeps the default group. Returns true if that changed anything.
+/// Replaces the groups of a customer, who stays in the default group. Returns true if anything changed.
 pub(super) async fn replace(
     tx: &Tx<'_>,
     customer: &mut Customer,

@@ -70,7 +70,7 @@ async fn write(tx: &Tx<'_>, statement: &str, new: &NewMerchant) -> AttemptResult
 }
 
 /// Locks the merchant's row until the end of the transaction, for changes that no unique key protects. Returns false if
-/// the merchant does not exist. Additions to groups wait for the lock too.
+/// the merchant does not exist. Add requests wait for the lock too.
 pub(super) async fn lock(tx: &Tx<'_>) -> AttemptResult<bool> {
     let statement = "SELECT 1 FROM merchants WHERE merchant_id = $1 FOR NO KEY UPDATE";
     Ok(sql::query_opt(&tx.client, statement, &[&tx.merchant.get()]).await?.is_some())

@@ -4,9 +4,9 @@
 //! and run on either server.
 //!
 //! Before a list, the primary reports its WAL position. Every acknowledged write of any client and any process lies
-//! before that position, so a replica that has replayed up to it shows them all (read your writes). Operation ids could
-//! not serve, because they do not ascend in the order of commits. Between lists only the replica's health is stored, so
-//! processes need not coordinate.
+//! before that position, so a replica that has replayed up to it shows them all (read your writes). Operation ids
+//! cannot replace it, because they do not ascend in the order of commits. Between lists only the replica's health is
+//! stored, so processes need not coordinate.
 //!
 //! WAL positions are comparable only within one timeline, so the replica also reports its timeline. A standby that was
 //! ahead of the new primary at a failover holds changes that were lost, and its position looks valid. It reports the
@@ -196,7 +196,7 @@ async fn wal_position<C: GenericClient>(primary: &C) -> AttemptResult<WalPositio
     })
 }
 
-/// Returns whether the replica has replayed the WAL up to `position`.
+/// Checks whether the replica has replayed the WAL up to `position`.
 async fn catch_up<C: GenericClient>(replica: &C, position: &WalPosition) -> AttemptResult<CatchUp> {
     // A standby takes its timeline from its last restartpoint. So a new timeline is reported late, but never before the
     // standby follows it.

@@ -62,7 +62,7 @@ enum Doubt<T> {
     Pending(ResultFromRow<T>),
 }
 
-/// By what the row of a write's operation is found.
+/// The values by which the lookup finds the row of a write's operation.
 struct OperationKey {
     merchant: MerchantId,
     proposed_id: OperationId,
@@ -81,8 +81,9 @@ impl Connections {
     /// | in doubt           | resolve, or next attempt    | resolve, or next attempt                |
     /// | the last one       | return its error            | resolve, or return its error            |
     ///
-    /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. A lookup
-    /// that fails, and an error in doubt that does not follow from rows, become [`StorageError::OutcomeUnknown`].
+    /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. If the
+    /// lookup fails, the result is [`StorageError::OutcomeUnknown`]. So is an error in doubt that does not depend on
+    /// rows.
     pub(super) async fn write_until_known<T>(
         &self,
         merchant: MerchantId,
@@ -255,7 +256,7 @@ mod tests {
         for outcome in outcomes {
             assert!(matches!(run(vec![Step::Doubt, late(outcome)]).await, Ok(7)));
         }
-        // In doubt, and never seen.
+        // In doubt, and no lookup finds the row.
         let end = |outcome| vec![Step::Doubt, Step::End(outcome)];
         assert!(matches!(run(end(AttemptOutcome::Written(3))).await, Ok(3)));
         assert!(matches!(run(end(AttemptOutcome::Unchanged(4))).await, Ok(4)));

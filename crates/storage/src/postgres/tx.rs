@@ -1,11 +1,11 @@
-//! Write transactions: what every write runs in.
+//! The transaction of a write. Add requests alone have none: their statement is one.
 //!
 //! # Lock order
 //!
 //! Transactions lock rows of a merchant in this order, each kind ascending by key, so that they rarely deadlock:
 //!
 //! 1. `imports` (`imports::write_chunk`),
-//! 2. `merchants` (`merchants::lock`, `removals::count`, and `FOR SHARE` in `add_members.sql`),
+//! 2. `merchants` (`merchants::lock`, `removals::increment`, and `FOR SHARE` in `add_members.sql`),
 //! 3. `customers`, then their search terms and counters,
 //! 4. `groups` (`FOR KEY SHARE` while memberships are created, `FOR NO KEY UPDATE` while the group changes),
 //! 5. `memberships`.
@@ -63,8 +63,8 @@ macro_rules! always_written {
 always_written!(Merchant, Token, OperationId);
 
 impl Connections {
-    /// Runs `work` on `input` in a transaction, again until its outcome is known. Each step has the time limit of a
-    /// statement.
+    /// Runs `work` on `input` in a transaction, and retries it until its outcome is known. Each step has the time limit
+    /// of a statement.
     pub(super) async fn write<W, T, F>(
         &self,
         merchant: MerchantId,
@@ -82,7 +82,7 @@ impl Connections {
         self.write_until_known(merchant, &operation, &write).await
     }
 
-    /// Like [`Connections::write`], without a time limit but the server's for each statement.
+    /// Like [`Connections::write`], limited only by the server's timeout of each statement.
     pub(super) async fn write_slowly<W, T, F>(
         &self,
         merchant: MerchantId,
@@ -147,7 +147,7 @@ impl<W, F> TxWrite<'_, W, F> {
         let client = within(self.timeout, client.transaction()).await?;
         let tx = Tx { client, merchant: self.merchant, operation: self.operation, attempt };
         let value = within(self.timeout, (self.work)(&tx, &self.input)).await?;
-        let commit = async { tx.client.commit().await.map_err(AttemptError::of_commit) };
+        let commit = async { tx.client.commit().await.map_err(AttemptError::from_commit) };
         match within(self.timeout, commit).await {
             Ok(()) if value.is_written() => Ok(AttemptOutcome::Written(value)),
             Ok(()) => Ok(AttemptOutcome::Unchanged(value)),

@@ -33,7 +33,7 @@ pub struct PostgresOptions {
 pub(super) enum Tls {
     /// No TLS.
     Off,
-    /// TLS if the server supports it, without verifying its certificate: protects against passive listeners only.
+    /// TLS if the server supports it, without verifying its certificate: protects only against passive eavesdropping.
     Unverified,
     /// TLS always. The certificate must match the host name and be signed by a CA certificate of this file, or,
     /// without a file, by one that the operating system trusts.
