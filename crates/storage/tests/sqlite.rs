@@ -1,6 +1,6 @@
-//! Tests of what only the SQLite engine has: its file, and its queue of writes.
+//! Tests of the SQLite engine alone: its file and its write queue.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -145,7 +145,7 @@ async fn canceled_write_is_not_run() {
         Box::pin(async move { create_merchant(&*storage, id).await })
     };
     let (mut first, mut canceled) = (start(1), start(2));
-    // The first poll puts a write in the queue. Neither can run yet.
+    // The first poll enqueues a write. The lock of the other process keeps both from running.
     for write in [&mut first, &mut canceled] {
         let is_pending =
             std::future::poll_fn(|context| std::task::Poll::Ready(write.as_mut().poll(context).is_pending()));

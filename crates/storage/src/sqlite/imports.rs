@@ -32,7 +32,7 @@ impl Imports for SqliteStorage {
 
     async fn lease_import(
         &self,
-        which: Option<(MerchantId, ImportId)>,
+        import: Option<(MerchantId, ImportId)>,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<ImportLease>> {
@@ -40,7 +40,7 @@ impl Imports for SqliteStorage {
         if !self.read_pool.read(move |db| has_pending(db, now)).await? {
             return Ok(None);
         }
-        self.writer.write(move |connection| lease(connection, which, now, until)).await
+        self.writer.write(move |connection| lease(connection, import, now, until)).await
     }
 
     async fn write_import_chunk(
@@ -111,11 +111,11 @@ fn has_pending(db: &Connection, now: Timestamp) -> Result<bool> {
 
 fn lease(
     connection: &Connection,
-    which: Option<(MerchantId, ImportId)>,
+    import: Option<(MerchantId, ImportId)>,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<ImportLease>> {
-    let (merchant, id) = which.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
+    let (merchant, id) = import.map(|(merchant, id)| (merchant.get(), id.get())).unzip();
     let statement = format!(
         "UPDATE imports SET fencing_token = fencing_token + 1, lease_until = ?4
          WHERE (merchant_id, id) = (

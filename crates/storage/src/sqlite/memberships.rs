@@ -69,7 +69,7 @@ fn find_existing_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result
 
 /// Creates the memberships that do not exist yet. All ids must exist. Returns the number of memberships created.
 ///
-/// An error may leave a part of the rows: the transaction or the savepoint around rolls them back. Without
+/// An error may leave a part of the rows: the surrounding transaction or savepoint rolls them back. Without
 /// `OR FAIL`, SQLite would write each changed page a second time, to a statement journal.
 pub(super) fn insert(
     tx: &Tx<'_>,

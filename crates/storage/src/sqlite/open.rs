@@ -26,7 +26,7 @@ pub(super) fn for_writer(path: &Path, now: Timestamp) -> Result<Connection> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     // Foreign keys are assertions here: every write checks what it refers to in its own transaction, and no other
-    // writer exists. A second check is a quarter of the time of a large addition, so only debug builds run it.
+    // writer exists. A second check is a quarter of the time of a large add request, so only debug builds run it.
     connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
     Ok(connection)
 }
@@ -38,7 +38,8 @@ pub(super) fn for_checkpoints(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Opens a connection that writes alone. Creates the file if it does not exist, and runs outstanding migrations.
+/// Opens a connection whose commits are durable. Creates the file if it does not exist, and runs outstanding
+/// migrations.
 ///
 /// # Errors
 /// [`StorageError::Unavailable`] if the directory does not exist, [`StorageError::ForeignDatabase`] and

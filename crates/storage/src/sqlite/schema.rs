@@ -10,7 +10,7 @@ const APPLICATION_ID: i64 = 0x5a75_6d72;
 
 /// Fails with [`StorageError::ForeignDatabase`] if another program has created the file.
 pub(super) fn reject_foreign_database(connection: &Connection) -> Result<()> {
-    // The tables first: another process may create them now, and they come in one transaction with the id.
+    // Count the tables first: another process may create them now, in one transaction with the id.
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if id != APPLICATION_ID && tables > 0 {

@@ -25,7 +25,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Begins a transaction and runs `first` in it, then what `next_job` returns until a limit is reached.
+    /// Begins a transaction and runs `first` in it, then the jobs of `next_job` until a limit is reached.
     pub(super) fn collect(
         connection: &Connection,
         first: Box<dyn WriteJob>,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::Resource;
 
-    /// Returns a job that inserts a row and then returns `result`, and where its outcome arrives.
+    /// Returns a job that inserts a row and then returns `result`, and the receiver of its outcome.
     fn insert(result: Result<()>, has_savepoint: bool) -> (Box<dyn WriteJob>, oneshot::Receiver<Result<()>>) {
         let (reply, outcome) = oneshot::channel();
         let work = |connection: &Connection| {
@@ -233,7 +233,7 @@ mod tests {
         batch.len()
     }
 
-    /// Returns true if an attempt succeeds. Time limits may close a batch early on a busy machine.
+    /// Returns true if an attempt succeeds. Time limits may close a batch early on a busy host.
     fn succeeds_once(attempt: impl Fn() -> bool) -> bool {
         (0..100).any(|_| attempt())
     }

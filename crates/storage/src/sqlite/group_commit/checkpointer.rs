@@ -92,13 +92,14 @@ struct WalSize {
 enum Action {
     /// Nothing: too little to move.
     Wait,
-    /// Wake the checkpointer, and write on meanwhile.
+    /// Wake the checkpointer; the writer continues meanwhile.
     Wake,
     /// Checkpoint on the writer's connection, so that the next transaction can reset the WAL.
     Complete,
 }
 
-/// Decides what to do with the WAL. Returns that, and the size from which the writer completes a checkpoint next time.
+/// Decides what to do with the WAL. Returns the action, and the next WAL size at which the writer completes a
+/// checkpoint.
 ///
 /// The writer completes once little is left to move, or once the WAL has reached its maximum. An open read transaction
 /// can prevent the reset; the WAL then has to grow by one step before the next attempt.

@@ -64,7 +64,7 @@ where
 
     fn complete(self: Box<Self>, committed: Result<()>) {
         let result = match (self.result, committed) {
-            // A write that failed has changed nothing, so its own error is exact whatever became of the commit.
+            // A write that failed has changed nothing, so its own error is exact, whether or not the commit is durable.
             (Some(Err(error)), _) | (_, Err(error)) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(StorageError::Unavailable("the write was not run".to_owned())),

@@ -88,7 +88,7 @@ impl Writer {
 
     /// Runs `work` in a transaction and returns its result once that is durable.
     ///
-    /// `work` has its own savepoint: an error rolls back its changes, and no other write notices.
+    /// `work` has its own savepoint: an error rolls back its changes and no others.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,

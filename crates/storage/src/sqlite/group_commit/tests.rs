@@ -24,7 +24,7 @@ fn writer_with(fsync: Fsync, max_pages: i64) -> Writer {
     Writer::start(connection, 64, Metrics::new(), fsync, None).unwrap()
 }
 
-/// Returns the same with an fsync that always succeeds.
+/// Returns such a writer whose fsync always succeeds.
 fn writer(max_pages: i64) -> Writer {
     writer_with(Box::new(|| Ok(())), max_pages)
 }
@@ -44,7 +44,7 @@ fn receive<T>(receiver: &Receiver<T>) -> T {
     receiver.recv_timeout(DEADLINE).unwrap()
 }
 
-/// Polls a write once. The first poll puts it in the queue.
+/// Polls a write once. The first poll enqueues it. Returns true if it is still pending.
 async fn is_pending<T>(write: &mut (impl Future<Output = T> + Unpin)) -> bool {
     std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *write).poll(context).is_pending())).await
 }
