@@ -31,7 +31,7 @@ pub trait Customers: Send + Sync {
     /// # Errors
     ///
     /// [`Conflict::Customer`](crate::Conflict::Customer), [`Conflict::Mobile`](crate::Conflict::Mobile) or
-    /// [`Conflict::Email`](crate::Conflict::Email) if another customer has the id, the mobile number or the e-mail
+    /// [`Conflict::Email`](crate::Conflict::Email) if another customer has the id, the mobile number or the email
     /// address; [`StorageError::MissingGroup`] if one of `groups` does not exist.
     async fn create_customer(
         &self,
@@ -106,7 +106,7 @@ pub struct CustomerFilter {
 pub struct Contacts {
     /// Mobile numbers, without country calling code.
     pub mobiles: Vec<String>,
-    /// E-mail addresses, in the form of [`Email::key`](zumra_core::Email::key).
+    /// Email addresses, in the form of [`Email::key`](zumra_core::Email::key).
     pub emails: Vec<String>,
 }
 

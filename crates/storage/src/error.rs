@@ -114,7 +114,7 @@ pub enum Conflict {
     /// Another customer already uses the mobile number of this customer.
     #[error("another customer already has the mobile number of customer {0}")]
     Mobile(CustomerId),
-    /// Another customer already uses the e-mail address of this customer.
-    #[error("another customer already has the e-mail address of customer {0}")]
+    /// Another customer already uses the email address of this customer.
+    #[error("another customer already has the email address of customer {0}")]
     Email(CustomerId),
 }

@@ -24,10 +24,10 @@ pub trait Imports: Send + Sync {
 
     /// Acquires the lease of an unfinished import that no process holds at `now`, until `until`.
     ///
-    /// `which` selects one import; `None` selects the oldest of any merchant. Returns `None` if there is none.
+    /// `import` selects one; `None` selects the oldest of any merchant. Returns `None` if there is none.
     async fn lease_import(
         &self,
-        which: Option<(MerchantId, ImportId)>,
+        import: Option<(MerchantId, ImportId)>,
         now: jiff::Timestamp,
         until: jiff::Timestamp,
     ) -> Result<Option<ImportLease>>;
@@ -132,7 +132,7 @@ impl ImportState {
     }
 }
 
-/// Returns the mobile numbers and e-mail addresses of the customers of a chunk.
+/// Returns the mobile numbers and email addresses of the customers of a chunk.
 pub(crate) fn contacts(chunk: &ImportChunk) -> Contacts {
     let customers = || chunk.customers.iter().map(|(_, customer)| customer);
     Contacts {
@@ -151,7 +151,7 @@ pub(crate) struct ChunkPlan<'c> {
     pub(crate) rejected_rows: u64,
 }
 
-/// Plans a chunk: a customer whose mobile number or e-mail address is in `used`, or occurs earlier in the chunk,
+/// Plans a chunk: a customer whose mobile number or email address is in `used`, or occurs earlier in the chunk,
 /// becomes a problem instead.
 pub(crate) fn plan_chunk(chunk: &ImportChunk, used: Contacts) -> ChunkPlan<'_> {
     let mut mobiles: HashSet<String> = used.mobiles.into_iter().collect();

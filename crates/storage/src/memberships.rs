@@ -70,7 +70,7 @@ pub(crate) struct GroupDiff {
 }
 
 impl GroupDiff {
-    /// Computes the difference. A customer in the `default` group stays in it; one outside does not join it this way.
+    /// Computes the difference. A customer who is in the `default` group stays in it, whatever is requested.
     pub(crate) fn new(
         current: &[GroupId],
         requested: impl IntoIterator<Item = GroupId>,

@@ -80,7 +80,7 @@ pub(crate) enum TokenMerge {
     Restore(TokenId),
 }
 
-/// Decides how the token of a fixture merges of `merchant` with the stored one.
+/// Decides how a token in the fixture of `merchant` merges with the stored token that has the same secret.
 ///
 /// # Errors
 ///

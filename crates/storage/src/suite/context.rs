@@ -77,7 +77,7 @@ impl TestContext {
         let customer = CustomerId::new(customer).expect("positive");
         let found =
             self.storage.find_customer(merchant_id(merchant), customer).await.expect("storage responds");
-        found.expect("the customer is there").groups.into_iter().map(GroupId::get).collect()
+        found.expect("the customer exists").groups.into_iter().map(GroupId::get).collect()
     }
 }
 
@@ -105,7 +105,7 @@ pub(super) fn merchant_id(id: i64) -> MerchantId {
 
 pub(super) fn shop(merchant: &str) -> MerchantFixture {
     let file = format!(r#"{{"merchants":[{merchant}]}}"#);
-    fixture::parse(file.as_bytes()).expect("the fixture is right").remove(0)
+    fixture::parse(file.as_bytes()).expect("the fixture is valid").remove(0)
 }
 
 pub(super) fn page(page: u64, per_page: u32) -> PageRequest {

@@ -76,10 +76,10 @@ async fn import_has_one_lease_holder_at_a_time(context: TestContext) {
     let second = lease_at(&context, TestContext::now() + LEASE).await.expect("the lease has expired");
     assert_eq!(second.key.fencing_token, 2);
     create(&context, 6).await;
-    let which = Some((merchant_id(1), import_id(6)));
-    let named = context.storage.lease_import(which, TestContext::now(), TestContext::now() + LEASE).await;
+    let selected = Some((merchant_id(1), import_id(6)));
+    let named = context.storage.lease_import(selected, TestContext::now(), TestContext::now() + LEASE).await;
     assert_eq!(named.expect("storage responds").map(|lease| lease.key.import), Some(import_id(6)));
-    let second = context.storage.lease_import(which, TestContext::now(), TestContext::now() + LEASE).await;
+    let second = context.storage.lease_import(selected, TestContext::now(), TestContext::now() + LEASE).await;
     assert_eq!(second.expect("storage responds"), None);
 }
 

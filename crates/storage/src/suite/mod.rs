@@ -1,6 +1,6 @@
 //! The behavior suite: what every engine must do. Behavior that has no case here is not promised.
 //!
-//! What belongs here: a file for each noun with its cases. They use nothing but the traits. `tests/suite.rs` lists the
+//! What belongs here: a file for each noun with its cases. They use only the traits. `tests/suite.rs` lists the
 //! engines.
 
 mod admin;

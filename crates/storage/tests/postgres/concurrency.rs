@@ -1,4 +1,4 @@
-//! Concurrent writers: two processes, deletions during additions, and requests that share a statement.
+//! Concurrent writers: two processes, deletions during add requests, and requests that share a statement.
 
 use std::sync::Arc;
 
@@ -34,11 +34,12 @@ async fn addition_detects_a_customer_deleted_meanwhile() {
     let database = TestDatabase::new().await;
     let storage = Arc::new(open_shop(&database, 4).await);
     let other = database.connect().await;
-    // The deletion has incremented the removal counter before the addition begins, which still sees the customer.
+    // The deletion increments the removal counter first. The add request starts before it commits, so it still sees
+    // the customer.
     let deletion = database.connect().await;
-    let count = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = 1";
+    let increment = "UPDATE merchants SET removals = removals + 1 WHERE merchant_id = 1";
     deletion
-        .batch_execute(&format!("BEGIN; {count}; DELETE FROM customers WHERE merchant_id = 1 AND id = 1"))
+        .batch_execute(&format!("BEGIN; {increment}; DELETE FROM customers WHERE merchant_id = 1 AND id = 1"))
         .await
         .unwrap();
     let adding = tokio::spawn({
@@ -55,7 +56,7 @@ async fn addition_detects_a_customer_deleted_meanwhile() {
     assert_eq!(storage.inspect().await.unwrap().memberships, 0);
 }
 
-/// The other order: the deletion waits for additions that saw the customer, and ends their memberships too.
+/// The other order: the deletion waits for add requests that saw the customer, and ends their memberships too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deletion_waits_for_additions_that_saw_the_customer() {
     let database = TestDatabase::new().await;
@@ -102,10 +103,11 @@ async fn requests_that_share_a_statement_have_separate_outcomes() {
         results.push(match add.await.unwrap() {
             AddMembersOutcome::Added { added, .. } => i64::try_from(added).unwrap(),
             AddMembersOutcome::Unchanged => 0,
+            // A negative result is a missing id.
             AddMembersOutcome::MissingIds(ids) => -ids.customers[0].get(),
         });
     }
-    // Of two requests for the same customer only one adds it, whichever is first.
+    // Two requests name customer 4. Only the one that runs first adds it.
     assert!([[2, 1], [1, 2]].contains(&[results[2], results[3]]), "{results:?}");
     assert_eq!([results[0], results[1], results[4], results[5]], [1, 1, -1_000_000, 2]);
     let operations = "SELECT count(*), count(DISTINCT id) FROM operations WHERE kind = 'add_members'";

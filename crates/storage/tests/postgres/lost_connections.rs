@@ -1,4 +1,4 @@
-//! Lost connections: what is retried, what is reported, and what is true then.
+//! Lost connections: what is retried, what is reported, and what is stored afterwards.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::{AddMembersOutcome, Admin, Customers, GroupSelector, Groups, Imports, StorageError};
 use zumra_testkit::TestDatabase;
 
-use crate::proxy::{Proxy, Then};
+use crate::proxy::{AfterLoss, Proxy};
 use crate::{
     GROUP, add, group, is_pending, members, now, open_shop, operation, options, wait_for_blocked_statements,
 };
@@ -24,7 +24,7 @@ const COMMIT: &[u8] = b"COMMIT\0";
 /// The kind of the operation, among the parameters of the statement that adds members.
 const ADD_MEMBERS: &[u8] = b"add_members";
 
-async fn open_by_proxy(proxy: &Proxy) -> PostgresStorage {
+async fn open_through_proxy(proxy: &Proxy) -> PostgresStorage {
     let options = PostgresOptions::parse(&proxy.url).unwrap();
     PostgresStorage::open(&options, now(), &SystemEntropy).await.unwrap()
 }
@@ -44,7 +44,7 @@ async fn first_request_after_a_restart_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn results_are_true_while_connections_are_terminated() {
+async fn results_match_the_database_while_connections_are_terminated() {
     let database = TestDatabase::new().await;
     let storage = Arc::new(open_shop(&database, 8).await);
     let other = database.connect().await;
@@ -87,14 +87,14 @@ async fn results_are_true_while_connections_are_terminated() {
 async fn lost_reply_is_resolved_when_the_server_is_reachable() {
     let database = TestDatabase::new().await;
     let setup = open_shop(&database, 1).await;
-    let proxy = Proxy::start(&database, ADD_MEMBERS, Then::Recover).await;
-    let storage = open_by_proxy(&proxy).await;
+    let proxy = Proxy::start(&database, ADD_MEMBERS, AfterLoss::Recover).await;
+    let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
     let outcome = add(&storage, 1).await.unwrap();
     assert!(matches!(outcome, AddMembersOutcome::Added { added: 1, .. }), "{outcome:?}");
     assert!(proxy.has_lost_reply());
-    let proxy = Proxy::start(&database, COMMIT, Then::Recover).await;
-    let storage = open_by_proxy(&proxy).await;
+    let proxy = Proxy::start(&database, COMMIT, AfterLoss::Recover).await;
+    let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
     let deleted = storage.delete_customer(MerchantId::FIRST, CustomerId::FIRST, operation(8)).await;
     assert!(deleted.is_ok(), "{deleted:?}");
@@ -109,14 +109,14 @@ async fn lost_reply_is_resolved_when_the_server_is_reachable() {
 async fn lost_reply_to_a_commit_is_an_unknown_outcome_if_the_server_stays_down() {
     let database = TestDatabase::new().await;
     open_shop(&database, 1).await.close().await;
-    let proxy = Proxy::start(&database, COMMIT, Then::StayDown).await;
-    let storage = open_by_proxy(&proxy).await;
+    let proxy = Proxy::start(&database, COMMIT, AfterLoss::StayDown).await;
+    let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
     let change = GroupChange { name: Some(GroupName::parse("new").unwrap()), ..GroupChange::default() };
     let selector = GroupSelector::Id(group());
     let updated = storage.update_group(MerchantId::FIRST, selector, change, operation(8)).await;
     assert!(matches!(updated, Err(StorageError::OutcomeUnknown(_))), "{updated:?}");
-    // Nothing was sent any more, so this outcome is known.
+    // The server was down before anything was sent, so this outcome is known.
     let added = add(&storage, 1).await;
     assert!(matches!(added, Err(StorageError::Unavailable(_))), "{added:?}");
     let client = database.connect().await;
@@ -129,8 +129,8 @@ async fn lost_reply_to_a_commit_is_an_unknown_outcome_if_the_server_stays_down()
 async fn every_request_of_a_lost_statement_has_an_unknown_outcome() {
     let database = TestDatabase::new().await;
     open_shop(&database, 1).await.close().await;
-    let proxy = Proxy::start(&database, ADD_MEMBERS, Then::StayDown).await;
-    let storage = Arc::new(open_by_proxy(&proxy).await);
+    let proxy = Proxy::start(&database, ADD_MEMBERS, AfterLoss::StayDown).await;
+    let storage = Arc::new(open_through_proxy(&proxy).await);
     // The first two requests block in statements of their own, so that the others share the third statement.
     let other = database.connect().await;
     other.batch_execute("BEGIN; SELECT 1 FROM merchants FOR UPDATE").await.unwrap();
@@ -161,8 +161,8 @@ async fn every_request_of_a_lost_statement_has_an_unknown_outcome() {
 async fn lost_reply_to_an_idempotent_write_is_an_unknown_outcome_if_the_server_stays_down() {
     let database = TestDatabase::new().await;
     open_shop(&database, 1).await.close().await;
-    let proxy = Proxy::start(&database, b"file of the import", Then::StayDown).await;
-    let storage = open_by_proxy(&proxy).await;
+    let proxy = Proxy::start(&database, b"file of the import", AfterLoss::StayDown).await;
+    let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
     let id = ImportId::new(5).unwrap();
     let import = NewImport { id, language: Language::English, file: b"file of the import".to_vec() };
@@ -189,11 +189,11 @@ async fn read_only_and_slow_databases_are_unavailable() {
     // A lock is held for longer than the statement timeout.
     let mut options = options(&database);
     options.statement_timeout = Duration::from_secs(1);
-    let impatient = PostgresStorage::open(&options, now(), &SystemEntropy).await.unwrap();
+    let with_short_timeout = PostgresStorage::open(&options, now(), &SystemEntropy).await.unwrap();
     other.batch_execute("BEGIN; LOCK TABLE memberships").await.unwrap();
-    let rejected = add(&impatient, 2).await;
+    let rejected = add(&with_short_timeout, 2).await;
     assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     other.batch_execute("COMMIT").await.unwrap();
-    assert!(matches!(add(&impatient, 2).await, Ok(AddMembersOutcome::Added { .. })));
+    assert!(matches!(add(&with_short_timeout, 2).await, Ok(AddMembersOutcome::Added { .. })));
     assert_eq!(members(&other).await, [1, 2]);
 }

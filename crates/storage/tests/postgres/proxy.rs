@@ -9,7 +9,7 @@ use zumra_testkit::TestDatabase;
 
 /// What happens after the reply is lost.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Then {
+pub(crate) enum AfterLoss {
     /// New connections are accepted.
     Recover,
     /// The server stays unreachable: requests on other connections and new connections fail.
@@ -17,7 +17,7 @@ pub(crate) enum Then {
 }
 
 pub(crate) struct Proxy {
-    /// A URL of the database by way of the proxy.
+    /// URL of the database through the proxy.
     pub(crate) url: String,
     state: Arc<State>,
 }
@@ -26,21 +26,25 @@ struct State {
     server: String,
     /// A message of the client that contains these bytes is counted.
     pattern: &'static [u8],
-    then: Then,
-    /// Counted messages until the reply to one is lost; 0 if none is.
+    after_loss: AfterLoss,
+    /// Number of counted messages until a reply is lost; 0 if no reply will be lost.
     messages_left: AtomicU32,
     is_down: AtomicBool,
 }
 
 impl Proxy {
-    pub(crate) async fn start(database: &TestDatabase, pattern: &'static [u8], then: Then) -> Self {
+    pub(crate) async fn start(
+        database: &TestDatabase,
+        pattern: &'static [u8],
+        after_loss: AfterLoss,
+    ) -> Self {
         let url = database.url();
         let (scheme_and_user, rest) = url.split_once('@').expect("a URL with a user");
         let (server, path) = rest.split_once('/').expect("a URL with a database");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{scheme_and_user}@{}/{path}", listener.local_addr().unwrap());
         let (server, messages_left) = (server.to_owned(), AtomicU32::new(0));
-        let state = State { server, pattern, then, messages_left, is_down: AtomicBool::new(false) };
+        let state = State { server, pattern, after_loss, messages_left, is_down: AtomicBool::new(false) };
         let state = Arc::new(state);
         tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { url, state }
@@ -84,7 +88,7 @@ async fn forward(client: TcpStream, state: Arc<State>) {
                 let left = state.messages_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
                 loses_reply.fetch_or(left == Ok(1), Ordering::SeqCst);
             }
-            // What could be the beginning of the pattern.
+            // Keep the bytes that may be the beginning of the pattern.
             seen.drain(..seen.len().saturating_sub(state.pattern.len() - 1));
             if to_server.write_all(&buffer[..length]).await.is_err() {
                 break;
@@ -96,7 +100,7 @@ async fn forward(client: TcpStream, state: Arc<State>) {
         while let Ok(length @ 1..) = from_server.read(&mut buffer).await {
             if loses_reply.load(Ordering::SeqCst) {
                 // The server has replied, so it has committed.
-                state.is_down.fetch_or(state.then == Then::StayDown, Ordering::SeqCst);
+                state.is_down.fetch_or(state.after_loss == AfterLoss::StayDown, Ordering::SeqCst);
                 break;
             }
             if to_client.write_all(&buffer[..length]).await.is_err() {

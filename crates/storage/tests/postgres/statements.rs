@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Statements that name no merchant, by a part of each, with the reason.
+/// The statements that name no merchant: a part of each, and the reason.
 const WITHOUT_A_MERCHANT: &[(&str, &str)] = &[
     ("FROM merchants WHERE merchant_id > $1", "operators list all merchants"),
     ("SELECT count(*) FROM {}", "the size of a copy of the database"),
@@ -28,7 +28,7 @@ const WITHOUT_A_MERCHANT: &[(&str, &str)] = &[
 const FORBIDDEN: &[&str] =
     &["LISTEN", "NOTIFY", "PG_ADVISORY", "TEMP", "NEXTVAL", "SERIAL", "IDENTITY", "LOCK TABLE"];
 
-/// Statements that the engine has at least.
+/// Minimum number of statements in the engine.
 const STATEMENTS_MIN: usize = 70;
 
 #[test]
