@@ -7,7 +7,7 @@ use crate::app::App;
 
 /// Memberships per chunk.
 const CHUNK_ROWS: u32 = 1000;
-/// Time between two checks for groups that another process deleted, or this one before a restart.
+/// The task finds groups that another process deleted, or this one before a restart, within this time.
 const POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Archives deleted groups until the process stops, woken by `archive_notifier`.

@@ -91,7 +91,7 @@ async fn collect(mut body: Body, capacity: usize, max_bytes: usize) -> Result<By
 }
 
 /// Discards the rest of a body that is too large, up to `max_bytes`, so that a client that reads only after sending
-/// gets its response. `discarded` bytes are already gone.
+/// gets its response. `discarded` bytes were discarded before.
 async fn discard(mut body: Body, mut discarded: usize, max_bytes: usize) -> Result<(), Problem> {
     while discarded <= max_bytes {
         let Some(data) = next_data(&mut body).await? else { break };

@@ -1,4 +1,4 @@
-//! What happens around every request: log line, time limit, panics, and the language of error bodies.
+//! Middleware of every request: log line, time limit, panics, and the language of error bodies.
 
 use std::panic::AssertUnwindSafe;
 
@@ -13,7 +13,7 @@ use crate::language::PreferredLanguage;
 use crate::problem::{Problem, write_problem};
 use crate::request::accepts_json;
 
-/// Runs a request with its log line and metrics, its time limit, and a 500 instead of a panic.
+/// Runs a request: writes its log line and metrics, enforces the time limit, and responds with 500 after a panic.
 pub(crate) async fn observe_request(State(app): State<App>, request: Request, next: Next) -> Response {
     let respond = async |request: Request| {
         let language = PreferredLanguage::from_headers(request.headers());
@@ -47,7 +47,7 @@ pub(crate) async fn write_problems(request: Request, next: Next) -> Response {
 }
 
 /// Removes trailing slashes below [`BASE_PATH`], as Laravel's router does. Runs before routing.
-pub(crate) fn without_trailing_slash(mut request: Request) -> Request {
+pub(crate) fn remove_trailing_slash(mut request: Request) -> Request {
     let path = request.uri().path();
     if !path.starts_with(BASE_PATH) || !path.ends_with('/') {
         return request;

@@ -57,8 +57,8 @@ pub(crate) struct Cause(pub(crate) String);
 /// Errors that a handler does not treat itself.
 ///
 /// The contract's envelope has no code for a conflict. As for other statuses that Salla does not document, the body
-/// is HTTP's reason phrase: 409 `conflict`. A deletion of the default group breaks a rule instead of racing, so it is
-/// the contract's 422 without `fields`.
+/// is HTTP's reason phrase: 409 `conflict`. Deleting the default group is never allowed, so it is not 409 but the
+/// contract's 422 without `fields`.
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
         match error {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn storage_errors_have_truthful_statuses() {
+    fn storage_errors_have_their_status_and_retry_after() {
         let text = || "x".to_owned();
         let retry = || Some("1".to_owned());
         let cases = [

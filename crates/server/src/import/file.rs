@@ -44,8 +44,8 @@ impl ImportError {
 ///
 /// # Errors
 ///
-/// [`ImportError`] if the file is not readable, too large, empty or lacks a required column. Invalid rows are no
-/// error.
+/// [`ImportError`] if the file is not readable, too large, empty or lacks a required column. Invalid rows are
+/// not an error.
 pub fn check_file(file: &[u8]) -> Result<u32, ImportError> {
     let mut rows = 0_u32;
     let mut has_columns = None;

@@ -10,7 +10,7 @@ use crate::fields::Fields;
 
 /// Country codes that are recognized at the start of a mobile number. No code is a prefix of another.
 const COUNTRY_CODES: [&str; 10] = ["966", "971", "965", "974", "973", "968", "967", "962", "964", "20"];
-/// The country code of a number without any.
+/// The country code of a number that has none.
 const DEFAULT_COUNTRY_CODE: &str = "+966";
 
 /// The reason of a row whose values are valid, but cannot be stored.
@@ -42,17 +42,17 @@ impl RowParser {
         let input = Input::from_texts(row.into_fields());
         self.rules.check(&input, &NoLookups).map_err(|errors| self.problems(number, &errors))?;
         let fields = Fields::new(self.rules.normalized(&input));
-        // The rules accept some texts that cannot be stored, such as a name of nothing but U+0000.
+        // The rules accept some texts that cannot be stored, such as a name that consists only of U+0000.
         let not_storable = |column: &str| {
             vec![RowProblem { row: number, column: column.to_owned(), reason: NOT_STORABLE.to_owned() }]
         };
         let change = read_customer_change(&fields).map_err(|_| not_storable("row"))?;
         let name = change.first_name.clone().ok_or_else(|| not_storable("first_name"))?;
         // `Fields` removes U+0000 from the other texts.
-        let storable = |text: Option<String>| text.map(|text| text.replace('\0', ""));
+        let without_nul = |text: Option<String>| text.map(|text| text.replace('\0', ""));
         let customer = NewCustomer {
-            city: storable(city),
-            location: storable(location),
+            city: without_nul(city),
+            location: without_nul(location),
             ..NewCustomer::new(PLACEHOLDER_ID, name)
         };
         Ok(customer.with_change(change))
@@ -96,7 +96,7 @@ impl RowCells {
             Column::Mobile => self.mobile = text,
             Column::MobileCode => self.country_code = text,
             Column::Email => self.email = text,
-            Column::Gender => self.gender = gender(cell),
+            Column::Gender => self.gender = normalize_gender(cell),
             Column::Birthday => self.birthday = text,
             Column::City => self.city = Some(text).filter(|text| !text.is_empty()),
             Column::Location => self.location = Some(text).filter(|text| !text.is_empty()),
@@ -118,7 +118,7 @@ impl RowCells {
     }
 }
 
-fn gender(text: &str) -> String {
+fn normalize_gender(text: &str) -> String {
     match text.to_lowercase().as_str() {
         "ذكر" | "m" => "male",
         "أنثى" | "انثى" | "أنثي" | "f" => "female",

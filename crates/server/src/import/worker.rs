@@ -74,23 +74,23 @@ fn log_finished(import: &Import) {
     );
 }
 
-/// Leases one unfinished import, `which` or any, and processes it to its end.
+/// Leases one unfinished import, `import` or any, and processes it to its end.
 ///
 /// Returns its final state, or `None` if no import is available: all are finished or leased by another process.
 /// `progress` is called with the state after each chunk.
 ///
 /// # Errors
 ///
-/// [`StorageError::LeaseLost`] if another process took over. After any error the chunks written so far remain, and
-/// the import continues behind them when the lease expires.
+/// [`StorageError::LeaseLost`] if another process holds the lease now. After any error the chunks written so far
+/// remain, and the import continues after them when the lease expires.
 pub async fn process_import(
     context: ImportContext<'_>,
-    which: Option<(MerchantId, ImportId)>,
+    import: Option<(MerchantId, ImportId)>,
     progress: &mut (dyn FnMut(&Import) + Send),
 ) -> Result<Option<Import>, StorageError> {
     let ImportContext { storage, clock, ids } = context;
     let now = clock.now();
-    let Some(lease) = storage.lease_import(which, now, now + LEASE_TTL).await? else { return Ok(None) };
+    let Some(lease) = storage.lease_import(import, now, now + LEASE_TTL).await? else { return Ok(None) };
     let (key, actor) = (lease.key, lease.actor);
     let (chunk_sender, mut chunks) = mpsc::channel(1);
     let reader = tokio::task::spawn_blocking(move || ChunkReader::new(lease, chunk_sender).run());

@@ -43,7 +43,7 @@ pub(crate) async fn ban(
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let merchant = caller.merchant.id;
-    // A customer that does not exist is reported before anything about the body.
+    // A missing customer is 404, also if the body is invalid.
     app.storage.find_customer(merchant, customer).await?.ok_or(Problem::NotFound)?;
     let fields = submitted.validate(&app, merchant, &rules(), None).await?;
     let reason = fields.text("reason")?.flatten();

@@ -202,7 +202,7 @@ pub(crate) async fn update(
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let merchant = &caller.merchant;
-    // A customer that does not exist is reported before anything about the body.
+    // A missing customer is 404, also if the body is invalid.
     app.storage.find_customer(merchant.id, id).await?.ok_or(Problem::NotFound)?;
     let mut result = try_update(&app, &caller, id, &submitted).await?;
     if is_race(&result) {

@@ -145,7 +145,7 @@ pub(crate) async fn update(
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let (merchant, group) = (caller.merchant.id, GroupSelector::Id(id));
-    // A group that does not exist is reported before anything about the body.
+    // A missing group is 404, also if the body is invalid.
     app.storage.find_group(merchant, group).await?.ok_or(Problem::NotFound)?;
     let fields = submitted.validate(&app, merchant, &rules::update(), None).await?;
     let change = read_change(&fields)?;

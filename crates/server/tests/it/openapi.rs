@@ -141,8 +141,11 @@ async fn documented_methods_are_allowed() {
         // A word in the place of an id also has methods of the path with the id.
         let (parent, _) = path.rsplit_once('/').unwrap();
         let siblings = paths.iter().filter(|sibling| sibling.starts_with(&format!("{parent}/{{")));
-        let of_ids: BTreeSet<_> = siblings.flat_map(|sibling| methods_of(sibling)).collect();
-        assert!(allow.difference(&documented).all(|method| of_ids.contains(method)), "{path}: {allow:?}");
+        let methods_with_id: BTreeSet<_> = siblings.flat_map(|sibling| methods_of(sibling)).collect();
+        assert!(
+            allow.difference(&documented).all(|method| methods_with_id.contains(method)),
+            "{path}: {allow:?}"
+        );
     }
 }
 
