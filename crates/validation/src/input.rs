@@ -35,7 +35,7 @@ pub struct Input {
 impl Input {
     /// Parses a request. An invalid body counts as empty. The query string adds fields that the body lacks.
     pub fn read(request: &RawRequest<'_>) -> Self {
-        let mut fields = body(request);
+        let mut fields = parse_body(request);
         for (key, value) in request.query.map(|query| form::parse(query.as_bytes())).unwrap_or_default() {
             fields.entry(key).or_insert(value);
         }
@@ -86,7 +86,7 @@ pub fn is_json(content_type: Option<&[u8]>) -> bool {
     content_type.is_some_and(|value| value.windows(5).any(|part| part == b"/json" || part == b"+json"))
 }
 
-fn body(request: &RawRequest<'_>) -> Map {
+fn parse_body(request: &RawRequest<'_>) -> Map {
     const URL_ENCODED: &[u8] = b"application/x-www-form-urlencoded";
     let Some(content_type) = request.content_type else { return Map::new() };
     if is_json(Some(content_type)) {

@@ -47,7 +47,8 @@ pub struct FieldError {
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldName {
-    /// Returns the name in messages: the name from `i18n/`, else the key, as words unless it is an element.
+    /// Returns the name that messages show: the one in `i18n/`, or else the key. The key is split into words, except
+    /// for an element of a list.
     ///
     /// See Laravel's `FormatsMessages::getDisplayableAttribute`.
     pub fn label(&self, language: Language) -> Cow<'_, str> {
@@ -58,10 +59,9 @@ impl FieldName {
     }
 }
 
-/// Returns a key as words, like Laravel's `Str::snake` with spaces: underscores become spaces.
+/// Splits a key into words, like Laravel's `Str::snake` with spaces.
 ///
-/// A key from the input may also contain capitals, which start a new word, or white space, which is removed; the letter
-/// after it starts a new word.
+/// Underscores become spaces. Capitals, and letters after white space, start a new word. White space is removed.
 fn to_words(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
     let mut starts_word = true;

@@ -50,15 +50,15 @@ struct Expected {
 }
 
 impl LookupResults for Existing {
-    fn exists(&self, table: Entity, id: i64) -> bool {
-        match table {
+    fn exists(&self, entity: Entity, id: i64) -> bool {
+        match entity {
             Entity::Groups => self.groups.contains(&id),
             Entity::Customers => self.customers.contains(&id),
         }
     }
 
-    fn is_used(&self, column: UniqueField, value: &str) -> bool {
-        match column {
+    fn is_used(&self, field: UniqueField, value: &str) -> bool {
+        match field {
             UniqueField::Email => self.customer_emails.contains_key(value),
             UniqueField::Mobile => self.customer_mobiles.contains_key(value),
         }
@@ -94,7 +94,7 @@ fn json_object(map: &Map) -> Json {
     map.iter().map(|(key, value)| (key.clone(), to_json(value))).collect()
 }
 
-/// Compares values where 5 equals 5.0, and an empty object equals an empty list.
+/// Returns true if two values are equal. 5 equals 5.0, and an empty object equals an empty list.
 fn is_equal(left: &Json, right: &Json) -> bool {
     let is_empty = |value: &Json| *value == json!([]) || *value == json!({});
     match (left, right) {

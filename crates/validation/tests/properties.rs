@@ -138,7 +138,7 @@ fn almost_valid_body() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// JSON documents with fields that rules know.
+/// JSON documents whose keys are mostly field names of the rules.
 fn document() -> impl Strategy<Value = serde_json::Value> {
     let names = [
         "name",
@@ -204,7 +204,7 @@ fn plain_document() -> impl Strategy<Value = serde_json::Value> {
 }
 
 /// Returns true if our value equals the one from `serde_json`.
-fn agrees(actual: &Value, expected: &serde_json::Value) -> bool {
+fn is_equal(actual: &Value, expected: &serde_json::Value) -> bool {
     use serde_json::Value as Json;
     match (actual, expected) {
         (Value::Null, Json::Null) => true,
@@ -214,10 +214,12 @@ fn agrees(actual: &Value, expected: &serde_json::Value) -> bool {
             !b.is_i64() && b.as_f64().is_some_and(|b| a.to_bits() == b.to_bits())
         }
         (Value::Text(a), Json::String(b)) => a == b,
-        (Value::List(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| agrees(a, b)),
+        (Value::List(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
+        }
         (Value::List(a), Json::Object(b)) => a.is_empty() && b.is_empty(),
         (Value::Map(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| agrees(a, b)))
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_equal(a, b)))
         }
         _ => false,
     }
@@ -231,13 +233,13 @@ struct RecordedLookups {
 }
 
 impl LookupResults for RecordedLookups {
-    fn exists(&self, table: Entity, id: i64) -> bool {
-        self.ids.borrow_mut().push((table, id));
+    fn exists(&self, entity: Entity, id: i64) -> bool {
+        self.ids.borrow_mut().push((entity, id));
         id % 2 == 0
     }
 
-    fn is_used(&self, column: UniqueField, value: &str) -> bool {
-        self.values.borrow_mut().push((column, value.to_owned()));
+    fn is_used(&self, field: UniqueField, value: &str) -> bool {
+        self.values.borrow_mut().push((field, value.to_owned()));
         value.len().is_multiple_of(2)
     }
 }
@@ -283,7 +285,7 @@ proptest! {
         let document = serde_json::json!({ "x": document });
         let text = if pretty { serde_json::to_vec_pretty(&document) } else { serde_json::to_vec(&document) }.unwrap();
         let input = read(JSON, &text);
-        prop_assert!(agrees(input.get("x").unwrap(), &document["x"]), "{}", document);
+        prop_assert!(is_equal(input.get("x").unwrap(), &document["x"]), "{}", document);
     }
 
     #[test]
@@ -291,9 +293,9 @@ proptest! {
         let expected = serde_json::from_slice::<serde_json::Value>(&body);
         // Only this parser accepts infinity.
         let out_of_range = expected.as_ref().is_err_and(|error| error.to_string().contains("out of range"));
-        let is_empty = |key| read(JSON, &body).get(key).is_none();
+        let is_missing = |key| read(JSON, &body).get(key).is_none();
         if expected.is_err() && !out_of_range {
-            prop_assert!(is_empty("group_id") && is_empty("customers"));
+            prop_assert!(is_missing("group_id") && is_missing("customers"));
         }
     }
 
@@ -306,12 +308,12 @@ proptest! {
             prop_assert!(is_strictly_ascending(&lookups.emails) && is_strictly_ascending(&lookups.mobiles));
             let recorded = RecordedLookups::default();
             let _ = rules.check(&input, &recorded);
-            for (table, id) in recorded.ids.take() {
-                let list = match table { Entity::Groups => &lookups.groups, Entity::Customers => &lookups.customers };
+            for (entity, id) in recorded.ids.take() {
+                let list = match entity { Entity::Groups => &lookups.groups, Entity::Customers => &lookups.customers };
                 prop_assert!(list.contains(&id));
             }
-            for (column, value) in recorded.values.take() {
-                let list = match column { UniqueField::Email => &lookups.emails, UniqueField::Mobile => &lookups.mobiles };
+            for (field, value) in recorded.values.take() {
+                let list = match field { UniqueField::Email => &lookups.emails, UniqueField::Mobile => &lookups.mobiles };
                 prop_assert!(list.contains(&value));
             }
         }

@@ -21,30 +21,30 @@ pub(super) enum TokenKind {
 pub(super) struct TokenCursor<'a> {
     address: &'a str,
     /// Kind and start byte of each token.
-    kinds: Vec<(TokenKind, usize)>,
+    tokens: Vec<(TokenKind, usize)>,
     position: usize,
 }
 
 impl<'a> TokenCursor<'a> {
     /// Splits an address into tokens. Returns `None` if it contains a character that is never allowed.
     pub(super) fn new(address: &'a str) -> Option<Self> {
-        let mut kinds = Vec::new();
+        let mut tokens = Vec::new();
         let mut start = 0;
         while start < address.len() {
             let (kind, length) = first_token(&address[start..])?;
-            kinds.push((kind, start));
+            tokens.push((kind, start));
             start += length;
         }
-        Some(Self { address, kinds, position: 0 })
+        Some(Self { address, tokens, position: 0 })
     }
 
     fn kind_at(&self, position: usize) -> Option<TokenKind> {
-        self.kinds.get(position).map(|(kind, _)| *kind)
+        self.tokens.get(position).map(|(kind, _)| *kind)
     }
 
     /// Returns the start byte of a token, or the length of the address.
     fn start_byte(&self, position: usize) -> usize {
-        self.kinds.get(position).map_or(self.address.len(), |(_, start)| *start)
+        self.tokens.get(position).map_or(self.address.len(), |(_, start)| *start)
     }
 
     /// Returns the current token, or `None` at the end.
@@ -84,7 +84,7 @@ impl<'a> TokenCursor<'a> {
 
     /// Returns true if a token after the current one is `character`.
     pub(super) fn appears_later(&self, character: char) -> bool {
-        self.kinds.iter().skip(self.position + 1).any(|(kind, _)| *kind == TokenKind::Char(character))
+        self.tokens.iter().skip(self.position + 1).any(|(kind, _)| *kind == TokenKind::Char(character))
     }
 
     pub(super) fn advance(&mut self) {

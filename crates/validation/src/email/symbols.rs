@@ -1,7 +1,7 @@
 //! Non-ASCII characters that are not allowed in an address: symbols, control and format characters.
 
-/// Returns true for the general categories S, Cc, Cf and Co (Unicode 14). A gap of unassigned characters between two of
-/// them has the category of its neighbors.
+/// Returns true for the general categories S, Cc, Cf and Co (Unicode 14). Unassigned
+/// characters between two of these ranges count as part of them.
 pub(super) fn is_symbol(character: char) -> bool {
     let point = u32::from(character);
     let following = RANGES.partition_point(|(_, last)| *last < point);
