@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Returns the current time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
     /// Returns the current time, in whole microseconds.
     fn now(&self) -> Timestamp;

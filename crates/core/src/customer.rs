@@ -66,8 +66,8 @@ impl FromStr for Mobile {
     fn from_str(text: &str) -> Result<Self, CustomerError> {
         // Rust also parses "inf" and "nan".
         let has_numeric_characters = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-        let fits = text.len() <= MOBILE_MAX && has_numeric_characters && text.parse::<f64>().is_ok();
-        if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Mobile) }
+        let is_valid = text.len() <= MOBILE_MAX && has_numeric_characters && text.parse::<f64>().is_ok();
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(CustomerError::Mobile) }
     }
 }
 
@@ -150,8 +150,8 @@ impl FromStr for Email {
     fn from_str(text: &str) -> Result<Self, CustomerError> {
         let has_parts =
             text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-        let fits = has_parts && text.chars().count() <= EMAIL_MAX && !text.contains('\0');
-        if fits { Ok(Self(text.to_owned())) } else { Err(CustomerError::Email) }
+        let is_valid = has_parts && text.chars().count() <= EMAIL_MAX && !text.contains('\0');
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(CustomerError::Email) }
     }
 }
 

@@ -44,8 +44,8 @@ impl FromStr for TokenSecret {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let fits = (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        if fits { Ok(Self(text.to_owned())) } else { Err(TokenError) }
+        let is_valid = (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(TokenError) }
     }
 }
 
