@@ -32,9 +32,9 @@ impl ServerProcess {
     pub fn start_with_log(command: &mut Command) -> (Self, JoinHandle<String>) {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program can be started");
         let stderr = child.stderr.take().expect("standard error is a pipe");
-        let (listening, address) = mpsc::channel();
-        let reader = std::thread::spawn(move || read_log(stderr, &listening));
-        let Ok(address) = address.recv_timeout(DEADLINE) else {
+        let (address_sender, address_receiver) = mpsc::channel();
+        let reader = std::thread::spawn(move || read_log(stderr, &address_sender));
+        let Ok(address) = address_receiver.recv_timeout(DEADLINE) else {
             let _ = child.kill(); // it may have exited
             let _ = child.wait();
             panic!("the service did not listen:\n{}", reader.join().unwrap_or_default());
@@ -151,7 +151,7 @@ impl Drop for ServerProcess {
 }
 
 /// Reads a log to its end, so that the process never blocks on a full pipe. Sends the first listen address in it.
-fn read_log(stderr: ChildStderr, listening: &mpsc::Sender<String>) -> String {
+fn read_log(stderr: ChildStderr, address_sender: &mpsc::Sender<String>) -> String {
     let mut lines = BufReader::new(stderr);
     let mut log = String::new();
     loop {
@@ -161,11 +161,11 @@ fn read_log(stderr: ChildStderr, listening: &mpsc::Sender<String>) -> String {
         }
         let entry: Value = serde_json::from_str(&log[start..]).unwrap_or_default();
         if let Some(address) = entry["listen"].as_str() {
-            let _ = listening.send(address.to_owned()); // the receiver may have timed out
+            let _ = address_sender.send(address.to_owned()); // the receiver may have timed out
             break;
         }
     }
-    let _ = lines.read_to_string(&mut log); // what was read is kept
+    let _ = lines.read_to_string(&mut log); // after an error, return the log up to it
     log
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Time between two checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// A deadline for conditions that take at most seconds on an idle machine; generous, for loaded ones.
+/// Deadline for conditions that an idle host meets within seconds. Loaded hosts take longer.
 pub const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Checks `condition` every 2 ms and returns when it is true.

@@ -12,7 +12,7 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Creates a database with a random name. Fails with what to install if PostgreSQL is missing.
+    /// Creates a database with a random name. Panics if PostgreSQL is missing, and says what to install.
     pub async fn new() -> Self {
         let mut bytes = [0; 8];
         SystemEntropy.fill(&mut bytes);

@@ -42,13 +42,13 @@ impl TestPair {
 
     /// Crashes the primary and promotes the standby.
     pub fn fail_over(&mut self) {
-        self.shell.order("fail over", "promoted");
+        self.shell.send_command("fail over", "promoted");
     }
 
     /// Like [`fail_over`](Self::fail_over), but the old primary has commits that the standby never received. It restarts
     /// as a standby that shows them, so it can never follow the new primary.
     pub fn fail_over_with_divergence(&mut self) {
-        self.shell.order("diverge", "promoted");
+        self.shell.send_command("diverge", "promoted");
     }
 
     /// Waits until the standby shows all commits.

@@ -32,15 +32,15 @@ until [ "$(query "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 's
     sleep 0.05
 done
 echo ready
-if read -r order; then
-    if [ "$order" = diverge ]; then
+if read -r command; then
+    if [ "$command" = diverge ]; then
         as_server "$bin/pg_ctl" stop --pgdata second --mode fast --silent >&2
         query "SET synchronous_commit = local; CREATE TABLE lost AS SELECT generate_series(1, 500000) AS number" >&2
     fi
     as_server "$bin/pg_ctl" stop --pgdata first --mode immediate --silent >&2
-    [ "$order" != diverge ] || start second "$second"
+    [ "$command" != diverge ] || start second "$second"
     as_server "$bin/pg_ctl" promote --pgdata second --wait --silent >&2
-    if [ "$order" = diverge ]; then
+    if [ "$command" = diverge ]; then
         as_server touch first/standby.signal
         start first "$first"
     fi

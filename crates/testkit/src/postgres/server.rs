@@ -20,7 +20,7 @@ pub struct ThrowawayServer {
 }
 
 impl ThrowawayServer {
-    /// Creates and starts a server. Fails with what to install if PostgreSQL is missing.
+    /// Creates and starts a server. Panics if PostgreSQL is missing, and says what to install.
     pub fn start() -> Self {
         let [port] = free_ports();
         Self { shell: ServerShell::start(&mut cluster(port, TEST_SETTINGS)), port }

@@ -21,7 +21,7 @@ pub(super) struct ServerShell {
 }
 
 impl ServerShell {
-    /// Starts a script and waits until it prints "ready". Fails with its error output.
+    /// Starts a script and waits until it prints "ready". Panics with its error output otherwise.
     pub(super) fn start(command: &mut Command) -> Self {
         // In its own process group: a runner that kills a hanging test must not kill the script before it cleans up.
         #[cfg(unix)]
@@ -39,7 +39,7 @@ impl ServerShell {
     }
 
     /// Sends a command line to the script and waits for its reply.
-    pub(super) fn order(&mut self, line: &str, reply: &str) {
+    pub(super) fn send_command(&mut self, line: &str, reply: &str) {
         let mut input = self.process.stdin.as_ref().expect("standard input is a pipe");
         writeln!(input, "{line}").expect("the script is running");
         self.expect(reply);
