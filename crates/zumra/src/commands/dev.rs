@@ -62,7 +62,7 @@ impl Command {
             .context("cannot create a directory for the throwaway database")?;
         runtime()?.block_on(async {
             let listeners = serve::listen(&settings).await?;
-            let stop = serve::shutdown()?;
+            let stop = serve::shutdown_signal()?;
             let storage = database::open_file(&settings.sqlite_options(directory.path().join("dev.db")))?;
             let banner = Banner::new(&shops, shop);
             load::load(&Session::new(storage.clone()), shops, &name).await?;

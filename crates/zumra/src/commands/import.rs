@@ -20,9 +20,9 @@ const LIST_LIMIT: u32 = 50;
 
 /// Import customers from an xlsx or csv file
 ///
-/// The first row contains the column names, in English or Arabic; `zumra import template` prints them. Each row becomes a
-/// new customer in the default group. Rows with missing fields, or with a mobile number or e-mail address that is already
-/// used, are skipped and listed. A service on the same database continues an interrupted import.
+/// The first row contains the column names, in English or Arabic; `zumra import template` prints them. Each row becomes
+/// a new customer in the default group. Rows with missing fields, or with a mobile number or email address that is
+/// already used, are skipped and listed. A service on the same database continues an interrupted import.
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,

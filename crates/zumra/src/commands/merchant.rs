@@ -35,7 +35,7 @@ struct Create {
     #[arg(long)]
     id: Option<MerchantId>,
     /// Name of the shop
-    #[arg(long, value_parser = name)]
+    #[arg(long, value_parser = parse_name)]
     name: MerchantName,
     /// Subscription plan: basic, plus, pro or special
     #[arg(long, default_value = "basic")]
@@ -63,7 +63,7 @@ struct List {
     json: bool,
 }
 
-fn name(text: &str) -> Result<MerchantName, NameError> {
+fn parse_name(text: &str) -> Result<MerchantName, NameError> {
     Name::parse(text)
 }
 

@@ -45,7 +45,7 @@ impl Command {
         runtime()?.block_on(async {
             // Bind first: a second service that is started by mistake fails before it opens the database.
             let listeners = listen(&settings).await?;
-            let stop = shutdown()?;
+            let stop = shutdown_signal()?;
             let storage = match location {
                 DatabaseLocation::File(path) => database::open_file(&settings.sqlite_options(path))?,
                 DatabaseLocation::Server(options) => {
@@ -116,7 +116,7 @@ pub(super) async fn serve(
 }
 
 /// Returns a future that completes on SIGTERM or Ctrl-C. Signals are handled from this call on, before it is awaited.
-pub(super) fn shutdown() -> anyhow::Result<impl Future<Output = ()> + Send> {
+pub(super) fn shutdown_signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

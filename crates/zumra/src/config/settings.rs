@@ -1,4 +1,4 @@
-//! The effective settings of a service, and what the service and the engines get of them.
+//! The effective settings of a service, and their conversion to the options of the service and of the engines.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,13 +62,13 @@ impl Settings {
         }
     }
 
-    /// Returns the options of a PostgreSQL URL with the size of the pool.
+    /// Sets the pool size in the options of a PostgreSQL URL.
     pub(crate) fn postgres_options(&self, mut url: PostgresOptions) -> PostgresOptions {
         url.connections = self.engines.database_connections;
         url
     }
 
-    /// Returns the location of the database, with its replica. Fails if either cannot be what it is set to.
+    /// Returns the location of the database, with its replica. Fails if one of the two settings is invalid.
     pub(crate) fn database_location(&self) -> Result<DatabaseLocation<'_>, Failure> {
         let reject = |problem: &str| Err(Failure::usage(format!("settings: replica: {problem}")));
         let location = self.database.location()?;

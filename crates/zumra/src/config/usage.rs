@@ -1,4 +1,4 @@
-//! Usage errors that clap words for flags.
+//! Usage errors for values from environment variables. Clap's own message would name a flag.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -7,8 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use super::source::variable;
 
-/// Returns the error message if the invalid value came from an environment variable. Clap's own message names the flag,
-/// which was not given. Returns `None` for other errors.
+/// Returns the error message if the invalid value came from an environment variable, or `None` for other errors.
 pub(crate) fn explain_invalid_variable(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
     let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };

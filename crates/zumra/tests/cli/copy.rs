@@ -10,7 +10,7 @@ use zumra_testkit::TestDatabase;
 use super::Zumra;
 
 /// Creates a database with a row in every table, more than one chunk of customers, and values of every kind.
-fn installation(zumra: &Zumra) {
+fn create_installation(zumra: &Zumra) {
     let customer = |id: i64| {
         json!({"id": id, "first_name": "سارة", "email": format!("c{id}@example.com"), "mobile": (500_000_000 + id).to_string(),
             "groups": [id % 2 + 1]})
@@ -50,7 +50,7 @@ fn rows(copied: &Value) -> Vec<(&str, u64)> {
 #[test]
 fn copy_to_postgres_and_back_is_identical() {
     let zumra = Zumra::new();
-    installation(&zumra);
+    create_installation(&zumra);
     let (_runtime, server) = server();
     let first = zumra.json(&format!("copy --from here.db --to {}", server.url()));
     let expected = [
@@ -104,19 +104,19 @@ fn dump(path: &Path) -> Vec<String> {
 #[test]
 fn interrupted_copy_continues() {
     let zumra = Zumra::new();
-    installation(&zumra);
+    create_installation(&zumra);
     let (runtime, server) = server();
     let copy = format!("copy --from here.db --to {}", server.url());
     let complete = zumra.json(&copy);
     // The state after an interruption among the customers of the first merchant.
-    let missing =
+    let delete_rest =
         "DELETE FROM import_problems WHERE merchant_id > 0; DELETE FROM imports WHERE merchant_id > 0;
         DELETE FROM past_memberships WHERE merchant_id > 0; DELETE FROM memberships WHERE merchant_id > 0;
         DELETE FROM customers WHERE merchant_id > 7 OR id > 5000;
         DELETE FROM customer_search_terms WHERE merchant_id > 7 OR customer_id > 5000;
         DELETE FROM customer_counters WHERE merchant_id > 7; UPDATE customer_counters SET customers = 5000; DELETE FROM groups WHERE merchant_id > 7;
         DELETE FROM operations WHERE merchant_id > 7; DELETE FROM merchants WHERE merchant_id > 7";
-    runtime.block_on(async { server.connect().await.batch_execute(missing).await.unwrap() });
+    runtime.block_on(async { server.connect().await.batch_execute(delete_rest).await.unwrap() });
     assert_eq!(zumra.json(&copy), complete);
     zumra.ok(&format!("copy --from {} --to back.db", server.url()));
     assert_eq!(dump(&zumra.path("here.db")), dump(&zumra.path("back.db")));
@@ -133,7 +133,7 @@ fn interrupted_copy_continues() {
 #[test]
 fn copy_rejects_a_target_with_other_data_and_keeps_it() {
     let zumra = Zumra::new();
-    installation(&zumra);
+    create_installation(&zumra);
     let (runtime, server) = server();
     let copy = format!("copy --from here.db --to {}", server.url());
     for (id, table) in [(8, "merchants"), (7, "merchants")] {

@@ -19,8 +19,7 @@ fn acknowledged_write_survives_an_immediate_kill() {
     }
 }
 
-/// Customers in each request.
-const BATCH: i64 = 10;
+const CUSTOMERS_PER_REQUEST: i64 = 10;
 const CLIENTS: usize = 8;
 /// More than can be acknowledged before the kill: `ACKNOWLEDGED`, and then two requests of each client, because a client
 /// blocks while the channel of acknowledgments is full.
@@ -30,11 +29,11 @@ const ACKNOWLEDGED: usize = 100;
 
 #[test]
 fn kill_under_load_loses_no_write_and_splits_none() {
-    let installation = Installation::new(REQUESTS * BATCH);
+    let installation = Installation::new(REQUESTS * CUSTOMERS_PER_REQUEST);
     let server = installation.serve(&[]);
     let next = AtomicI64::new(0);
     let (acknowledge, acknowledged) = mpsc::sync_channel(CLIENTS);
-    let batch = |number: i64| (number * BATCH + 1)..=(number + 1) * BATCH;
+    let customers = |number: i64| (number * CUSTOMERS_PER_REQUEST + 1)..=(number + 1) * CUSTOMERS_PER_REQUEST;
     let mut done = Vec::new();
     std::thread::scope(|scope| {
         let (server, next) = (&server, &next);
@@ -47,7 +46,7 @@ fn kill_under_load_loses_no_write_and_splits_none() {
                         return;
                     }
                     // After the kill there is no response, or an incomplete one.
-                    match server.post(ADD, TOKEN, &add_body(batch(number))) {
+                    match server.post(ADD, TOKEN, &add_body(customers(number))) {
                         Ok((200, body)) if body.ends_with('}') => acknowledge.send(number).unwrap(),
                         _ => return,
                     }
@@ -65,8 +64,9 @@ fn kill_under_load_loses_no_write_and_splits_none() {
     drop(server);
     let server = installation.serve(&[]);
     for number in 0..next.load(Ordering::Relaxed).min(REQUESTS) {
-        let (first, last) = (*batch(number).start(), *batch(number).end());
-        let members = [first, first + BATCH / 2, last].map(|customer| is_member(&server, customer));
+        let (first, last) = (*customers(number).start(), *customers(number).end());
+        let members =
+            [first, first + CUSTOMERS_PER_REQUEST / 2, last].map(|customer| is_member(&server, customer));
         if done.contains(&number) {
             assert_eq!(members, [true; 3], "request {number} was acknowledged");
         } else {

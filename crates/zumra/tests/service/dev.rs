@@ -15,7 +15,7 @@ struct Dev {
 }
 
 impl Dev {
-    /// Starts it and reads its banner up to the line with `curl`.
+    /// Starts the process and reads its banner up to the line with `curl`.
     fn start(flags: &[&str]) -> Self {
         let mut command = command();
         command

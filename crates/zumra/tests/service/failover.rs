@@ -10,24 +10,23 @@ use zumra_testkit::{ServerProcess, TestPair};
 
 use super::{ADD, Installation, TOKEN, add_body, binary};
 
-/// Customers in each request.
-const BATCH: i64 = 10;
-/// Results that can be queued while nothing receives them. Bounds the requests sent during the failover, however long it
-/// takes; enough that clients keep sending until the primary has crashed.
+const CUSTOMERS_PER_REQUEST: i64 = 10;
+/// Results that can be queued while nothing receives them. Bounds the requests sent during the failover, however long
+/// that takes. Large enough that clients still send when the primary crashes.
 const QUEUED_RESULTS: usize = 1_000;
-/// Far more than the results before, during and after the failover.
+/// Number of requests. Far more than are sent before, during and after the failover.
 const REQUESTS: i64 = 4_000;
-/// Successful requests that were started after the failover, at which the services count as recovered.
+/// The services count as recovered after this many successful requests that started after the failover.
 const RECOVERED: i32 = 50;
 
-/// Sends each batch once until all are sent, and reports its number and status.
-fn send_batches(server: &ServerProcess, next: &AtomicI64, results: &mpsc::SyncSender<(i64, u16)>) {
+/// Sends each request once until all are sent, and reports its number and status.
+fn send_requests(server: &ServerProcess, next: &AtomicI64, results: &mpsc::SyncSender<(i64, u16)>) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= REQUESTS {
             return;
         }
-        let customers = (number * BATCH + 1)..=(number + 1) * BATCH;
+        let customers = (number * CUSTOMERS_PER_REQUEST + 1)..=(number + 1) * CUSTOMERS_PER_REQUEST;
         let (status, body) = server.post(ADD, TOKEN, &add_body(customers)).unwrap();
         assert!(matches!(status, 200 | 503), "{status}: {body}");
         results.send((number, status)).unwrap();
@@ -40,20 +39,20 @@ fn acknowledged_writes_survive_the_loss_of_the_primary() {
     let runtime = Runtime::new().unwrap();
     let url = PathBuf::from(pair.url());
     let installation = Installation { directory: tempfile::tempdir().unwrap() };
-    installation.load(REQUESTS * BATCH, &url);
+    installation.load(REQUESTS * CUSTOMERS_PER_REQUEST, &url);
     let servers = [(); 2].map(|()| ServerProcess::start(&mut zumra_testkit::serve_command(binary(), &url)));
     let next = AtomicI64::new(0);
     let (sender, results) = mpsc::sync_channel(QUEUED_RESULTS);
     let (mut acknowledged, mut rejected) = (BTreeSet::new(), BTreeSet::new());
     let mut record = |(number, status)| {
-        let batches = if status == 200 { &mut acknowledged } else { &mut rejected };
-        batches.insert(number);
+        let numbers = if status == 200 { &mut acknowledged } else { &mut rejected };
+        numbers.insert(number);
     };
     let mut recovered = 0;
     std::thread::scope(|scope| {
         for number in 0..6 {
             let (sender, server, next) = (sender.clone(), &servers[number % 2], &next);
-            scope.spawn(move || send_batches(server, next, &sender));
+            scope.spawn(move || send_requests(server, next, &sender));
         }
         drop(sender);
         results.iter().take(50).for_each(&mut record);
@@ -84,11 +83,15 @@ fn acknowledged_writes_survive_the_loss_of_the_primary() {
     for row in &rows {
         let (number, customers, operations, changes): (i64, i64, i64, i64) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
-        assert_eq!((customers, operations, changes), (BATCH, 1, BATCH), "batch {number}");
+        assert_eq!(
+            (customers, operations, changes),
+            (CUSTOMERS_PER_REQUEST, 1, CUSTOMERS_PER_REQUEST),
+            "request {number}"
+        );
         added.insert(number);
     }
     assert!(acknowledged.is_subset(&added), "lost: {:?}", acknowledged.difference(&added));
-    // The outcome of a commit in doubt was resolved on the new primary: a rejected batch was not added.
+    // The outcome of a commit in doubt was resolved on the new primary: a rejected request added nothing.
     assert!(rejected.is_disjoint(&added), "added although rejected: {:?}", rejected.intersection(&added));
     let operations = "SELECT count(*) FROM operations WHERE merchant_id = 1 AND kind = 'add_members'";
     let operations: i64 =

@@ -83,16 +83,16 @@ fn unusable_replica_is_logged_once_and_lists_still_work() {
     }
 }
 
-const BATCH: i64 = 10;
+const CUSTOMERS_PER_REQUEST: i64 = 10;
 const REQUESTS: i64 = 300;
 
-/// Returns the request body of a batch. No two batches have a customer in common.
-fn batch(number: i64) -> Value {
-    add_body((number * BATCH + 1)..=(number + 1) * BATCH)
+/// Returns the body of a request. No two requests have a customer in common.
+fn request_body(number: i64) -> Value {
+    add_body((number * CUSTOMERS_PER_REQUEST + 1)..=(number + 1) * CUSTOMERS_PER_REQUEST)
 }
 
-/// Sends batches until all are sent. Without a response it repeats the request on the next server, as a client behind a
-/// load balancer would.
+/// Sends requests until all are sent. Without a response it repeats the request on the next server, as a client behind
+/// a load balancer would.
 fn client(
     servers: &[ServerProcess; 3],
     mut server: usize,
@@ -105,8 +105,8 @@ fn client(
             return;
         }
         for attempt in 1.. {
-            assert!(attempt < 10, "no server responds to batch {number}");
-            match servers[server % 3].post(ADD, TOKEN, &batch(number)) {
+            assert!(attempt < 10, "no server responds to request {number}");
+            match servers[server % 3].post(ADD, TOKEN, &request_body(number)) {
                 Ok((200, body)) if body.ends_with('}') => break,
                 // After the kill there is no response, or an incomplete one.
                 Ok((200, _)) | Err(_) => server += 1,
@@ -118,8 +118,8 @@ fn client(
 }
 
 #[test]
-fn each_batch_is_added_once_while_one_of_three_services_is_killed_and_one_hangs() {
-    let shared = Shared::new(REQUESTS * BATCH);
+fn each_request_is_applied_once_while_one_of_three_services_is_killed_and_one_hangs() {
+    let shared = Shared::new(REQUESTS * CUSTOMERS_PER_REQUEST);
     let servers = [shared.serve(), shared.serve(), shared.serve()];
     let next = AtomicI64::new(0);
     let (acknowledge, acknowledged) = mpsc::channel();
@@ -134,32 +134,33 @@ fn each_batch_is_added_once_while_one_of_three_services_is_killed_and_one_hangs(
         servers[0].kill();
         servers[1].pause();
         done.extend(acknowledged.iter().take(60));
-        // The third service adds the batches that the paused one has accepted, before that one continues.
+        // The third service repeats the requests that the paused one has accepted, before that one continues.
         let started = next.load(Ordering::Relaxed).min(REQUESTS);
         for number in (0..started).filter(|number| !done.contains(number)) {
-            assert_eq!(servers[2].post(ADD, TOKEN, &batch(number)).unwrap().0, 200);
+            assert_eq!(servers[2].post(ADD, TOKEN, &request_body(number)).unwrap().0, 200);
         }
         servers[1].resume();
         done.extend(acknowledged.iter());
     });
-    assert!(done.into_iter().eq(0..REQUESTS), "every batch was acknowledged");
+    assert!(done.into_iter().eq(0..REQUESTS), "every request was acknowledged");
     let model = format!(
         "SELECT count(*) FROM (
             SELECT FROM operations JOIN memberships
                 ON memberships.merchant_id = operations.merchant_id AND operation_id = operations.id
-            WHERE operations.merchant_id = 1 AND kind = 'add_members' AND changes = {BATCH}
+            WHERE operations.merchant_id = 1 AND kind = 'add_members' AND changes = {CUSTOMERS_PER_REQUEST}
             GROUP BY operations.id
-            HAVING count(*) = {BATCH} AND count(DISTINCT (memberships.customer_id - 1) / {BATCH}) = 1) AS whole"
+            HAVING count(*) = {CUSTOMERS_PER_REQUEST}
+                AND count(DISTINCT (memberships.customer_id - 1) / {CUSTOMERS_PER_REQUEST}) = 1) AS whole"
     );
-    assert_eq!(shared.query_number(&model), REQUESTS, "each batch by one operation");
+    assert_eq!(shared.query_number(&model), REQUESTS, "each request is one operation");
     assert_eq!(
         shared.query_number("SELECT count(*) FROM memberships WHERE merchant_id = 1"),
-        REQUESTS * BATCH
+        REQUESTS * CUSTOMERS_PER_REQUEST
     );
     let operations = "SELECT count(*) FROM operations WHERE merchant_id = 1 AND kind = 'add_members'";
     assert_eq!(shared.query_number(operations), REQUESTS);
     // Both remaining services show the result.
     for server in &servers[1..] {
-        assert!(is_member(server, 1) && is_member(server, REQUESTS * BATCH));
+        assert!(is_member(server, 1) && is_member(server, REQUESTS * CUSTOMERS_PER_REQUEST));
     }
 }

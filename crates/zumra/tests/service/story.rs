@@ -88,7 +88,7 @@ fn customer_lifecycle_survives_kills_on_postgres() {
 }
 
 /// Makes the statement that stores progress run for minutes after 5,000 rows, so that a kill hits an open
-/// transaction on a machine of any speed. A trigger cannot have a recursive query, but can read from a view.
+/// transaction on a host of any speed. A trigger cannot have a recursive query, but can read from a view.
 const SLOW_CHUNK: &str = "
     CREATE VIEW slow AS
         WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers)
@@ -116,13 +116,13 @@ fn killed_import_continues_after_a_restart() {
     let rows = || number("SELECT last_row FROM imports");
     eventually(DEADLINE, "more than 4,000 rows are imported", || rows() > 4000);
     server.kill();
-    // The row of the headings counts, and there was one customer before the import.
+    // The header counts as a row, and one customer existed before the import.
     let before = rows();
     assert!(
         before <= 5000 && number("SELECT count(*) FROM customers") == before,
         "{before} rows are imported"
     );
-    // The lease of the killed process would last for a while: end it now.
+    // The killed process still has the lease; let it expire now.
     file.execute_batch("DROP TRIGGER slow_chunk; DROP VIEW slow; UPDATE imports SET lease_until = 0")
         .unwrap();
     let server = installation.serve(&[]);
@@ -151,9 +151,9 @@ fn archive_of_a_deleted_group_continues_after_a_kill() {
     assert!(shown.contains(r#""groups":[]"#), "{shown}");
     // The archive task continues without a request. Its progress is read from the file.
     let file = rusqlite::Connection::open(installation.database()).unwrap();
-    let left = "SELECT (SELECT count(*) FROM memberships), (SELECT count(*) FROM past_memberships),
+    let sql = "SELECT (SELECT count(*) FROM memberships), (SELECT count(*) FROM past_memberships),
                        (SELECT count(*) FROM groups WHERE id = 1)";
-    let left = || file.query_row(left, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-    eventually(DEADLINE, "all memberships are archived", || left() == (0, MEMBERS, 0));
+    let counts = || file.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    eventually(DEADLINE, "all memberships are archived", || counts() == (0, MEMBERS, 0));
     assert_eq!(server.terminate_and_wait(), Some(0));
 }
