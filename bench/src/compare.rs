@@ -7,13 +7,13 @@ use crate::report::{Baselines, ComparedService, Comparison, Report, WorkloadResu
 use crate::text::{aligned_table, system_label, text_row};
 
 /// Workloads that are compared by throughput.
-const BY_THROUGHPUT: [&str; 3] = ["add-1", "add-100", "add-1000"];
+const THROUGHPUT_WORKLOADS: [&str; 3] = ["add-1", "add-100", "add-1000"];
 /// The workload that is compared by the time of one request.
-const BY_RESPONSE_TIME: &str = "add-10000";
+const RESPONSE_TIME_WORKLOAD: &str = "add-10000";
 
 /// Compares the results that exist so far.
 pub(crate) fn comparisons(report: &Report) -> Vec<Comparison> {
-    BY_THROUGHPUT.iter().filter_map(|workload| comparison(report, workload)).collect()
+    THROUGHPUT_WORKLOADS.iter().filter_map(|workload| comparison(report, workload)).collect()
 }
 
 /// Compares one workload. Returns `None` if no other product was measured with it.
@@ -93,8 +93,8 @@ fn compared_services(comparisons: &[Comparison]) -> Vec<(Engine, usize)> {
 }
 
 fn response_time_rows(report: &Report, baselines: &Baselines) -> Vec<Vec<String>> {
-    let mut rows = vec![text_row([BY_RESPONSE_TIME, "ms/request"])];
-    for (engine, result) in report.results().filter(|(_, result)| result.workload == BY_RESPONSE_TIME) {
+    let mut rows = vec![text_row([RESPONSE_TIME_WORKLOAD, "ms/request"])];
+    for (engine, result) in report.results().filter(|(_, result)| result.workload == RESPONSE_TIME_WORKLOAD) {
         let name = system_label(&result.system, result.processes);
         rows.push(vec![format!("{name}, {}", engine.name()), format!("{:.0}", result.summary.p50_ms)]);
     }

@@ -36,7 +36,7 @@ impl Databases {
     /// Starts PostgreSQL if the engine needs it. Files are on the disk of the janitor's directory, not in
     /// memory, because durable writes are measured.
     pub(crate) fn start(engine: Engine, janitor: &Rc<Janitor>) -> anyhow::Result<Self> {
-        // Beside the janitor's directory, which the operating system's user of the server may not enter.
+        // Not inside the janitor's directory: the operating system user of PostgreSQL may not enter it.
         let parent = janitor.directory().parent().unwrap_or(Path::new("."));
         let server = (engine == Engine::Postgres).then(|| DurableServer::start(parent));
         let databases = Self { janitor: Rc::clone(janitor), server, created: Cell::new(0) };

@@ -18,7 +18,7 @@ use crate::requests;
 use crate::workloads::{Request, Workload};
 
 /// The value of `memberships.source` for members that are added by hand.
-const BY_HAND: i16 = 1;
+const ADDED_BY_HAND: i16 = 1;
 /// Upper limit of the storage's id gaps.
 const MAX_ID_GAP: u64 = 1024;
 /// Seed of the operation ids; each bound has its own.
@@ -106,7 +106,7 @@ impl DriverBound {
                         &vec![customers.as_str()],
                         &(count + 1),
                         &id_gap,
-                        &BY_HAND,
+                        &ADDED_BY_HAND,
                         &kind,
                         &PROPOSED_ID_LAG_MAX,
                     ],

@@ -40,7 +40,7 @@ pub(crate) const RUNS: u64 = 5;
 /// The same with many merchants. Their data are not reset between the runs, and the runs differ more.
 const MANY_REQUESTS: u64 = 4000;
 pub(crate) const MANY_RUNS: u64 = 9;
-/// The least number of requests of a run, whatever the scale is.
+/// Minimum number of requests of a run, at any scale.
 const MIN_REQUESTS: u64 = 10;
 
 /// Number of rows of one measured configuration.

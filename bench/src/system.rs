@@ -66,14 +66,15 @@ impl System {
         }
     }
 
-    /// Returns the CPU time of all processes in seconds, where the system reports it. `None` for what runs in
-    /// this process.
+    /// Returns the CPU time of all processes in seconds, where the system reports it. `None` for systems that
+    /// run in this process.
     pub(crate) fn cpu_seconds(&self) -> Option<f64> {
         let Self::Http(processes) = self else { return None };
         processes.iter().map(Process::cpu_seconds).sum()
     }
 
-    /// Returns the sum of the peak memory of all processes in MiB. `None` for what runs in this process.
+    /// Returns the sum of the peak memory of all processes in MiB. `None` for systems that run in this
+    /// process.
     pub(crate) fn peak_memory_mib(&self) -> Option<u64> {
         let Self::Http(processes) = self else { return None };
         processes.iter().map(Process::peak_memory_mib).sum()

@@ -60,7 +60,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     workload("mixed", 1, 32, WorkloadKind::Mixed, 60_000, &[1, 3]),
 ];
 
-/// The least number of requests of a run, whatever the scale is.
+/// Minimum number of requests of a run, at any scale.
 const MIN_REQUESTS: u64 = 5;
 
 const fn workload(
