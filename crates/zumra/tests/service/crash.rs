@@ -36,6 +36,7 @@ fn kill_under_load_loses_no_write_and_splits_none() {
     let customers = |number: i64| (number * CUSTOMERS_PER_REQUEST + 1)..=(number + 1) * CUSTOMERS_PER_REQUEST;
     let mut done = Vec::new();
     std::thread::scope(|scope| {
+        let acknowledged = acknowledged; // dropped if a step panics, which unblocks the clients
         let (server, next) = (&server, &next);
         for _ in 0..CLIENTS {
             let acknowledge = acknowledge.clone();

@@ -50,6 +50,7 @@ fn acknowledged_writes_survive_the_loss_of_the_primary() {
     };
     let mut recovered = 0;
     std::thread::scope(|scope| {
+        let results = results; // dropped if a step panics, which unblocks the clients
         for number in 0..6 {
             let (sender, server, next) = (sender.clone(), &servers[number % 2], &next);
             scope.spawn(move || send_requests(server, next, &sender));
