@@ -119,3 +119,52 @@ async fn metrics(State(app): State<App>) -> Response {
     let content_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, content_type)], app.telemetry.metrics()).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
+    use zumra_core::{SystemClock, SystemEntropy};
+    use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
+
+    use super::*;
+    use crate::app::{AppOptions, Limits};
+
+    /// Returns status and body of the admin address's response to a GET request.
+    async fn get_admin(path: &str) -> (u16, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(directory.path().join("zumra.db"));
+        let storage = SqliteStorage::open(&options, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let options = AppOptions {
+            public_url: String::new(),
+            token_cache_ttl: Duration::ZERO,
+            limits: Limits::default(),
+        };
+        let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
+        let request =
+            Request::builder().uri(path).header("accept-language", "en").body(Body::empty()).unwrap();
+        let Ok(response) = admin_router(app).oneshot(request).await;
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn admin_address_serves_metrics_and_the_documented_404() {
+        let (status, metrics) = get_admin("/metrics").await;
+        assert_eq!(status, 200);
+        assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+        for path in ["/", "/readyz", "/admin/v2/customers"] {
+            let (status, body) = get_admin(path).await;
+            assert_eq!(status, 404, "{path}");
+            assert!(
+                body.starts_with(r#"{"success":false,"status":404,"error":{"code":404,"#),
+                "{path}: {body}"
+            );
+        }
+    }
+}

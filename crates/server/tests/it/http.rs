@@ -79,8 +79,16 @@ async fn trailing_slash_is_ignored() {
 #[tokio::test]
 async fn head_is_get_without_a_body() {
     let app = TestApp::new().await;
-    let response = app.request("HEAD", "/customers").token(WRITE_TOKEN).send().await;
-    assert_eq!((response.status, response.body.len()), (200, 0));
+    for (path, status) in [("/customers", 200), ("/customers/0", 404), ("/no/such/path", 404)] {
+        let get = app.get(path).send().await;
+        let head = app.request("HEAD", path).token(WRITE_TOKEN).send().await;
+        assert_eq!((head.status, head.body.len()), (status, 0), "{path}");
+        let length = get.body.len().to_string();
+        for name in ["content-type", "content-length"] {
+            assert_eq!(head.header(name), get.header(name), "{path}: {name}");
+        }
+        assert_eq!(head.header("content-length"), Some(length.as_str()), "{path}");
+    }
 }
 
 #[tokio::test]
