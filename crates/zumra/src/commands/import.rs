@@ -123,7 +123,7 @@ async fn create_and_process(
     }
     let context = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
     let result = process_import(context, Some((merchant, id)), &mut |import| {
-        bar.set_position(u64::from(import.last_row))
+        bar.set_position(u64::from(import.last_row));
     })
     .await;
     bar.finish_and_clear();
