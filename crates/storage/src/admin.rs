@@ -44,7 +44,8 @@ pub struct Inspection {
     pub newest_operation: Option<jiff::Timestamp>,
 }
 
-/// Describes the mismatch between the number of customers and the counters, if there is one.
-pub(crate) fn count_mismatch(customers: u64, counted: u64) -> Option<String> {
-    (customers != counted).then(|| format!("there are {customers} customers, and the counters say {counted}"))
+/// Returns a problem if the number of customers differs from the sum of the counters.
+pub(crate) fn count_mismatch(customers: u64, counter_sum: u64) -> Option<String> {
+    (customers != counter_sum)
+        .then(|| format!("there are {customers} customers, and the counters say {counter_sum}"))
 }

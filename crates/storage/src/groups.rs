@@ -77,7 +77,7 @@ pub enum GroupSelector {
 /// The columns that [`decode`] reads.
 pub(crate) const COLUMNS: &str = "id, name, conditions, features, is_default";
 
-/// Decodes [`COLUMNS`].
+/// Decodes a row with the columns of [`COLUMNS`].
 pub(crate) fn decode(row: &impl Row) -> Result<Group> {
     let mut row = RowReader::new(row, "groups");
     Ok(Group {
@@ -93,14 +93,14 @@ fn from_json<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(text)
 }
 
-/// Returns conditions or features as they are stored.
+/// Returns conditions or features in their stored form, JSON.
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| StorageError::Internal(e.to_string()))
 }
 
 /// Returns the group of a fixture merged with the stored one, or `None` if they are equal.
 ///
-/// A fixture that does not mark the stored default group keeps it as the default.
+/// The stored default group stays the default group, even if the fixture does not mark it.
 pub(crate) fn merge(stored: &Group, new: &Group) -> Option<Group> {
     let merged = Group { is_default: new.is_default || stored.is_default, ..new.clone() };
     (merged != *stored).then_some(merged)

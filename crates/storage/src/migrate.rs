@@ -1,4 +1,4 @@
-//! Numbered migrations: SQL files compiled into the program. The database records each applied one with its hash.
+//! Numbered migrations: SQL files compiled into the program. The database records the hash of each applied migration.
 //!
 //! What belongs here: the list of migrations and which of them are outstanding. The engines run them.
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{Result, StorageError};
 
-/// One step of the schema. Frozen once it is in the list: the database holds its hash.
+/// One change of the schema. It must not change after its first release, because databases store its hash.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// Position in the order, from 1.
@@ -18,7 +18,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Returns the SHA-256 of its text, in hexadecimal.
+    /// Returns the SHA-256 of the SQL statements, in hexadecimal.
     pub fn hash(&self) -> String {
         zumra_core::text::hex(&Sha256::digest(self.sql.as_bytes()))
     }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_and_changed_databases_are_rejected() {
+    fn database_with_newer_or_different_migrations_is_rejected() {
         let newer = [(1, ALL[0].hash()), (2, ALL[1].hash()), (3, String::new())];
         assert!(matches!(outstanding(ALL, &newer), Err(StorageError::NewerSchema { found: 3, known: 2 })));
         assert!(matches!(

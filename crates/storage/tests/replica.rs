@@ -61,8 +61,8 @@ impl Shop {
         members.map(|customer| customer.details.id.get()).rev().collect()
     }
 
-    /// Returns the number of lists read from the primary, and from the replica.
-    fn lists(&self) -> (u64, u64) {
+    /// Returns how many lists were read from the primary, and how many from the replica.
+    fn count_lists(&self) -> (u64, u64) {
         let mut registry = Registry::default();
         self.storage.register_metrics(&mut registry);
         let mut text = String::new();
@@ -83,7 +83,7 @@ async fn primary_is_not_used_as_its_own_replica() {
         shop.add(customer).await;
         assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
     }
-    assert_eq!(shop.lists(), (6, 0));
+    assert_eq!(shop.count_lists(), (6, 0));
     shop.storage.close().await;
 }
 
@@ -96,7 +96,7 @@ async fn unreachable_replica_does_not_fail_lists() {
     let shop = Shop::open(&database.url(), &address).await;
     shop.add(1).await;
     assert_eq!(shop.members().await, [1]);
-    assert_eq!(shop.lists(), (2, 0));
+    assert_eq!(shop.count_lists(), (2, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,11 +110,11 @@ async fn hanging_replica_delays_only_one_list() {
         shop.add(customer).await;
         assert_eq!(shop.members().await, (1..=customer).collect::<Vec<_>>());
     }
-    assert_eq!(shop.lists(), (10, 0));
+    assert_eq!(shop.count_lists(), (10, 0));
     silent.set_nonblocking(true).unwrap();
     silent.accept().unwrap();
-    let no_more = silent.accept().unwrap_err().kind();
-    assert_eq!(no_more, ErrorKind::WouldBlock, "the replica was used again before its cool-down ended");
+    let second_accept = silent.accept().unwrap_err().kind();
+    assert_eq!(second_accept, ErrorKind::WouldBlock, "the replica was used again before its cool-down ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,21 +126,21 @@ async fn lists_are_read_from_a_standby_that_has_caught_up() {
     shop.add(1).await;
     pair.wait_for_replay().await;
     assert_eq!(shop.members().await, [1]);
-    assert_eq!(shop.lists(), (0, 2), "both from the standby");
+    assert_eq!(shop.count_lists(), (0, 2), "both from the standby");
     // The standby receives the write but does not replay it.
     let standby = pair.connect_to_second().await;
     standby.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     shop.add(2).await;
     assert_eq!(shop.members().await, [1, 2]);
-    assert_eq!(shop.lists(), (2, 2), "both from the primary");
+    assert_eq!(shop.count_lists(), (2, 2), "both from the primary");
     standby.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
     pair.wait_for_replay().await;
     assert_eq!(shop.members().await, [1, 2]);
-    assert_eq!(shop.lists(), (2, 4), "both from the standby again");
+    assert_eq!(shop.count_lists(), (2, 4), "both from the standby again");
     pair.fail_over();
     shop.add(3).await;
     assert_eq!(shop.members().await, [1, 2, 3]);
-    assert_eq!(shop.lists(), (4, 4), "the former standby is the primary now");
+    assert_eq!(shop.count_lists(), (4, 4), "the former standby is the primary now");
     shop.storage.close().await;
 }
 
@@ -152,16 +152,16 @@ async fn standby_of_another_database_or_timeline_is_not_used() {
     let shop = Shop::open(&pair.url(), &pair.second_url()).await;
     pair.wait_for_replay().await;
     assert!(shop.members().await.is_empty());
-    assert_eq!(shop.lists(), (0, 2));
+    assert_eq!(shop.count_lists(), (0, 2));
     shop.storage.close().await;
     let other = pair.url().replace("/postgres?", "/other?");
     let shop = Shop::open(&other, &pair.second_url()).await;
     pair.wait_for_replay().await;
     shop.add(1).await;
     assert_eq!(shop.members().await, [1]);
-    assert_eq!(shop.lists(), (2, 0));
+    assert_eq!(shop.count_lists(), (2, 0));
     shop.storage.close().await;
-    // The first server shows writes that the new primary never had, and its WAL position is further.
+    // The first server has writes that the new primary never received, and its WAL position is ahead.
     pair.fail_over_with_divergence();
     let shop = Shop::open(&pair.url(), &pair.first_url()).await;
     shop.add(2).await;
@@ -171,6 +171,6 @@ async fn standby_of_another_database_or_timeline_is_not_used() {
     let first = pair.connect_to_first().await;
     assert!(first.query_one(is_ahead, &[&written.get::<_, String>(0)]).await.unwrap().get::<_, bool>(0));
     assert_eq!(shop.members().await, [2]);
-    assert_eq!(shop.lists(), (2, 0));
+    assert_eq!(shop.count_lists(), (2, 0));
     shop.storage.close().await;
 }

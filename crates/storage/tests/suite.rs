@@ -15,7 +15,7 @@ use zumra_testkit::TestDatabase;
 type Run = fn(&'static Case) -> Pin<Box<dyn Future<Output = ()>>>;
 
 const ENGINES: &[(&str, Run)] =
-    &[("sqlite", |case| Box::pin(on_sqlite(case))), ("postgres", |case| Box::pin(on_postgres(case)))];
+    &[("sqlite", |case| Box::pin(run_on_sqlite(case))), ("postgres", |case| Box::pin(run_on_postgres(case)))];
 
 fn main() {
     let trials = ENGINES.iter().flat_map(|(engine, run)| {
@@ -35,7 +35,7 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::from_second(1_790_000_000).expect("a valid time")
 }
 
-async fn on_postgres(case: &Case) {
+async fn run_on_postgres(case: &Case) {
     let database = TestDatabase::new().await;
     let options = PostgresOptions::parse(&database.url()).expect("a valid URL");
     let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
@@ -44,7 +44,7 @@ async fn on_postgres(case: &Case) {
     storage.close().await;
 }
 
-async fn on_sqlite(case: &Case) {
+async fn run_on_sqlite(case: &Case) {
     let directory = tempfile::tempdir().expect("a directory");
     let options = SqliteOptions::new(directory.path().join("zumra.db"));
     let storage: Arc<dyn Storage> =

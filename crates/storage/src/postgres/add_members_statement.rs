@@ -18,9 +18,9 @@ use crate::memberships::{ADDED_BY_HAND, decode_customers};
 use crate::row::stored_count;
 use crate::{AddMembersOutcome, Ids, StorageError};
 
-/// Requests in one statement at most.
+/// Maximum number of requests in one statement.
 const REQUESTS_MAX: usize = 128;
-/// Customers at most in a statement of several requests.
+/// Maximum number of customers in a statement with several requests.
 const CUSTOMERS_MAX: usize = 10_000;
 /// How far a proposed operation id may be behind the merchant's newest operation: one second. An older id is replaced,
 /// so that operations stay roughly in the order of time.
@@ -46,7 +46,7 @@ type MembershipKey = (GroupId, CustomerId);
 impl AddRequest {
     /// Returns the first and the last membership that the request names, in the order of the primary key.
     fn key_range(&self) -> (MembershipKey, MembershipKey) {
-        debug_assert!(!self.customers.is_empty(), "a request names customers");
+        debug_assert!(!self.customers.is_empty(), "an add request has at least one customer");
         let key =
             |customer: Option<&CustomerId>| (self.group, customer.copied().unwrap_or(CustomerId::FIRST));
         (key(self.customers.first()), key(self.customers.last()))
@@ -84,7 +84,7 @@ impl AddMembersStatement {
             requests.push(next);
         }
         // One INSERT cannot contain a key twice. A request that overlaps an earlier one waits for the next statement.
-        let overlapping = overlapping(&requests);
+        let overlapping = find_overlapping(&requests);
         if !overlapping.is_empty() {
             let (deferred, kept): (Vec<_>, Vec<_>) =
                 requests.into_iter().enumerate().partition(|(position, _)| overlapping.contains(position));
@@ -168,7 +168,7 @@ pub(super) fn in_doubt(error: StorageError) -> AttemptOutcome<AddMembersOutcome>
 }
 
 /// Returns the positions of requests that name a membership which an earlier request names too.
-fn overlapping(requests: &[QueuedRequest]) -> HashSet<usize> {
+fn find_overlapping(requests: &[QueuedRequest]) -> HashSet<usize> {
     let mut ranges: Vec<_> = requests.iter().map(|queued| queued.request.key_range()).collect();
     ranges.sort_unstable();
     if ranges.is_sorted_by(|before, after| before.1 < after.0) {

@@ -7,7 +7,7 @@ use super::errors::AttemptResult;
 use crate::customers::{self, COLUMNS};
 use crate::memberships::decode_groups;
 
-/// Returns the columns that [`decode`] reads, of a customer in a table or subquery called `table`. $1 is the merchant.
+/// Returns the columns that [`decode`] reads. `table` is the name of a table or subquery of customers, $1 the merchant.
 pub(super) fn columns(table: &str) -> String {
     let columns = COLUMNS.map(|column| format!("{table}.{column}")).join(", ");
     format!(
@@ -18,7 +18,7 @@ pub(super) fn columns(table: &str) -> String {
     )
 }
 
-/// Decodes [`columns`].
+/// Decodes a row with the columns of [`columns`].
 pub(super) fn decode(row: &Row) -> AttemptResult<Customer> {
     let groups: Vec<i64> = row.try_get(COLUMNS.len())?;
     Ok(Customer { groups: decode_groups(groups)?.into_vec(), ..customers::decode(row)? })

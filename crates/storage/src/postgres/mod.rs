@@ -1,7 +1,7 @@
 //! The PostgreSQL engine, for servers and databases compatible with them.
 //!
 //! What belongs here: opening a database, and a file for each noun with its statements, under the same name as in the
-//! other engine. Any number of processes may share a database, so nothing is cached that they would have to agree on.
+//! other engine. Any number of processes may share a database, so no process caches data that must be the same in all.
 //!
 //! Statements use only SQL that distributed databases support: no notification channels, advisory locks, temporary
 //! tables or sequences. The exception is `replica.rs`.
@@ -72,7 +72,7 @@ impl PostgresStorage {
         Ok(Self { connections, coalescer, replica, metrics })
     }
 
-    /// Opens a database to copy from: all rows of one snapshot.
+    /// Opens a database to copy from. All rows are read in one snapshot.
     pub async fn source(options: &PostgresOptions) -> Result<impl CopyEndpoint + use<>> {
         let client = pool::connect(options).await?;
         schema::require_newest_schema(&client).await?;

@@ -26,13 +26,14 @@ pub(super) fn build(options: &PostgresOptions) -> Result<Pool> {
         config.application_name("zumra");
     }
     config.keepalives_idle(KEEPALIVE_IDLE);
-    // Ours come first, so that options in the URL override them. Every statement has an index. A plan that was cached
-    // while a table was small must not scan the table sequentially after it has grown.
+    // The options of the URL come last and override these. Every statement has an index. A plan that was cached while a
+    // table was small must not scan the table sequentially after it has grown.
     let url_options = config.get_options().unwrap_or_default();
     let timeout_ms = options.statement_timeout.as_millis();
     let all_options = format!("-c statement_timeout={timeout_ms} -c enable_seqscan=off {url_options}");
     config.options(all_options.trim_end());
-    // Checks only whether the connection is closed, without a round trip. Connections that break in use are discarded.
+    // `Fast` checks only whether the connection is closed, without a round trip. A connection that breaks in use is
+    // discarded.
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match &options.tls {
         Tls::Off => Manager::from_config(config, NoTls, recycling),

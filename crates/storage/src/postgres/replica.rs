@@ -5,14 +5,14 @@
 //!
 //! Before a list, the primary reports its WAL position. Every acknowledged write of any client and any process lies
 //! before that position, so a replica that has replayed up to it shows them all (read your writes). Operation ids
-//! cannot replace it, because they do not ascend in the order of commits. Between lists only the replica's health is
-//! stored, so processes need not coordinate.
+//! cannot replace the WAL position, because they do not ascend in the order of commits. A process stores only the
+//! replica's health between lists, so processes need not coordinate.
 //!
 //! WAL positions are comparable only within one timeline, so the replica also reports its timeline. A standby that was
 //! ahead of the new primary at a failover holds changes that were lost, and its position looks valid. It reports the
 //! old timeline, and is not used.
 //!
-//! The two statements for this are specific to PostgreSQL, and run only where a replica is configured.
+//! The statements for both positions are specific to PostgreSQL, and run only if a replica is configured.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,8 +29,8 @@ use super::{pool, sql};
 use crate::metrics::{Listed, Metrics};
 use crate::{Result, StorageError};
 
-/// Time limit of the check whether the replica has caught up, including a new connection. Its lists have the time limit
-/// of the primary's.
+/// Time limit of getting a connection and checking that the replica has caught up. A list on the replica has the same
+/// time limit as on the primary.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time limit of connecting to each host of the replica's URL, so that the next host is tried in time.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
@@ -48,11 +48,11 @@ struct WalPosition {
     /// The timeline that the LSN belongs to, in the form of the prefix of WAL file names.
     timeline: String,
     /// The system identifier of the server. Physical copies of a server share it.
-    system: i64,
+    system_id: i64,
     database: String,
 }
 
-/// Whether the replica shows a position of the primary.
+/// Whether the replica has replayed the WAL up to a position of the primary.
 enum CatchUp {
     Reached,
     Behind,
@@ -90,7 +90,7 @@ impl Replica {
     where
         F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,
     {
-        if self.health.admits(Instant::now()) {
+        if self.health.admit_list(Instant::now()) {
             match primary.read(&(), |db, ()| Box::pin(wal_position(db))).await {
                 Ok(position) => {
                     if let Some(value) = self.try_read(&position, input, &work).await {
@@ -163,7 +163,7 @@ impl Replica {
         }
     }
 
-    /// Stops using the replica for a while. Logs it once, however many lists fail at the same time.
+    /// Disables the replica for the cool-down. Logs one warning, even if many lists fail at the same time.
     fn disable(&self, error: StorageError) {
         // If one connection hangs, assume that all do. Otherwise each would have to fail a list first.
         self.pool.retain(|_, _| false);
@@ -191,7 +191,7 @@ async fn wal_position<C: GenericClient>(primary: &C) -> AttemptResult<WalPositio
     Ok(WalPosition {
         lsn: row.try_get(0)?,
         timeline: row.try_get(1)?,
-        system: row.try_get(2)?,
+        system_id: row.try_get(2)?,
         database: row.try_get(3)?,
     })
 }
@@ -205,8 +205,8 @@ async fn catch_up<C: GenericClient>(replica: &C, position: &WalPosition) -> Atte
                             lpad(upper(to_hex(timeline_id)), 8, '0') = $2::text,
                             coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)
                      FROM pg_control_system(), pg_control_checkpoint()";
-    let WalPosition { lsn, timeline, system, database } = position;
-    let row = sql::query_one(replica, statement, &[lsn, timeline, system, database]).await?;
+    let WalPosition { lsn, timeline, system_id, database } = position;
+    let row = sql::query_one(replica, statement, &[lsn, timeline, system_id, database]).await?;
     let [is_standby, is_same_database, is_same_timeline, is_reached] =
         [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
     Ok(match (is_standby, is_same_database, is_same_timeline, is_reached) {
@@ -218,15 +218,15 @@ async fn catch_up<C: GenericClient>(replica: &C, position: &WalPosition) -> Atte
     })
 }
 
-/// Whether the replica is used (a circuit breaker). `None` if it is. Otherwise the end of the cool-down, after which
-/// one list may try it again.
+/// A circuit breaker. `None` while the replica is enabled. Otherwise the end of the cool-down, after which one list may
+/// try the replica again.
 #[derive(Default)]
 struct Health(Mutex<Option<Instant>>);
 
 impl Health {
     /// Returns true if a list that begins now may use the replica. After a cool-down only the first one may: if the
     /// replica still hangs, the other lists do not wait for it.
-    fn admits(&self, now: Instant) -> bool {
+    fn admit_list(&self, now: Instant) -> bool {
         let mut disabled_until = self.lock();
         match *disabled_until {
             None => true,
@@ -261,15 +261,15 @@ mod tests {
     #[test]
     fn after_a_cool_down_one_list_tries_the_replica() {
         let (health, start) = (Health::default(), Instant::now());
-        assert!(health.admits(start) && health.admits(start), "enabled for every list");
+        assert!(health.admit_list(start) && health.admit_list(start), "enabled for every list");
         assert!(!health.enable(), "it was never disabled");
         assert!(health.disable(start), "the first failure disables it");
-        assert!(!health.disable(start), "the second one finds it disabled");
-        assert!(!health.admits(start + COOL_DOWN / 2));
-        assert!(health.admits(start + COOL_DOWN));
-        assert!(!health.admits(start + COOL_DOWN), "only one list tries");
-        assert!(health.admits(start + COOL_DOWN * 2), "another one, if that one did not succeed");
+        assert!(!health.disable(start), "it is disabled already");
+        assert!(!health.admit_list(start + COOL_DOWN / 2));
+        assert!(health.admit_list(start + COOL_DOWN));
+        assert!(!health.admit_list(start + COOL_DOWN), "only one list tries");
+        assert!(health.admit_list(start + COOL_DOWN * 2), "after another cool-down, another list tries");
         assert!(health.enable() && !health.enable());
-        assert!(health.admits(start));
+        assert!(health.admit_list(start));
     }
 }

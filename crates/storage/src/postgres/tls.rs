@@ -54,7 +54,7 @@ fn read_ca_file(file: &Path) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Accepts every server certificate, as `sslmode=prefer` does in all clients: it also connects without TLS.
+/// Accepts every server certificate. `sslmode=prefer` means this in every client: it even connects without TLS.
 #[derive(Debug)]
 struct AcceptAnyServer(Arc<CryptoProvider>);
 

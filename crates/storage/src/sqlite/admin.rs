@@ -26,7 +26,8 @@ impl Admin for SqliteStorage {
     }
 
     async fn close(&self) {
-        // The writer last: the last connection checkpoints and deletes the WAL, which a read connection cannot.
+        // The last connection to close checkpoints and deletes the WAL. A read connection cannot do that, so the writer
+        // closes last.
         self.read_pool.close().await;
         self.writer.close().await;
     }
@@ -41,8 +42,8 @@ pub(super) fn inspect(db: &Connection) -> Result<Inspection> {
     let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut problems: Vec<String> = findings.into_iter().filter(|finding| finding != "ok").collect();
     let customers = count("SELECT count(*) FROM customers")?;
-    let counted = count("SELECT coalesce(sum(customers), 0) FROM customer_counters")?;
-    problems.extend(count_mismatch(customers, counted));
+    let counter_sum = count("SELECT coalesce(sum(customers), 0) FROM customer_counters")?;
+    problems.extend(count_mismatch(customers, counter_sum));
     let schema = number("SELECT max(number) FROM schema_migrations")?;
     let newest: Option<i64> = db.query_row("SELECT max(at) FROM operations", [], |row| row.get(0))?;
     let newest = newest.map(Timestamp::from_microsecond).transpose();

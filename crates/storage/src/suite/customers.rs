@@ -11,7 +11,7 @@ case_list![
     created_customer_joins_the_default_group,
     used_id_mobile_or_email_conflicts,
     missing_group_rejects_create_and_update,
-    update_keeps_unnamed_fields,
+    update_keeps_fields_that_the_change_does_not_set,
     updating_groups_replaces_all_but_the_default_group,
     update_without_effect_writes_no_operation,
     used_contacts_are_found_except_for_one_customer,
@@ -22,7 +22,7 @@ case_list![
     concurrent_creates_keep_mobiles_unique,
 ];
 
-fn new(id: i64, mobile: &str, email: &str) -> NewCustomer {
+fn new_customer(id: i64, mobile: &str, email: &str) -> NewCustomer {
     NewCustomer {
         last_name: Name::parse("العتيبي").ok(),
         mobile: mobile.parse().ok(),
@@ -50,13 +50,14 @@ async fn find(context: &TestContext, id: i64) -> Option<Customer> {
 
 async fn created_customer_joins_the_default_group(context: TestContext) {
     context.load(SHOP).await;
-    let created = create(&context, new(50, "555", "s@example.com"), &[20, 10, 20]).await.expect("created");
+    let created =
+        create(&context, new_customer(50, "555", "s@example.com"), &[20, 10, 20]).await.expect("created");
     assert!(created.operation.is_some());
-    assert_eq!(created.value.details, new(50, "555", "s@example.com"));
+    assert_eq!(created.value.details, new_customer(50, "555", "s@example.com"));
     assert_eq!(created.value.groups, groups(&[10, 20, 30]));
     assert_eq!(find(&context, 50).await, Some(created.value));
-    let alone = create(&context, new(51, "556", ""), &[]).await.expect("created");
-    assert_eq!(alone.value.groups, groups(&[30]));
+    let without_groups = create(&context, new_customer(51, "556", ""), &[]).await.expect("created");
+    assert_eq!(without_groups.value.groups, groups(&[30]));
 }
 
 async fn used_id_mobile_or_email_conflicts(context: TestContext) {
@@ -66,9 +67,12 @@ async fn used_id_mobile_or_email_conflicts(context: TestContext) {
         Err(StorageError::Conflict(conflict)) => conflict,
         other => panic!("{other:?}"),
     };
-    assert_eq!(conflict(new(1, "555", "")).await, Conflict::Customer(customer_id(1)));
-    assert_eq!(conflict(new(50, "512345678", "")).await, Conflict::Mobile(customer_id(50)));
-    assert_eq!(conflict(new(51, "555", "NOURA@example.com")).await, Conflict::Email(customer_id(51)));
+    assert_eq!(conflict(new_customer(1, "555", "")).await, Conflict::Customer(customer_id(1)));
+    assert_eq!(conflict(new_customer(50, "512345678", "")).await, Conflict::Mobile(customer_id(50)));
+    assert_eq!(
+        conflict(new_customer(51, "555", "NOURA@example.com")).await,
+        Conflict::Email(customer_id(51))
+    );
     let used = CustomerChange { mobile: "512345678".parse().ok(), ..CustomerChange::default() };
     let rejected = update(&context, 2, used).await;
     assert!(matches!(rejected, Err(StorageError::Conflict(Conflict::Mobile(_)))), "{rejected:?}");
@@ -79,7 +83,7 @@ async fn missing_group_rejects_create_and_update(context: TestContext) {
     context.load(SHOP).await;
     let before = context.storage.inspect().await.expect("inspected");
     for rejected in [
-        create(&context, new(50, "555", ""), &[10, 99]).await,
+        create(&context, new_customer(50, "555", ""), &[10, 99]).await,
         update(&context, 1, CustomerChange { groups: Some(groups(&[10, 99])), ..CustomerChange::default() })
             .await,
     ] {
@@ -90,9 +94,9 @@ async fn missing_group_rejects_create_and_update(context: TestContext) {
     assert_eq!(find(&context, 50).await, None);
 }
 
-async fn update_keeps_unnamed_fields(context: TestContext) {
+async fn update_keeps_fields_that_the_change_does_not_set(context: TestContext) {
     context.load(SHOP).await;
-    create(&context, new(50, "555", "s@example.com"), &[10]).await.expect("created");
+    create(&context, new_customer(50, "555", "s@example.com"), &[10]).await.expect("created");
     let later = TestContext::now() + SignedDuration::from_hours(1);
     let change = CustomerChange {
         first_name: Name::parse("Sara").ok(),
@@ -110,16 +114,18 @@ async fn update_keeps_unnamed_fields(context: TestContext) {
         first_name: Name::parse("Sara").expect("a name"),
         email: None,
         gender: "female".parse().ok(),
-        ..new(50, "555", "s@example.com")
+        ..new_customer(50, "555", "s@example.com")
     };
     assert_eq!((found.details, found.groups), (expected, groups(&[10, 30])));
     assert_eq!((found.created_at, found.updated_at), (TestContext::now(), later));
-    create(&context, new(51, "556", "s@example.com"), &[]).await.expect("the address can be used again");
+    create(&context, new_customer(51, "556", "s@example.com"), &[])
+        .await
+        .expect("the address can be used again");
 }
 
 async fn updating_groups_replaces_all_but_the_default_group(context: TestContext) {
     context.load(SHOP).await;
-    create(&context, new(50, "555", ""), &[10]).await.expect("created");
+    create(&context, new_customer(50, "555", ""), &[10]).await.expect("created");
     let later = TestContext::now() + SignedDuration::from_hours(1);
     let change = async |id, ids: &[i64]| {
         let change = CustomerChange { groups: Some(groups(ids)), ..CustomerChange::default() };
@@ -141,14 +147,14 @@ async fn updating_groups_replaces_all_but_the_default_group(context: TestContext
     assert_eq!(
         find(&context, 50).await.expect("exists").updated_at,
         TestContext::now(),
-        "changing groups keeps the time of the details"
+        "changing groups does not change `updated_at`"
     );
     assert_eq!(context.storage.inspect().await.expect("inspected").past_memberships, 3);
 }
 
 async fn update_without_effect_writes_no_operation(context: TestContext) {
     context.load(SHOP).await;
-    create(&context, new(50, "555", "s@example.com"), &[10]).await.expect("created");
+    create(&context, new_customer(50, "555", "s@example.com"), &[10]).await.expect("created");
     let before = context.storage.inspect().await.expect("inspected");
     let same = CustomerChange {
         first_name: Name::parse("سارة").ok(),
@@ -189,7 +195,7 @@ async fn used_contacts_are_found_except_for_one_customer(context: TestContext) {
 
 async fn deleted_customer_leaves_only_past_memberships(context: TestContext) {
     context.load(SHOP).await;
-    create(&context, new(50, "555", "s@example.com"), &[10, 20]).await.expect("created");
+    create(&context, new_customer(50, "555", "s@example.com"), &[10, 20]).await.expect("created");
     let delete =
         async || context.storage.delete_customer(merchant_id(1), customer_id(50), context.operation()).await;
     delete().await.expect("deleted");
@@ -197,7 +203,7 @@ async fn deleted_customer_leaves_only_past_memberships(context: TestContext) {
     assert!(matches!(delete().await, Err(StorageError::NotFound(Resource::Customer))));
     let inspection = context.storage.inspect().await.expect("inspected");
     assert_eq!((inspection.customers, inspection.memberships, inspection.past_memberships), (5, 1, 3));
-    create(&context, new(51, "555", "s@example.com"), &[])
+    create(&context, new_customer(51, "555", "s@example.com"), &[])
         .await
         .expect("number and address can be used again");
 }
@@ -229,7 +235,7 @@ async fn totals_and_search_terms_follow_changes(context: TestContext) {
         context.storage.list_customers(merchant_id(1), filter, page(1, 15)).await.expect("listed").total
     };
     assert_eq!((total("").await, total("ساره").await, total("966555").await), (5, 0, 0));
-    create(&context, new(50, "555", "s@example.com"), &[]).await.expect("created");
+    create(&context, new_customer(50, "555", "s@example.com"), &[]).await.expect("created");
     assert_eq!((total("").await, total("ساره").await, total("966555").await), (6, 1, 1));
     let change = CustomerChange {
         first_name: Name::parse("هند").ok(),
@@ -268,12 +274,14 @@ async fn customers_of_another_merchant_cannot_be_changed(context: TestContext) {
         "{rejected:?}"
     );
     let operation = context.operation();
-    let into =
-        context.storage.create_customer(other, new(9, "512345678", ""), groups(&[10]), operation).await;
-    assert!(matches!(into, Err(StorageError::MissingGroup(_))), "{into:?}");
+    let created = context
+        .storage
+        .create_customer(other, new_customer(9, "512345678", ""), groups(&[10]), operation)
+        .await;
+    assert!(matches!(created, Err(StorageError::MissingGroup(_))), "{created:?}");
     let operation = context.operation();
     let same_number =
-        context.storage.create_customer(other, new(9, "512345678", ""), vec![], operation).await;
+        context.storage.create_customer(other, new_customer(9, "512345678", ""), vec![], operation).await;
     assert!(same_number.is_ok(), "mobile numbers are unique within a merchant");
     assert_eq!(find(&context, 1).await.expect("exists").details.first_name.as_str(), "نورة");
 }
@@ -283,7 +291,7 @@ async fn concurrent_creates_keep_mobiles_unique(context: TestContext) {
     let tasks: Vec<_> = (1..=60)
         .map(|i| {
             // Every mobile number is used twice.
-            let customer = new(1000 + i, &format!("5{}", i / 2), "");
+            let customer = new_customer(1000 + i, &format!("5{}", i / 2), "");
             let (storage, operation) = (context.storage.clone(), context.operation());
             tokio::spawn(async move {
                 storage.create_customer(merchant_id(1), customer, groups(&[10]), operation).await

@@ -27,7 +27,7 @@ struct State {
     /// A message of the client that contains these bytes is counted.
     pattern: &'static [u8],
     after_loss: AfterLoss,
-    /// Number of counted messages until a reply is lost; 0 if no reply will be lost.
+    /// Messages still to count. The reply to the last of them is lost. 0 if no reply will be lost.
     messages_left: AtomicU32,
     is_down: AtomicBool,
 }
@@ -84,8 +84,8 @@ async fn forward(client: TcpStream, state: Arc<State>) {
             seen.extend_from_slice(&buffer[..length]);
             if seen.windows(state.pattern.len()).any(|bytes| bytes == state.pattern) {
                 seen.clear();
-                let count = |left: u32| left.checked_sub(1);
-                let left = state.messages_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
+                let count_down = |left: u32| left.checked_sub(1);
+                let left = state.messages_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down);
                 loses_reply.fetch_or(left == Ok(1), Ordering::SeqCst);
             }
             // Keep the bytes that may be the beginning of the pattern.

@@ -14,16 +14,16 @@ use rusqlite::ffi::{Error as Code, SQLITE_IOERR_FSYNC};
 use super::wal::Fsync;
 use crate::{Result, StorageError};
 
-/// WAL pages not yet in the database file that are worth the two fsyncs of a checkpoint: 4 MiB.
+/// Number of WAL pages not yet in the database file at which a checkpoint is worth its two fsyncs: 4 MiB.
 const CHECKPOINT_PAGES: i64 = 1000;
 /// Size at which the WAL should be reset: 32 MiB. After a crash, this much is read before the first response.
 const RESET_PAGES: i64 = 8 * CHECKPOINT_PAGES;
-/// Size at which the writer completes the checkpoint, however long that takes: 128 MiB.
+/// Size at which the writer completes the checkpoint, even if that takes long: 128 MiB.
 const RESET_PAGES_MAX: i64 = 4 * RESET_PAGES;
 
 /// A handle to the thread, which has its own connection.
 pub(in crate::sqlite) struct Checkpointer {
-    wake: Option<SyncSender<()>>,
+    wake_sender: Option<SyncSender<()>>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// WAL size in pages at which the writer tries to complete a checkpoint.
@@ -41,14 +41,14 @@ struct Shared {
 impl Checkpointer {
     /// Starts the thread. `fsync` makes durable what `connection` has moved into the database file.
     pub(in crate::sqlite) fn start(connection: Connection, fsync: Fsync) -> Result<Self> {
-        let (wake, woken) = sync_channel(1);
+        let (wake_sender, wake_receiver) = sync_channel(1);
         let shared = Arc::new(Shared::default());
         let thread_shared = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("zumra-checkpt".to_owned()) // Linux cuts names at 15 bytes
-            .spawn(move || run(&connection, &fsync, &woken, &thread_shared))
+            .spawn(move || run(&connection, &fsync, &wake_receiver, &thread_shared))
             .map_err(|error| StorageError::Unavailable(format!("cannot start the checkpointer: {error}")))?;
-        Ok(Self { wake: Some(wake), shared, thread: Some(thread), complete_at: RESET_PAGES })
+        Ok(Self { wake_sender: Some(wake_sender), shared, thread: Some(thread), complete_at: RESET_PAGES })
     }
 
     /// Bounds the size of the WAL. The writer calls this between two transactions.
@@ -70,8 +70,8 @@ impl Checkpointer {
             Action::Complete => drop(checkpoint(writer, "PRAGMA wal_checkpoint(PASSIVE)")?),
             Action::Wake => {
                 self.shared.is_busy.store(true, Ordering::Release);
-                if let Some(wake) = &self.wake {
-                    let _ = wake.try_send(()); // the thread is not busy, so the channel is empty
+                if let Some(wake_sender) = &self.wake_sender {
+                    let _ = wake_sender.try_send(()); // the thread is not busy, so the channel is empty
                 }
             }
         }
@@ -116,25 +116,26 @@ fn plan(wal: WalSize, complete_at: i64) -> (Action, i64) {
     }
 }
 
-/// Returns true if an fsync of the database file failed. A second fsync that works proves nothing: the kernel drops
-/// pages that it could not write.
+/// Returns true if an fsync of the database file failed. A retry that succeeds would prove nothing, because the kernel
+/// drops pages that it could not write.
 pub(super) fn is_fsync_failure(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_FSYNC)
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        drop(self.wake.take());
+        drop(self.wake_sender.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // closing the database checkpoints what is left
+            let _ = thread.join(); // closing the database checkpoints the remaining pages
         }
     }
 }
 
-fn run(connection: &Connection, fsync: &Fsync, woken: &Receiver<()>, shared: &Shared) {
-    while woken.recv().is_ok() {
+fn run(connection: &Connection, fsync: &Fsync, wake_receiver: &Receiver<()>, shared: &Shared) {
+    while wake_receiver.recv().is_ok() {
         let fsync_failure = match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
-            // SQLite fsyncs the file only after a complete checkpoint, and then the writer would wait for it.
+            // SQLite fsyncs the file only after a complete checkpoint, which the writer runs. Fsync the file here, so
+            // that the writer waits less.
             Ok(_) => fsync().err().map(|error| error.to_string()),
             Err(error) if is_fsync_failure(&error) => Some(error.to_string()),
             Err(error) => {

@@ -24,8 +24,8 @@
 //! ```
 //!
 //! A write that fails is rolled back alone. After a failed fsync, committed writes get
-//! [`StorageError::OutcomeUnknown`], queued writes get [`StorageError::Unavailable`], and the engine rejects writes until
-//! a restart has read the WAL. Reasons and measurements: `docs/decisions/0011-group-commit.md`.
+//! [`StorageError::OutcomeUnknown`], queued writes get [`StorageError::Unavailable`], and the engine rejects writes
+//! until a restart has read the WAL. Reasons and measurements: `docs/decisions/0011-group-commit.md`.
 
 mod batch;
 mod checkpointer;
@@ -86,7 +86,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Runs `work` in a transaction and returns its result once that is durable.
+    /// Runs `work` in a transaction and returns its result once the commit is durable.
     ///
     /// `work` has its own savepoint: an error rolls back its changes and no others.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
@@ -112,13 +112,13 @@ impl Writer {
     }
 
     async fn enqueue<T>(&self, job: Box<dyn WriteJob>, result: oneshot::Receiver<Result<T>>) -> Result<T> {
-        // Before the push: the writer may decrement it at once.
+        // Increment before the push, because the writer may decrement at once.
         self.metrics.queue_depth.inc();
         if let Err(error) = self.queue.push(job) {
             self.metrics.queue_depth.dec();
             return Err(error);
         }
-        // Only a panic of the thread that has the job drops the reply, and then it may have been committed.
+        // The reply is dropped only if the thread that runs the job panics. The write may have been committed before.
         let panicked = || StorageError::OutcomeUnknown("the thread that had the write panicked".to_owned());
         result.await.unwrap_or_else(|_| Err(panicked()))
     }
@@ -129,7 +129,7 @@ impl Writer {
         let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(join)).await;
     }
 
-    /// Closes the queue. Returns the threads the first time it is called.
+    /// Closes the queue. Returns the threads on the first call, and no threads afterwards.
     fn stop(&self) -> Vec<JoinHandle<()>> {
         self.queue.close("storage is closed");
         std::mem::take(&mut self.threads.lock().unwrap_or_else(PoisonError::into_inner))
@@ -143,5 +143,5 @@ impl Drop for Writer {
 }
 
 fn join(thread: JoinHandle<()>) {
-    let _ = thread.join(); // a thread that panicked has nothing left to finish
+    let _ = thread.join(); // an error means that the thread panicked, and there is nothing left to do
 }

@@ -1,7 +1,7 @@
 //! The queue between callers, the writer and the syncer.
 //!
-//! Two queues under one lock: jobs that wait for the writer, and committed batches that wait for the syncer. Generic
-//! over both payloads, so that this file is about waiting and waking only.
+//! One lock protects two queues: jobs for the writer, and committed batches for the syncer. The types of jobs and
+//! batches are generic, because this file only makes threads wait and wakes them.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ struct State<J, B> {
     syncer: SyncerState,
 }
 
-/// Whether jobs are accepted and run. A queue only moves down this list.
+/// Whether jobs are accepted and run. The state changes only from an earlier variant to a later one.
 enum Intake {
     Open,
     /// New jobs are rejected for this reason; queued jobs still run.
@@ -46,7 +46,7 @@ enum Intake {
 enum SyncerState {
     /// Waits for the first committed batch.
     Idle,
-    /// Has a batch, and waits until this many jobs are committed or its time is over.
+    /// Has a batch, and waits until this many jobs are committed or `max_wait` has passed.
     WaitingFor(usize),
     /// Runs fsync and completes jobs.
     Syncing,
@@ -101,7 +101,7 @@ impl<J, B> Queue<J, B> {
         }
         state.pending_jobs += 1;
         state.jobs.push_back(job);
-        // Notifying a thread that does not wait costs a system call for every job.
+        // Notify only a writer that waits, because each notification costs a system call.
         let is_writer_waiting = state.is_writer_waiting;
         drop(state);
         if is_writer_waiting {
@@ -180,7 +180,7 @@ impl<J, B> Queue<J, B> {
     /// Subtracts completed jobs from the pending ones.
     pub(super) fn complete(&self, jobs: usize) {
         let mut state = self.lock();
-        debug_assert!(jobs <= state.pending_jobs, "a job completes once");
+        debug_assert!(jobs <= state.pending_jobs, "each job completes only once");
         state.pending_jobs -= jobs;
     }
 
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn syncer_waits_for_more_jobs_but_not_longer_than_needed() {
+    fn syncer_waits_until_enough_jobs_are_committed() {
         let max_wait = Duration::from_secs(30);
         let queue = queue(8);
         std::thread::scope(|scope| {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_writer_wakes_for_a_job_and_for_the_close() {
+    fn job_and_closing_wake_the_waiting_writer() {
         let queue = queue(8);
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| (queue.next_job(), queue.next_job()));

@@ -16,14 +16,14 @@ pub(super) fn run(queue: &Queue<Box<dyn WriteJob>, Batch>, fsync: &Fsync, metric
     let (mut last_jobs, mut last_fsync) = (0, Duration::ZERO);
     loop {
         // Clients completed by one fsync tend to write again together. Wait for half of the previous group, for at most
-        // half of the last fsync time, so that the first arrival does not cost the others an extra fsync.
+        // half of the last fsync time. Otherwise an fsync for the first write alone would delay all the others.
         let batches = queue.take_committed(last_jobs / 2, last_fsync / 2);
         if batches.is_empty() {
             return;
         }
         let started = Instant::now();
-        // After one failed fsync, a second one that works proves nothing: the kernel reports a failure once and drops
-        // the pages that it could not write.
+        // Do not retry a failed fsync. A successful retry would prove nothing, because the kernel reports a failure
+        // once and drops the pages that it could not write.
         if failure.is_none()
             && batches.iter().any(Batch::has_changes)
             && let Err(error) = fsync()
