@@ -7,7 +7,8 @@ use crate::app::App;
 
 /// Memberships per chunk.
 const CHUNK_ROWS: u32 = 1000;
-/// The task finds groups that another process deleted, or this one before a restart, within this time.
+/// Time between two checks without a notification. They find groups that another process deleted, or that this process
+/// deleted before a restart.
 const POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Archives deleted groups until the process stops, woken by `archive_notifier`.

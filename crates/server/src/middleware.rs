@@ -29,14 +29,14 @@ async fn run_request(app: &App, request: Request, next: Next) -> Result<Response
     }
     let is_read = request.method().is_safe();
     let response = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let timed_out = || {
+    let timeout_problem = || {
         let cause = "request timed out (limits.request_seconds)".to_owned();
         // A commit may be in progress, and dropping the handler does not stop it.
         if is_read { Problem::Unavailable(cause) } else { Problem::OutcomeUnknown(cause) }
     };
     tokio::time::timeout(app.options.limits.request_timeout, response)
         .await
-        .map_err(|_| timed_out())?
+        .map_err(|_| timeout_problem())?
         .map_err(|_| Problem::Internal("handler panicked".to_owned()))
 }
 
@@ -106,7 +106,7 @@ mod tests {
     const UNAVAILABLE: &str = r#"{"status":503,"success":false,"error":{"code":"service_unavailable","message":"Service Unavailable"}}"#;
 
     #[tokio::test]
-    async fn panic_of_a_handler_is_500() {
+    async fn panic_of_a_handler_returns_500() {
         assert_eq!(respond("GET", "/panic").await, (500, None, SERVER_ERROR.to_owned()));
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct LogFields(Arc<OnceLock<MerchantId>>);
 impl LogFields {
     /// Sets the merchant (tenant) of the request.
     pub(crate) fn set_merchant(&self, merchant: MerchantId) {
-        let _ = self.0.set(merchant); // a request is authenticated once
+        let _ = self.0.set(merchant); // is set once, because a request is authenticated once
     }
 }
 
@@ -92,7 +92,7 @@ struct RouteLabels {
 pub(crate) struct Telemetry {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    latencies: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// Open connections.
     pub(crate) connections: Gauge,
     /// Random prefix of the request ids of this process.
@@ -105,11 +105,11 @@ impl Telemetry {
         let mut registry = Registry::with_prefix("zumra");
         let requests = Family::default();
         registry.register("http_requests", "Completed requests", requests.clone());
-        let seconds = Family::new_with_constructor(latencies as fn() -> Histogram);
+        let latencies = Family::new_with_constructor(new_histogram as fn() -> Histogram);
         registry.register(
             "http_request_seconds",
             "Time from the headers of a request to its response",
-            seconds.clone(),
+            latencies.clone(),
         );
         let connections = Gauge::default();
         registry.register("http_connections", "Open connections", connections.clone());
@@ -117,7 +117,7 @@ impl Telemetry {
         let mut prefix = [0; 4];
         entropy.fill(&mut prefix);
         let id_counter = AtomicU64::new(0);
-        Self { registry, requests, seconds, connections, id_prefix: hex(&prefix), id_counter }
+        Self { registry, requests, latencies, connections, id_prefix: hex(&prefix), id_counter }
     }
 
     /// Returns all metrics in the `OpenMetrics` text format.
@@ -167,7 +167,7 @@ impl Telemetry {
     }
 
     fn record(&self, method: &Method, route: Option<&str>, status: StatusCode, elapsed: Duration) {
-        // All unknown paths share a label, and all unknown methods, so that clients cannot create labels.
+        // All unknown paths have one label value, and so have all unknown methods: clients cannot add values.
         let route = route.unwrap_or("none").to_owned();
         let method = match method.as_str() {
             "GET" => "GET",
@@ -178,17 +178,17 @@ impl Telemetry {
             "OPTIONS" => "OPTIONS",
             _ => "other",
         };
-        self.seconds.get_or_create(&RouteLabels { route: route.clone() }).observe(elapsed.as_secs_f64());
+        self.latencies.get_or_create(&RouteLabels { route: route.clone() }).observe(elapsed.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { method, route, status: status.as_u16() }).inc();
     }
 }
 
-/// Returns a histogram of seconds.
-fn latencies() -> Histogram {
+/// Returns an empty histogram of latencies in seconds.
+fn new_histogram() -> Histogram {
     Histogram::new([0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
 }
 
-/// The log line of one request. Without the query string, because keywords are names and numbers of people.
+/// The log line of one request. Omits the query string, because search keywords contain names and phone numbers.
 struct LogLine<'a> {
     method: &'a Method,
     path: &'a str,

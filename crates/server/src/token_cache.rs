@@ -1,4 +1,4 @@
-//! Recently used tokens, so that most requests do not query the storage for theirs.
+//! A cache of recently used tokens, so that authentication rarely queries the storage.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zumra_core::{Merchant, Token, TokenHash};
 
-/// Cached tokens. At this number the cache is cleared.
+/// Maximum number of cached tokens. An insert into a full cache clears it first.
 const CAPACITY: usize = 10_000;
 
 /// A token and the merchant (tenant) that it belongs to.

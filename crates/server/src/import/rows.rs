@@ -1,4 +1,4 @@
-//! Reading one row of a file: the customer that it describes, or its problems.
+//! Parses one row of a file into a customer, or into the problems of the row.
 
 use zumra_core::{CustomerId, Language, NewCustomer, RowProblem};
 use zumra_validation::requests::customers::import as rules;
@@ -13,7 +13,7 @@ const COUNTRY_CODES: [&str; 10] = ["966", "971", "965", "974", "973", "968", "96
 /// The country code of a number that has none.
 const DEFAULT_COUNTRY_CODE: &str = "+966";
 
-/// The reason of a row whose values are valid, but cannot be stored.
+/// Reason for rejecting a row whose values pass validation but cannot be stored.
 const NOT_STORABLE: &str = "it cannot be kept";
 
 /// Placeholder for the id of a new customer; the worker sets ids when it writes a chunk.
@@ -40,7 +40,7 @@ impl RowParser {
         }
         let (city, location) = (row.city.take(), row.location.take());
         let input = Input::from_texts(row.into_fields());
-        self.rules.check(&input, &NoLookups).map_err(|errors| self.problems(number, &errors))?;
+        self.rules.check(&input, &NoLookups).map_err(|errors| self.row_problems(number, &errors))?;
         let fields = Fields::new(self.rules.normalized(&input));
         // The rules accept some texts that cannot be stored, such as a name that consists only of U+0000.
         let not_storable = |column: &str| {
@@ -58,7 +58,7 @@ impl RowParser {
         Ok(customer.with_change(change))
     }
 
-    fn problems(&self, row: u32, errors: &FieldErrors) -> Vec<RowProblem> {
+    fn row_problems(&self, row: u32, errors: &FieldErrors) -> Vec<RowProblem> {
         let problem = |(column, messages): (&str, Vec<String>)| RowProblem {
             row,
             column: column.to_owned(),
@@ -68,7 +68,7 @@ impl RowParser {
     }
 }
 
-/// The cells of one row by their content.
+/// The cells of one row, by column.
 #[derive(Default)]
 struct RowCells {
     first_name: String,
@@ -155,8 +155,8 @@ fn split_number(country_code: &str, mobile: &str) -> (String, String) {
 
 /// Replaces Arabic-Indic digits with ASCII ones, and removes spaces, hyphens and parentheses.
 fn clean_digits(text: &str) -> String {
-    let clean = |c: char| match c {
-        '٠'..='٩' => char::from_digit(c as u32 - '٠' as u32, 10),
+    let clean = |character: char| match character {
+        '٠'..='٩' => char::from_digit(character as u32 - '٠' as u32, 10),
         ' ' | '-' | '(' | ')' => None,
         other => Some(other),
     };
@@ -168,7 +168,7 @@ fn has_country_code(digits: &str, country_code: &str) -> bool {
     digits.strip_prefix(country_code).is_some_and(|rest| rest.len() >= 8)
 }
 
-/// Lookup results for rows: the storage checks uniqueness when it writes them, and rows name no ids.
+/// Lookup results that every row passes: the storage checks uniqueness when it writes rows, and rows contain no ids.
 struct NoLookups;
 
 impl LookupResults for NoLookups {

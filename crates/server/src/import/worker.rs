@@ -1,7 +1,7 @@
 //! The import task: leases unfinished imports and writes them in chunks.
 //!
-//! A blocking thread reads the file and sends chunks over a channel of capacity one, so at most two chunks are in
-//! memory beside the file.
+//! A blocking thread reads the file and sends chunks over a channel of capacity one. So memory holds the file and at
+//! most two chunks.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -25,7 +25,8 @@ use crate::app::App;
 const CHUNK_ROWS: usize = 500;
 /// Duration of a lease. Every chunk renews it.
 const LEASE_TTL: SignedDuration = SignedDuration::from_secs(30);
-/// Time between two checks for imports that another process, or this one before a restart, did not finish.
+/// Time between two checks without a notification. They find unfinished imports of another process, or of this process
+/// before a restart.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 /// Delay before the next attempt after a storage error.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -74,7 +75,7 @@ fn log_finished(import: &Import) {
     );
 }
 
-/// Leases one unfinished import, `import` or any, and processes it to its end.
+/// Leases one unfinished import and processes it until it is finished: `import`, or any import if that is `None`.
 ///
 /// Returns its final state, or `None` if no import is available: all are finished or leased by another process.
 /// `progress` is called with the state after each chunk.
@@ -112,42 +113,43 @@ pub async fn process_import(
 /// Reads the file of a lease and sends it in chunks.
 struct ChunkReader {
     lease: ImportLease,
-    chunks: mpsc::Sender<ImportChunk>,
-    rows: Option<RowParser>,
+    chunk_sender: mpsc::Sender<ImportChunk>,
+    /// `None` before the header has been read.
+    row_parser: Option<RowParser>,
     chunk: ImportChunk,
     rows_read: usize,
 }
 
 impl ChunkReader {
-    fn new(lease: ImportLease, chunks: mpsc::Sender<ImportChunk>) -> Self {
+    fn new(lease: ImportLease, chunk_sender: mpsc::Sender<ImportChunk>) -> Self {
         let chunk = empty_chunk(lease.language, lease.last_row);
-        Self { lease, chunks, rows: None, chunk, rows_read: 0 }
+        Self { lease, chunk_sender, row_parser: None, chunk, rows_read: 0 }
     }
 
-    /// Sends all chunks. Ends early if the receiver is gone. Blocking.
+    /// Sends all chunks, and blocks until they are sent. Stops early if the receiver is gone.
     fn run(mut self) {
         let file = std::mem::take(&mut self.lease.file);
         let language = self.lease.language;
-        let mut is_open = true;
+        let mut can_continue = true;
         let result = read_rows(&file, &FileLimits::default(), &mut |row| {
-            is_open = self.read_row(&row);
-            if is_open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            can_continue = self.read_row(&row);
+            if can_continue { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        if is_open {
+        if can_continue {
             self.chunk.is_last = true;
             self.chunk.failure = result.err().map(|error| ImportError::from(error).message(language));
-            // Fails if the receiver stopped after an error, which it reports itself.
-            let _ = self.chunks.blocking_send(self.chunk);
+            // Fails if the receiver stopped after an error. The receiver has already reported that error.
+            let _ = self.chunk_sender.blocking_send(self.chunk);
         }
     }
 
     /// Reads the next row. Returns true if reading may continue.
     fn read_row(&mut self, row: &Row) -> bool {
-        let Some(rows) = &self.rows else { return self.read_header(&row.cells) };
+        let Some(row_parser) = &self.row_parser else { return self.read_header(&row.cells) };
         if row.number <= self.lease.last_row {
             return true; // written under an earlier lease
         }
-        match rows.read(row.number, &row.cells) {
+        match row_parser.read(row.number, &row.cells) {
             Ok(customer) => self.chunk.customers.push((row.number, customer)),
             Err(problems) => self.chunk.problems.extend(problems),
         }
@@ -160,7 +162,7 @@ impl ChunkReader {
     fn read_header(&mut self, cells: &[String]) -> bool {
         let language = self.lease.language;
         if let Some(columns) = Columns::read(cells) {
-            self.rows = Some(RowParser::new(columns, language));
+            self.row_parser = Some(RowParser::new(columns, language));
             return true;
         }
         self.chunk.failure = Some(ImportError::Columns.message(language));
@@ -172,7 +174,7 @@ impl ChunkReader {
     /// Sends the chunk and starts the next one. Returns false if the receiver is gone.
     fn send_chunk(&mut self) -> bool {
         let next = empty_chunk(self.lease.language, self.chunk.last_row);
-        self.chunks.blocking_send(std::mem::replace(&mut self.chunk, next)).is_ok()
+        self.chunk_sender.blocking_send(std::mem::replace(&mut self.chunk, next)).is_ok()
     }
 }
 

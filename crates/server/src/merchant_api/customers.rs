@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::request::{ListRequest, PathId};
 use crate::submitted::Submitted;
 
-/// The message of a deletion in every language, as at Salla.
+/// The message after a deletion. Like Salla, the API uses it for every language.
 const DELETED: &str = "تم حذف Customer بنجاح";
 
 /// A new customer, or a change to a customer.
@@ -139,8 +139,8 @@ pub(crate) async fn create(
 /// The storage's result of a write that passed validation.
 type WriteResult = Result<Written<Customer>, StorageError>;
 
-/// Returns true if a concurrent request used the mobile number or email, or deleted a group, after validation. The
-/// next validation finds that and names the field in a 422.
+/// Returns true if, after validation, a concurrent request used the mobile number or email, or deleted a group. The
+/// caller then validates again, which names the field in a 422.
 fn is_race(result: &WriteResult) -> bool {
     matches!(result, Err(StorageError::Conflict(_) | StorageError::MissingGroup(_)))
 }
@@ -202,7 +202,7 @@ pub(crate) async fn update(
     submitted: Submitted,
 ) -> Result<Response, Problem> {
     let merchant = &caller.merchant;
-    // A missing customer is 404, also if the body is invalid.
+    // The response for a missing customer is 404 even if the body is invalid.
     app.storage.find_customer(merchant.id, id).await?.ok_or(Problem::NotFound)?;
     let mut result = try_update(&app, &caller, id, &submitted).await?;
     if is_race(&result) {

@@ -49,7 +49,7 @@ async fn pages_link_to_adjacent_pages() {
 }
 
 #[tokio::test]
-async fn invalid_pages_fall_back_and_large_ones_are_clamped() {
+async fn invalid_page_parameters_use_defaults_and_per_page_is_limited() {
     let app = app_with_groups(70).await;
     let cases = [
         ("?per_page=61", 60, 1),

@@ -14,7 +14,7 @@ async fn group_names(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn created_group_shows_id_and_name() {
+async fn response_to_create_has_id_and_name() {
     let app = TestApp::new().await;
     let body = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}],
         "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}});
@@ -93,7 +93,7 @@ async fn update_default_changes_only_the_features() {
         (422, true)
     );
     let put = send(&app, "PUT", "/customers/groups/1394760126", json!({"name": "الكل"})).await;
-    assert_eq!(put.status, 200, "by its id the default group can be renamed");
+    assert_eq!(put.status, 200, "the default group can be renamed by its id");
 }
 
 #[tokio::test]
