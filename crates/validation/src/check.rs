@@ -43,7 +43,7 @@ impl RuleSet {
         for field in wildcard_fields {
             self.for_each_element(field, input.root(), |attribute| errors.extend(attribute.check(results)));
         }
-        FieldErrors::new(errors)
+        FieldErrors::ok_if_empty(errors)
     }
 
     /// Visits the elements that a field with a wildcard stands for, in the order of Laravel.

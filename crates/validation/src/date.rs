@@ -28,13 +28,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn existing_dates_in_the_exact_format_are_dates() {
-        for good in ["2000-02-29", "0000-02-29", "9999-12-31", "1990-01-01"] {
-            assert!(is_date(good), "{good}");
+    fn only_existing_dates_in_the_exact_format_are_accepted() {
+        for date in ["2000-02-29", "0000-02-29", "9999-12-31", "1990-01-01"] {
+            assert!(is_date(date), "{date}");
         }
-        let bad =
+        let missing_dates =
             ["1900-02-29", "2001-02-29", "2000-13-01", "2000-00-10", "2000-04-31", "2000-01-00", "2000-1-05"];
-        for bad in bad.into_iter().chain([
+        for text in missing_dates.into_iter().chain([
             "",
             "2000/01/01",
             "2000-01-011",
@@ -42,7 +42,7 @@ mod tests {
             "+200-01-01",
             "٢٠٠٠-٠١-٠١",
         ]) {
-            assert!(!is_date(bad), "{bad}");
+            assert!(!is_date(text), "{text}");
         }
     }
 }

@@ -114,8 +114,8 @@ impl Argument {
 }
 
 impl FieldErrors {
-    /// Returns `errors` as an error, or `Ok` if there are none.
-    pub(crate) fn new(errors: Vec<FieldError>) -> Result<(), Self> {
+    /// Returns `Ok` if `errors` is empty, and the errors otherwise.
+    pub(crate) fn ok_if_empty(errors: Vec<FieldError>) -> Result<(), Self> {
         debug_assert!(errors.iter().all(|error| !error.violations.is_empty()), "field without violations");
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }

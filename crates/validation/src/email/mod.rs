@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn valid_addresses_are_accepted() {
-        let good = [
+        let addresses = [
             "a@example.com",
             "a@localhost",
             "a@b",
@@ -52,14 +52,14 @@ mod tests {
             "a::b@example.com",
             "IPv6@example.com",
         ];
-        for good in good {
-            assert!(is_email(good), "{good}");
+        for address in addresses {
+            assert!(is_email(address), "{address}");
         }
     }
 
     #[test]
     fn invalid_addresses_are_rejected() {
-        let bad = [
+        let texts = [
             "",
             "a",
             "@",
@@ -99,8 +99,8 @@ mod tests {
             "a\\b@example.com",
             "a@exa\\mple.com",
         ];
-        for bad in bad {
-            assert!(!is_email(bad), "{bad:?}");
+        for text in texts {
+            assert!(!is_email(text), "{text:?}");
         }
     }
 

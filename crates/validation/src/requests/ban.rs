@@ -4,7 +4,7 @@ use zumra_core::MessageCode;
 
 use crate::{Field, Rule, RuleSet};
 
-/// Maximum length of a reason, in characters. A limit of this service.
+/// Maximum length of a reason, in characters. Set by this service, not by the contract.
 const REASON_MAX: usize = 65_535;
 
 /// Returns the rules for banning a customer.
