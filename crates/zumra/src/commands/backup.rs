@@ -32,7 +32,7 @@ pub(crate) struct Command {
 impl Command {
     pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         let database = config::database(command_line, self.database)?;
-        let DatabaseLocation::File(from) = database.location()? else {
+        let DatabaseLocation::File(path) = database.location()? else {
             let problem =
                 "settings: database: back up PostgreSQL with its own tools, pg_dump or pg_basebackup";
             return Err(Failure::usage(problem).into());
@@ -41,14 +41,14 @@ impl Command {
             let problem = format!("{} already exists; choose another path", self.to.display());
             return Err(Failure::new(Exit::NamedObject, problem).into());
         }
-        SqliteStorage::backup(from, &self.to).with_context(|| format!("database {}", from.display()))?;
+        SqliteStorage::backup(path, &self.to).with_context(|| format!("database {}", path.display()))?;
         let bytes = std::fs::metadata(&self.to)?.len();
         if self.json {
             return print_json(&json!({ "file": self.to, "bytes": bytes }));
         }
         print_line(format_args!(
             "Copied {} to {}, {} KiB.",
-            from.display(),
+            path.display(),
             self.to.display(),
             bytes.div_ceil(1024)
         ))

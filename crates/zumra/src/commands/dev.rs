@@ -16,7 +16,7 @@ use crate::output::{format_count, print};
 
 const DEMO: &str = include_str!("../demo.json");
 
-/// The fixed tokens and their scopes. The first is the one of the example request.
+/// The fixed tokens and their scopes. The example request uses the first one.
 const TOKENS: [(&str, &[Scope]); 2] = [
     (
         "zumra-dev-token-read-write",
@@ -52,7 +52,7 @@ impl Command {
             Some(file) => (load::read(file)?, load::display_name(file)),
             None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
         };
-        let Some(shop) = assign_tokens(&mut shops)? else {
+        let Some(shop_index) = assign_tokens(&mut shops)? else {
             return Err(Failure::usage(format!("{name}: the file has no merchants; add at least one")).into());
         };
         serve::start_logging(&settings)?;
@@ -64,7 +64,7 @@ impl Command {
             let listeners = serve::listen(&settings).await?;
             let stop = serve::shutdown_signal()?;
             let storage = database::open_file(&settings.sqlite_options(directory.path().join("dev.db")))?;
-            let banner = Banner::new(&shops, shop);
+            let banner = Banner::new(&shops, shop_index);
             load::load(&Session::new(storage.clone()), shops, &name).await?;
             let address = listeners.public.local_addr()?;
             print(banner.text(&settings.app_options(address).public_url, address))?;
@@ -115,8 +115,8 @@ enum Example {
 }
 
 impl Example {
-    /// Adds two customers to the first group, preferably not members yet. Lists customers if the merchant has no groups or no
-    /// customers.
+    /// Suggests to add two customers to the first group, preferably customers who are not members yet. Suggests a list
+    /// of customers if the merchant has no groups or no customers.
     fn new(shop: &MerchantFixture) -> Self {
         let Some(group) = shop.groups.first().filter(|_| !shop.customers.is_empty()) else {
             return Self::ListCustomers;
@@ -143,7 +143,7 @@ impl Example {
 }
 
 impl Banner {
-    fn new(shops: &[MerchantFixture], shop: usize) -> Self {
+    fn new(shops: &[MerchantFixture], shop_index: usize) -> Self {
         const GROUP_LIMIT: usize = 10;
         let others = shops.len() - 1;
         let scopes = |text: &str| {
@@ -155,7 +155,7 @@ impl Banner {
                 .map(|token| token.scopes)
         };
         let tokens = TOKENS.iter().filter_map(|(text, _)| Some((*text, scopes(text)?))).collect();
-        let shop = &shops[shop];
+        let shop = &shops[shop_index];
         let width = shop.groups.iter().map(|group| group.id.to_string().len()).max().unwrap_or_default();
         let line = |group: &Group| format!("{:<width$}  {}", group.id.get(), group.name);
         let mut groups: Vec<_> = shop.groups.iter().take(GROUP_LIMIT).map(line).collect();
@@ -166,8 +166,8 @@ impl Banner {
             shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();
         let customers = match shop.customers.len() {
             0 => "none".to_owned(),
-            n if n == ids.len() => ids.join(", "),
-            n => format!("{} and {} more", ids.join(", "), n - ids.len()),
+            count if count == ids.len() => ids.join(", "),
+            count => format!("{} and {} more", ids.join(", "), count - ids.len()),
         };
         let shop_line = format!("{}  {}", shop.merchant.id, shop.merchant.name);
         Self { shop: shop_line, groups, customers, others, tokens, example: Example::new(shop) }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn demo_shop_contains_the_ids_of_the_documentation() {
+    fn demo_shop_has_the_ids_that_the_documentation_uses() {
         let mut shops = shops(DEMO);
         assert_eq!(assign_tokens(&mut shops).unwrap(), Some(0));
         assert_eq!(shops[0].merchant.id.get(), 1_305_146_709);
@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn public_listen_address_prints_a_warning() {
         let mut shops = shops(r#"{"merchants":[{"id":1,"name":"a"}]}"#);
-        let shop = assign_tokens(&mut shops).unwrap().unwrap();
-        let text = Banner::new(&shops, shop).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
+        let shop_index = assign_tokens(&mut shops).unwrap().unwrap();
+        let text = Banner::new(&shops, shop_index).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
         assert!(text.contains("\nWarning: 0.0.0.0:1 can be reached"), "{text}");
     }
 }

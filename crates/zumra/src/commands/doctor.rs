@@ -1,4 +1,4 @@
-//! `zumra doctor`: checks what a service depends on, and says what to do.
+//! `zumra doctor`: checks what a service depends on, and prints advice.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -26,8 +26,8 @@ const CLOCK_SKEW_MAX: SignedDuration = SignedDuration::from_secs(60);
 
 /// Check settings, database, disk and clock, and print what to do
 ///
-/// Works while a service uses the database, and changes nothing. The exit code is 0 if all checks are ok, and 5 if one is a
-/// warning.
+/// Works while a service uses the database, and changes nothing. The exit code is 0 if all checks are ok, and 5 if one
+/// is a warning.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  zumra doctor --database /var/lib/zumra/zumra.db")]
 pub(crate) struct Command {
@@ -69,7 +69,7 @@ impl Command {
         };
         let warnings = checks.iter().filter(|check| check.advice.is_some()).count();
         if self.json {
-            let as_json = |check: &Check| {
+            let check_to_json = |check: &Check| {
                 json!({
                     "name": check.name,
                     "ok": check.advice.is_none(),
@@ -78,7 +78,7 @@ impl Command {
                 })
             };
             print_json(
-                &json!({ "ok": warnings == 0, "checks": checks.iter().map(as_json).collect::<Vec<_>>() }),
+                &json!({ "ok": warnings == 0, "checks": checks.iter().map(check_to_json).collect::<Vec<_>>() }),
             )?;
         } else {
             print(checks.iter().map(format_check).collect::<String>())?;
@@ -164,7 +164,7 @@ fn check_inspection(name: &dyn Display, inspection: &Inspection) -> Check {
 }
 
 fn check_file(path: &Path) -> (Check, Option<Inspection>) {
-    // SQLite would create a missing file and initialize an empty one, and a check must change nothing.
+    // A check must change nothing, but SQLite would create a missing file and initialize an empty one.
     match std::fs::metadata(path) {
         Ok(file) if file.len() > 0 => {}
         Ok(_) => {
@@ -256,7 +256,7 @@ fn measure_fsync(directory: &Path) -> std::io::Result<Duration> {
 fn check_clock(now: Timestamp, newest_operation: Option<Timestamp>) -> Check {
     const NAME: &str = "clock";
     let advice = "set the clock of the host, and synchronize it with NTP";
-    // Operation ids contain the time since 2024 in as many bits as last until 2093.
+    // Operation ids contain the milliseconds since 2024 in 41 bits, which overflow in 2093.
     let year = now.strftime("%Y").to_string();
     if !(2025..=2093).contains(&year.parse().unwrap_or(0)) {
         return Check::warning(NAME, format!("{} cannot be the time", format_minute(now)), advice);
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrong_clocks_are_a_warning() {
+    fn wrong_clock_is_a_warning() {
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let noon = time("2026-11-23T12:00:00Z");
         assert!(check_clock(noon, None).advice.is_none());

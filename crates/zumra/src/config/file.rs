@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use super::options::Options;
 use crate::failure::Failure;
 
-/// The file that is read if none was named and it exists.
+/// The settings file that is read by default, if it exists.
 const FILE_DEFAULT: &str = "zumra.toml";
 
-/// Reads the settings of a file. Returns its path too, or `None` if there is no file.
-pub(super) fn read(named: Option<&Path>) -> Result<(Options, Option<PathBuf>), Failure> {
-    let path = named.unwrap_or(Path::new(FILE_DEFAULT));
+/// Reads the file at `named_path`, or else the default file. Returns the settings, and the path if a file was read.
+pub(super) fn read(named_path: Option<&Path>) -> Result<(Options, Option<PathBuf>), Failure> {
+    let path = named_path.unwrap_or(Path::new(FILE_DEFAULT));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
+        Err(error) if error.kind() == ErrorKind::NotFound && named_path.is_none() => {
             return Ok((Options::default(), None));
         }
         Err(error) => {
@@ -27,7 +27,8 @@ pub(super) fn read(named: Option<&Path>) -> Result<(Options, Option<PathBuf>), F
     Ok((options, Some(path.to_owned())))
 }
 
-/// Parses a settings file. The error has the line, the key and the problem, but not the text: it may contain a password.
+/// Parses a settings file. The error has the line, the key and the problem, but not the text, which may contain a
+/// password.
 fn parse(text: &str) -> Result<Options, String> {
     let explain = |key: Option<String>, error: &toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());

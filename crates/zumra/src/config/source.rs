@@ -10,12 +10,12 @@ use clap::parser::ValueSource;
 
 use crate::failure::Failure;
 
-/// What the command line and the environment gave: the settings file, and the source of each flag's value.
+/// The settings file named by the command line or the environment, and the source of each flag's value.
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
-    /// The settings file that was named.
+    /// The settings file that the command line or the environment names.
     pub(crate) settings_file: Option<PathBuf>,
-    /// By key. Contains the flags of the innermost subcommand only, the command that runs.
+    /// By setting key. Contains only the flags of the command that runs, which is the innermost subcommand.
     value_sources: BTreeMap<String, ValueSource>,
 }
 
@@ -68,28 +68,28 @@ pub(crate) struct EffectiveSetting {
     pub(crate) source: Source,
 }
 
-/// Resolves one setting after the other, and records each with its source.
+/// Resolves settings, and records each effective value with its source.
 pub(super) struct Resolver<'a> {
     command_line: &'a CommandLine,
-    file: Option<PathBuf>,
+    file_path: Option<PathBuf>,
     /// The settings resolved so far.
     pub(super) effective: Vec<EffectiveSetting>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(command_line: &'a CommandLine, file: Option<PathBuf>) -> Self {
-        Self { command_line, file, effective: Vec::new() }
+    pub(super) fn new(command_line: &'a CommandLine, file_path: Option<PathBuf>) -> Self {
+        Self { command_line, file_path, effective: Vec::new() }
     }
 
     /// Resolves a setting that may be off. `shown_default` is what `zumra config` prints if no source sets it.
     pub(super) fn optional<T: Display>(
         &mut self,
         key: &'static str,
-        flag: Option<T>,
-        file: Option<T>,
+        flag_value: Option<T>,
+        file_value: Option<T>,
         shown_default: Option<String>,
     ) -> Option<T> {
-        let (value, source) = self.pick(key, flag, file);
+        let (value, source) = self.pick(key, flag_value, file_value);
         let shown = value.as_ref().map(T::to_string).or(shown_default);
         self.effective.push(EffectiveSetting { key, value: shown.map(toml::Value::String), source });
         value
@@ -99,26 +99,26 @@ impl<'a> Resolver<'a> {
     pub(super) fn text<T: Display>(
         &mut self,
         key: &'static str,
-        flag: Option<T>,
-        file: Option<T>,
+        flag_value: Option<T>,
+        file_value: Option<T>,
         default: T,
     ) -> T {
-        self.optional(key, flag, file, Some(default.to_string())).unwrap_or(default)
+        self.optional(key, flag_value, file_value, Some(default.to_string())).unwrap_or(default)
     }
 
     /// Resolves a number and checks its bounds.
     pub(super) fn number<T>(
         &mut self,
         key: &'static str,
-        flag: Option<T>,
-        file: Option<T>,
+        flag_value: Option<T>,
+        file_value: Option<T>,
         default: T,
         range: RangeInclusive<T>,
     ) -> Result<T, Failure>
     where
         T: Copy + PartialOrd + Display + TryInto<i64>,
     {
-        let (value, source) = self.pick(key, flag, file);
+        let (value, source) = self.pick(key, flag_value, file_value);
         let value = value.unwrap_or(default);
         if !range.contains(&value) {
             let (min, max) = (range.start(), range.end());
@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
 
     /// Returns the value of the source that wins. Clap has already preferred a flag over its variable.
     fn pick<T>(&self, key: &str, flag_value: Option<T>, file_value: Option<T>) -> (Option<T>, Source) {
-        match (flag_value, file_value, &self.file) {
+        match (flag_value, file_value, &self.file_path) {
             (Some(value), ..) => match self.command_line.value_sources.get(key) {
                 Some(ValueSource::EnvVariable) => (Some(value), Source::Variable(variable(key))),
                 _ => (Some(value), Source::Flag(flag(key))),

@@ -31,7 +31,7 @@ fn loading_many_merchants_again_changes_nothing() {
 }
 
 #[test]
-fn load_updates_different_rows_and_keeps_others() {
+fn load_updates_changed_rows_and_deletes_none() {
     let zumra = Zumra::new();
     let mut file = shops(2, 3);
     zumra.write("shops.json", &file.to_string());
@@ -47,7 +47,7 @@ fn load_updates_different_rows_and_keeps_others() {
 }
 
 #[test]
-fn invalid_fixture_changes_nothing_and_the_error_has_its_path() {
+fn invalid_fixture_changes_nothing_and_the_error_names_the_key() {
     let zumra = Zumra::new();
     let mut file = shops(2, 3);
     file["merchants"][1]["customers"][2]["mobile"] = json!("05x");
@@ -68,7 +68,7 @@ fn error_names_the_merchant_in_conflict() {
     let zumra = Zumra::new();
     zumra.write("shops.json", &shops(3, 1).to_string());
     zumra.ok("load shops.json");
-    // Customer 7 has the mobile number of customer 1, which stays.
+    // Customer 7 has the mobile number of customer 1, which the load does not delete.
     let mut file = shops(3, 1);
     file["merchants"][1]["customers"][0]["id"] = json!(7);
     zumra.write("shops.json", &file.to_string());

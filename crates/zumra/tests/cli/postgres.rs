@@ -13,7 +13,7 @@ fn database() -> TestDatabase {
 fn commands_work_on_postgres() {
     let database = database();
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", &database.url());
-    // A check creates no tables.
+    // The database has no tables yet, and `doctor` does not create them.
     let output = zumra.run("doctor --json");
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!((output.code, report["ok"].as_bool()), (Some(5), Some(false)), "{report}");
@@ -36,10 +36,10 @@ fn commands_work_on_postgres() {
 }
 
 #[test]
-fn unreachable_server_is_one_line() {
+fn unreachable_server_is_reported_in_one_line() {
     let zumra = Zumra::new().variable("ZUMRA_DATABASE", "postgres://z:s3cret@127.0.0.1:1/z");
-    for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
-        let problem = zumra.fails(line, 4);
+    for command in ["serve --listen 127.0.0.1:0", "merchant list"] {
+        let problem = zumra.fails(command, 4);
         assert!(problem.starts_with("database postgres://z:***@127.0.0.1:1/z: the database is"), "{problem}");
         assert!(!problem.contains("s3cret"), "{problem}");
     }

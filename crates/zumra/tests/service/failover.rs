@@ -1,4 +1,4 @@
-//! Two services under load whose primary crashes, and the standby that is promoted.
+//! Failover of PostgreSQL under load: the primary of two services crashes, and its standby is promoted.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use zumra_testkit::{ServerProcess, TestPair};
 use super::{ADD, Installation, TOKEN, add_body, binary};
 
 const CUSTOMERS_PER_REQUEST: i64 = 10;
-/// Results that can be queued while nothing receives them. Bounds the requests sent during the failover, however long
-/// that takes. Large enough that clients still send when the primary crashes.
+/// Capacity of the channel of results. It bounds the requests sent during the failover, because nothing receives then.
+/// It is large enough that clients still send when the primary crashes.
 const QUEUED_RESULTS: usize = 1_000;
-/// Number of requests. Far more than are sent before, during and after the failover.
+/// Upper limit of the requests, far above the number that the test sends before, during and after the failover.
 const REQUESTS: i64 = 4_000;
-/// The services count as recovered after this many successful requests that started after the failover.
-const RECOVERED: i32 = 50;
+/// Number of successful requests, started after the failover, that prove that the services have recovered.
+const SUCCESSES_NEEDED: i32 = 50;
 
 /// Sends each request once until all are sent, and reports its number and status.
 fn send_requests(server: &ServerProcess, next: &AtomicI64, results: &mpsc::SyncSender<(i64, u16)>) {
@@ -48,7 +48,7 @@ fn acknowledged_writes_survive_the_loss_of_the_primary() {
         let numbers = if status == 200 { &mut acknowledged } else { &mut rejected };
         numbers.insert(number);
     };
-    let mut recovered = 0;
+    let mut successes = 0;
     std::thread::scope(|scope| {
         let results = results; // dropped if a step panics, which unblocks the clients
         for number in 0..6 {
@@ -59,18 +59,18 @@ fn acknowledged_writes_survive_the_loss_of_the_primary() {
         results.iter().take(50).for_each(&mut record);
         pair.fail_over();
         // Results of earlier requests arrive first. Then both services recover without a restart.
-        let first_after = next.load(Ordering::Relaxed);
+        let first_after_failover = next.load(Ordering::Relaxed);
         for result in &results {
             record(result);
-            recovered += i32::from(result.0 >= first_after && result.1 == 200);
-            if recovered == RECOVERED {
+            successes += i32::from(result.0 >= first_after_failover && result.1 == 200);
+            if successes == SUCCESSES_NEEDED {
                 break;
             }
         }
         next.store(REQUESTS, Ordering::Relaxed);
         results.iter().for_each(&mut record);
     });
-    assert_eq!(recovered, RECOVERED, "the services did not recover");
+    assert_eq!(successes, SUCCESSES_NEEDED, "the services did not recover");
     for server in servers {
         assert_eq!(server.terminate_and_wait(), Some(0));
     }
