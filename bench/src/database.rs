@@ -36,7 +36,7 @@ impl Databases {
     /// Starts PostgreSQL if the engine needs it. Files are on the disk of the janitor's directory, not in
     /// memory, because durable writes are measured.
     pub(crate) fn start(engine: Engine, janitor: &Rc<Janitor>) -> anyhow::Result<Self> {
-        // Not inside the janitor's directory: the operating system user of PostgreSQL may not enter it.
+        // Not inside the janitor's directory, which the operating system user of PostgreSQL may be unable to read.
         let parent = janitor.directory().parent().unwrap_or(Path::new("."));
         let server = (engine == Engine::Postgres).then(|| DurableServer::start(parent));
         let databases = Self { janitor: Rc::clone(janitor), server, created: Cell::new(0) };
@@ -204,8 +204,7 @@ impl Database {
         }
     }
 
-    /// Writes everything to disk and finishes background work, so that the next run does not pay for the last
-    /// one.
+    /// Writes all data to disk and completes background work, so that the next run measures only its own work.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
         match self {
             Self::File(path) => {

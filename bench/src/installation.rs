@@ -8,13 +8,13 @@ use zumra_core::{Actor, Clock, IdGenerator, Operation, SystemClock, fixture};
 use crate::database::{Database, Databases};
 
 /// Id of the large merchant.
-pub(crate) const LARGE: i64 = 1;
+pub(crate) const LARGE_MERCHANT: i64 = 1;
 /// Customers of the large merchant; ids start at 1.
 pub(crate) const CUSTOMERS: i64 = 100_000;
 /// Groups of the large merchant; ids start at 1.
 pub(crate) const GROUPS: i64 = 400;
 /// Id of the first small merchant; the ids of all of them are contiguous.
-pub(crate) const FIRST_SMALL: i64 = 2;
+pub(crate) const FIRST_SMALL_MERCHANT: i64 = 2;
 /// Number of small merchants.
 pub(crate) const SMALL_MERCHANTS: i64 = 1000;
 /// Customers of each small merchant; ids start at 1.
@@ -22,7 +22,7 @@ pub(crate) const SMALL_CUSTOMERS: i64 = 100;
 /// Groups of each small merchant; ids start at 1.
 pub(crate) const SMALL_GROUPS: i64 = 4;
 
-/// Fixtures that are loaded concurrently.
+/// Number of merchants that are loaded concurrently.
 const CONCURRENT_LOADS: usize = 16;
 
 /// Returns the token of a merchant.
@@ -33,9 +33,9 @@ pub(crate) fn token(merchant: i64) -> String {
 /// Creates a database with the initial data.
 pub(crate) fn create(databases: &Databases) -> anyhow::Result<Database> {
     let database = databases.create()?;
-    let small = (FIRST_SMALL..FIRST_SMALL + SMALL_MERCHANTS)
+    let small = (FIRST_SMALL_MERCHANT..FIRST_SMALL_MERCHANT + SMALL_MERCHANTS)
         .map(|id| merchant_fixture(id, SMALL_GROUPS, SMALL_CUSTOMERS));
-    load(&database, std::iter::once(merchant_fixture(LARGE, GROUPS, CUSTOMERS)).chain(small))?;
+    load(&database, std::iter::once(merchant_fixture(LARGE_MERCHANT, GROUPS, CUSTOMERS)).chain(small))?;
     database.settle()?;
     Ok(database)
 }

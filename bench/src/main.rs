@@ -2,7 +2,7 @@
 //! engine, and saves the result as JSON and the growth chart as SVG.
 //!
 //! What belongs here: the order of the measurements. Numbers are only comparable within one run, so
-//! `measure.rs` runs every workload on the service and on its bounds in turns: `http_bound.rs`,
+//! `measure.rs` runs every workload alternately on the service and on its bounds: `http_bound.rs`,
 //! `server_bound.rs`, `engine_bound.rs`, `driver_bound.rs`. `workloads.rs` defines the requests,
 //! `requests.rs` writes them, `load.rs` sends them. `growth.rs` measures growing data, `baselines.rs` other
 //! products.
@@ -77,7 +77,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures everything that is selected on one engine. Saves the report after each workload.
+/// Runs the selected measurements on one engine. Saves the report after each workload.
 fn measure_engine(
     engine: Engine,
     janitor: &Rc<Janitor>,

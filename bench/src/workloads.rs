@@ -3,7 +3,7 @@
 
 use crate::engine::Engine;
 use crate::installation::{
-    CUSTOMERS, FIRST_SMALL, GROUPS, LARGE, SMALL_CUSTOMERS, SMALL_GROUPS, SMALL_MERCHANTS,
+    CUSTOMERS, FIRST_SMALL_MERCHANT, GROUPS, LARGE_MERCHANT, SMALL_CUSTOMERS, SMALL_GROUPS, SMALL_MERCHANTS,
 };
 
 /// A kind of request and how it is sent.
@@ -112,7 +112,7 @@ impl Workload {
         let pair = if self.kind == WorkloadKind::AddNew { number } else { number % clients };
         let lists = CUSTOMERS / self.size;
         Request::Add {
-            merchant: LARGE,
+            merchant: LARGE_MERCHANT,
             group: 1 + (pair / lists) % GROUPS,
             first: 1 + (pair % lists) * self.size,
             count: self.size,
@@ -133,7 +133,7 @@ fn mixed_request(number: i64) -> Request {
     const STEP: i64 = 161_803;
     let random = split_mix_64(number.unsigned_abs());
     let pair = number.wrapping_mul(STEP).rem_euclid(SMALL_MERCHANTS * SMALL_CUSTOMERS * SMALL_GROUPS);
-    let merchant = FIRST_SMALL + pair % SMALL_MERCHANTS;
+    let merchant = FIRST_SMALL_MERCHANT + pair % SMALL_MERCHANTS;
     let customer = 1 + pair / SMALL_MERCHANTS % SMALL_CUSTOMERS;
     let group = 1 + pair / SMALL_MERCHANTS / SMALL_CUSTOMERS;
     match random % 10 {
