@@ -157,7 +157,7 @@ fn read_log(stderr: ChildStderr, address_sender: &mpsc::Sender<String>) -> Strin
     loop {
         let start = log.len();
         if !lines.read_line(&mut log).is_ok_and(|bytes| bytes > 0) {
-            return log; // it exited before it listened
+            return log; // the process exited before it listened
         }
         let entry: Value = serde_json::from_str(&log[start..]).unwrap_or_default();
         if let Some(address) = entry["listen"].as_str() {
@@ -169,7 +169,7 @@ fn read_log(stderr: ChildStderr, address_sender: &mpsc::Sender<String>) -> Strin
     log
 }
 
-/// Returns the lines of a pipe as they arrive. A thread reads it to its end, so that the writer never blocks on it.
+/// Returns the lines of a pipe as they arrive. A thread reads the pipe to its end, so that its writer never blocks.
 pub fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {

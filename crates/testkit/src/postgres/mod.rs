@@ -1,8 +1,8 @@
 //! PostgreSQL for tests: one throwaway server per process, with a new database for each test.
 //!
 //! The server is created from the installed programs when a test first needs it, and deleted when the process exits,
-//! also if it is killed. `ZUMRA_TEST_POSTGRES_URL` names a running server instead: the URL of a database whose user may
-//! create databases. `script/with-postgres` starts one server for many processes this way.
+//! even if the process is killed. `ZUMRA_TEST_POSTGRES_URL` names a running server instead: the URL of a database whose
+//! user may create databases. `script/with-postgres` starts one server for many processes this way.
 
 mod database;
 mod durable;

@@ -1,4 +1,4 @@
-//! A server for tests, and the one that all tests of a process share.
+//! A throwaway server, and the server that all tests of a process share.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -49,7 +49,7 @@ pub(super) fn cluster(port: u16, settings: &[&str]) -> Command {
 pub(super) fn shared_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
-        // Leaked, because a static is never dropped anyway: the server stops when the process exits.
+        // A static is never dropped, so leak the server. It stops when the process exits.
         given_url().unwrap_or_else(|| Box::leak(Box::new(ThrowawayServer::start())).url())
     })
 }
