@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn duplicates_and_disorder_are_removed() {
+    fn ids_are_sorted_and_deduplicated() {
         assert_eq!(IdSet::from(vec![3, 1, 3, 2, 1]).into_vec(), [1, 2, 3]);
         assert_eq!(IdSet::from(vec![1, 1, 2]).into_vec(), [1, 2]);
         assert_eq!([2, 1].into_iter().collect::<IdSet<_>>(), IdSet::from(vec![1, 2]));
