@@ -93,7 +93,7 @@ pub trait Customers: Send + Sync {
 /// Conditions of a customer list; all of them must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerFilter {
-    /// Matches customers that the query matches: each of its prefixes begins a search term of the customer.
+    /// Matches a customer if each prefix in the query is the beginning of one of the customer's search terms.
     pub keyword: Option<SearchQuery>,
     /// Inclusive lower bound of the creation time.
     pub created_from: Option<jiff::Timestamp>,
@@ -127,7 +127,7 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "updated_at",
 ];
 
-/// Decodes [`COLUMNS`]. The groups of the customer are left empty.
+/// Decodes a row with the columns of [`COLUMNS`]. Leaves the groups of the customer empty.
 pub(crate) fn decode(row: &impl Row) -> Result<Customer> {
     let mut row = RowReader::new(row, "customers");
     Ok(Customer {
@@ -186,12 +186,12 @@ impl<'c> From<&'c NewCustomer> for StoredDetails<'c> {
     }
 }
 
-/// Returns the customer that `details` become when they are inserted at `created_at`.
-pub(crate) fn created(details: NewCustomer, created_at: Timestamp, groups: Vec<GroupId>) -> Customer {
+/// Returns a new customer with these details and groups, as inserted at `created_at`.
+pub(crate) fn build_customer(details: NewCustomer, created_at: Timestamp, groups: Vec<GroupId>) -> Customer {
     Customer { details, created_at, updated_at: created_at, ban_reason: None, groups }
 }
 
-/// Decides what setting the ban of a customer does: `None` if the reason is the stored one.
+/// Returns the operation that sets or lifts the ban of a customer, or `None` if `reason` equals the stored reason.
 ///
 /// # Errors
 ///

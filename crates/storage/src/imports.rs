@@ -61,7 +61,7 @@ pub trait Imports: Send + Sync {
 /// The columns that [`decode`] reads.
 pub(crate) const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
 
-/// Decodes [`COLUMNS`].
+/// Decodes a row with the columns of [`COLUMNS`].
 pub(crate) fn decode(row: &impl Row) -> Result<Import> {
     let mut row = RowReader::new(row, "imports");
     Ok(Import {
@@ -81,7 +81,7 @@ pub(crate) const LEASE_COLUMNS: &str = "merchant_id, id, fencing_token, last_row
 /// Number of [`LEASE_COLUMNS`]: the file is at this index.
 pub(crate) const LEASE_COLUMN_COUNT: usize = 6;
 
-/// Decodes [`LEASE_COLUMNS`].
+/// Decodes a row with the columns of [`LEASE_COLUMNS`].
 pub(crate) fn decode_lease(row: &impl Row, file: Vec<u8>) -> Result<ImportLease> {
     let mut row = RowReader::new(row, "imports");
     Ok(ImportLease {

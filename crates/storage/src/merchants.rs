@@ -43,8 +43,8 @@ pub(crate) fn decode(row: &impl Row, first: usize) -> Result<Merchant> {
     })
 }
 
-/// Returns the merchant that `new` becomes when it is inserted at `created_at`.
-pub(crate) fn created(new: &NewMerchant, created_at: Timestamp) -> Merchant {
+/// Returns a new merchant with these details, as inserted at `created_at`.
+pub(crate) fn build_merchant(new: &NewMerchant, created_at: Timestamp) -> Merchant {
     Merchant {
         id: new.id,
         name: new.name.clone(),

@@ -47,7 +47,7 @@ pub(crate) const COLUMNS: &str = "tokens.merchant_id, tokens.id, tokens.scopes, 
 /// Number of [`COLUMNS`]: joined columns begin at this index.
 pub(crate) const COLUMN_COUNT: usize = 6;
 
-/// Decodes [`COLUMNS`].
+/// Decodes a row with the columns of [`COLUMNS`].
 pub(crate) fn decode(row: &impl Row) -> Result<Token> {
     let mut row = RowReader::new(row, "tokens");
     Ok(Token {
@@ -60,8 +60,8 @@ pub(crate) fn decode(row: &impl Row) -> Result<Token> {
     })
 }
 
-/// Returns the token that `new` becomes when it is inserted at `created_at`.
-pub(crate) fn created(merchant: MerchantId, id: TokenId, new: &NewToken, created_at: Timestamp) -> Token {
+/// Returns a new token with these details, as inserted at `created_at`.
+pub(crate) fn build_token(merchant: MerchantId, id: TokenId, new: &NewToken, created_at: Timestamp) -> Token {
     Token { id, merchant, scopes: new.scopes, created_at, expires_at: new.expires_at, revoked_at: None }
 }
 

@@ -13,10 +13,10 @@ use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult, violated_constraint};
 use super::tx::Tx;
 use super::{counters, customer_rows, customer_search, memberships, operations, removals, search_terms, sql};
-use crate::customers::{StoredDetails, ban_operation, created};
+use crate::customers::{StoredDetails, ban_operation, build_customer};
 use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
 
-/// Statements sent at once, without waiting for their results, while many customers are upserted.
+/// Maximum number of upserts that are sent before their results arrive.
 const PIPELINED_MAX: usize = 1024;
 
 #[async_trait]
@@ -116,7 +116,7 @@ async fn find<C: GenericClient>(
 
 /// Finds a customer and locks its row until the end of the transaction.
 async fn find_for_update(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<Customer> {
-    // Locked first, so that the groups are read after it.
+    // Lock the row first, so that the groups are read while it is locked.
     let statement = "SELECT 1 FROM customers WHERE merchant_id = $1 AND id = $2 FOR UPDATE";
     sql::query_opt(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
     let found = find(&tx.client, tx.merchant, id).await?;
@@ -154,7 +154,7 @@ async fn create(tx: &Tx<'_>, new: &NewCustomer, groups: &[GroupId]) -> AttemptRe
     let operation = operations::record_one(tx, OperationKind::CreateCustomer, subject).await?;
     let groups = memberships::lock_groups_and_default(tx, groups).await?.groups;
     memberships::join(tx, new.id, &groups, operation).await?;
-    let value = created(new.clone(), tx.operation.at, groups.into_vec());
+    let value = build_customer(new.clone(), tx.operation.at, groups.into_vec());
     Ok(Written { operation: Some(operation), value })
 }
 
@@ -210,7 +210,8 @@ pub(super) async fn upsert(tx: &Tx<'_>, customers: &[&NewCustomer]) -> AttemptRe
     for chunk in customers.chunks(PIPELINED_MAX) {
         let stored: Vec<_> =
             chunk.iter().map(|customer| (customer.id, StoredDetails::from(*customer))).collect();
-        // Pipelined: sent in order without waiting for results. The first error fails the transaction.
+        // The statements are pipelined: sent in order without waiting for results. The first error fails the
+        // transaction.
         let inserted =
             try_join_all(stored.iter().map(|(id, stored)| write(tx, statement, *id, stored))).await?;
         let (mut new, mut existing) = (Vec::new(), Vec::new());

@@ -8,7 +8,7 @@ use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
 use super::{groups, operations, sql};
-use crate::merchants::{COLUMNS, created, decode, stored_time_zone};
+use crate::merchants::{COLUMNS, build_merchant, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 
 #[async_trait]
@@ -45,7 +45,7 @@ async fn create(tx: &Tx<'_>, new: &NewMerchant) -> AttemptResult<Merchant> {
     }
     groups::insert_default(tx).await?;
     operations::record_one(tx, OperationKind::CreateMerchant, Subject::Other).await?;
-    Ok(created(new, tx.operation.at))
+    Ok(build_merchant(new, tx.operation.at))
 }
 
 /// Inserts a merchant or updates the existing one. Returns the number of rows changed, 0 or 1.

@@ -11,7 +11,7 @@ use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
 use super::{merchants, operations, sql};
-use crate::tokens::{self, COLUMN_COUNT, COLUMNS, created, decode};
+use crate::tokens::{self, COLUMN_COUNT, COLUMNS, build_token, decode};
 use crate::{Conflict, Resource, Result, StorageError, Tokens};
 
 #[async_trait]
@@ -98,7 +98,7 @@ async fn next_id(tx: &Tx<'_>, operation: OperationId) -> AttemptResult<TokenId> 
 /// caller holds the merchant's lock and has looked for it.
 pub(super) async fn insert(tx: &Tx<'_>, new: &NewToken, operation: OperationId) -> AttemptResult<Token> {
     let id = next_id(tx, operation).await?;
-    let token = created(tx.merchant, id, new, tx.operation.at);
+    let token = build_token(tx.merchant, id, new, tx.operation.at);
     let statement = "INSERT INTO tokens (merchant_id, id, hash, scopes, created_at, expires_at)
                      VALUES ($1, $2, $3, $4, $5, $6)";
     let (hash, scopes) = (new.hash.as_bytes().as_slice(), token.scopes.to_string());

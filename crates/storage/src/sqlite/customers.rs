@@ -13,7 +13,7 @@ use zumra_core::{
 use super::engine::SqliteStorage;
 use super::tx::Tx;
 use super::{counters, customer_search, memberships, operations, search_terms, sql};
-use crate::customers::{COLUMNS, StoredDetails, ban_operation, created, decode};
+use crate::customers::{COLUMNS, StoredDetails, ban_operation, build_customer, decode};
 use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
 
 #[async_trait]
@@ -118,7 +118,7 @@ fn create(tx: &Tx<'_>, new: NewCustomer, groups: &[GroupId]) -> Result<Written<C
     let operation = operations::record_one(tx, OperationKind::CreateCustomer, Subject::Customer(new.id))?;
     let groups = memberships::existing_groups_and_default(tx, groups)?;
     memberships::join(tx, new.id, &groups, operation)?;
-    let value = created(new, tx.operation.at, groups.into_vec());
+    let value = build_customer(new, tx.operation.at, groups.into_vec());
     Ok(Written { operation: Some(operation), value })
 }
 

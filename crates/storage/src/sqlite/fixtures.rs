@@ -8,7 +8,7 @@ use super::engine::SqliteStorage;
 use super::tx::Tx;
 use super::{customers, groups, memberships, merchants, operations, tokens};
 use crate::fixtures::members_by_group;
-use crate::tokens::{TokenMerge, created, merge};
+use crate::tokens::{TokenMerge, build_token, merge};
 use crate::{Fixtures, GroupSelector, LoadOutcome, Result};
 
 #[async_trait]
@@ -60,7 +60,7 @@ fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<u64> {
 fn upsert_token(tx: &Tx<'_>, new: &NewToken) -> Result<u64> {
     let Some((stored, _)) = tokens::find(tx.connection, new.hash)? else {
         let id = tokens::next_id(tx, tx.operation.proposed_id)?;
-        tokens::insert(tx, &created(tx.merchant, id, new, tx.operation.at), new.hash)?;
+        tokens::insert(tx, &build_token(tx.merchant, id, new, tx.operation.at), new.hash)?;
         return Ok(1);
     };
     match merge(&stored, tx.merchant, new)? {

@@ -69,7 +69,7 @@ fn find_existing_ids(db: &Connection, merchant: MerchantId, ids: &Ids) -> Result
 
 /// Creates the memberships that do not exist yet. All ids must exist. Returns the number of memberships created.
 ///
-/// An error may leave a part of the rows: the surrounding transaction or savepoint rolls them back. Without
+/// After an error, some of the rows may be inserted: the surrounding transaction or savepoint rolls them back. Without
 /// `OR FAIL`, SQLite would write each changed page a second time, to a statement journal.
 pub(super) fn insert(
     tx: &Tx<'_>,
@@ -88,8 +88,8 @@ pub(super) fn insert(
     if inserted == customers.len() as u64 {
         return Ok(inserted);
     }
-    // Some rows exist. Those that exist only by a rule are now added by hand too, which counts as created. In the first
-    // statement, this would slow down every new row.
+    // Some memberships exist already. Those that only a rule has created are now added by hand too, and count as
+    // created. A separate statement does this, because it would slow down every new row in the first one.
     let added_by_hand = tx.execute(
         "UPDATE memberships SET source = source | ?4
          WHERE merchant_id = ?1 AND group_id = ?2 AND customer_id IN (SELECT value FROM rarray(?3))
@@ -149,7 +149,7 @@ fn end(tx: &Tx<'_>, customer: CustomerId, groups: &IdSet<GroupId>, operation: Op
     Ok(())
 }
 
-/// Ends all memberships of a customer. Those in deleted groups have ended with the group, by its operation.
+/// Ends all memberships of a customer. Memberships in deleted groups get the operation that deleted the group.
 pub(super) fn end_all(tx: &Tx<'_>, customer: CustomerId, operation: OperationId) -> Result<()> {
     tx.execute(
         "INSERT INTO past_memberships (merchant_id, group_id, customer_id, operation_id, ended_operation_id, source)
@@ -223,16 +223,16 @@ fn exclude_ascending(
     mut found: impl Iterator<Item = rusqlite::Result<i64>>,
 ) -> rusqlite::Result<Vec<i64>> {
     let mut next_found = found.next().transpose()?;
-    let mut excluded = Vec::new();
+    let mut missing = Vec::new();
     for id in wanted {
         while next_found.is_some_and(|found| found < id) {
             next_found = found.next().transpose()?;
         }
         if next_found != Some(id) {
-            excluded.push(id);
+            missing.push(id);
         }
     }
-    Ok(excluded)
+    Ok(missing)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, Operation
 use super::engine::SqliteStorage;
 use super::tx::Tx;
 use super::{groups, operations, sql};
-use crate::merchants::{COLUMNS, created, decode, stored_time_zone};
+use crate::merchants::{COLUMNS, build_merchant, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 
 #[async_trait]
@@ -34,7 +34,7 @@ fn create(tx: &Tx<'_>, new: &NewMerchant) -> Result<Merchant> {
     upsert(tx, new)?;
     groups::insert_default(tx)?;
     operations::record_one(tx, OperationKind::CreateMerchant, Subject::Other)?;
-    Ok(created(new, tx.operation.at))
+    Ok(build_merchant(new, tx.operation.at))
 }
 
 /// Inserts the merchant, or updates the stored one. Returns the number of rows changed: 0 or 1.

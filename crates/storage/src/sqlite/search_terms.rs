@@ -1,6 +1,6 @@
 //! The inverted index of customers: one row for each search term of a customer, for prefix matches.
 //!
-//! A derived table: it repeats what `customers` holds. Only this file writes it.
+//! A derived table: `customers` contains the same terms. Only this file writes it.
 
 use rusqlite::Connection;
 use zumra_core::{CustomerId, MerchantId};
@@ -13,7 +13,7 @@ pub(super) fn add(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<()> 
     add_copied(tx.connection, tx.merchant, customer, terms)
 }
 
-/// Removes a customer from the index. `terms` are those with which it was added.
+/// Removes a customer from the index. `terms` must be the terms that the customer was added with.
 pub(super) fn remove(tx: &Tx<'_>, customer: CustomerId, terms: &str) -> Result<()> {
     let statement =
         "DELETE FROM customer_search_terms WHERE merchant_id = ?1 AND term = ?2 AND customer_id = ?3";

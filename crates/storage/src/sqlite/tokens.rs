@@ -11,7 +11,7 @@ use super::engine::SqliteStorage;
 use super::tx::Tx;
 use super::{merchants, operations, sql};
 use crate::merchants::{COLUMNS as MERCHANT_COLUMNS, decode as decode_merchant};
-use crate::tokens::{COLUMN_COUNT, COLUMNS, created, decode};
+use crate::tokens::{COLUMN_COUNT, COLUMNS, build_token, decode};
 use crate::{Conflict, Resource, Result, StorageError, Tokens, tokens};
 
 #[async_trait]
@@ -66,7 +66,7 @@ fn create(tx: &Tx<'_>, new: &NewToken) -> Result<Token> {
         return Err(Conflict::Token.into());
     }
     let operation = operations::record_one(tx, OperationKind::CreateToken, Subject::Other)?;
-    let token = created(tx.merchant, next_id(tx, operation)?, new, tx.operation.at);
+    let token = build_token(tx.merchant, next_id(tx, operation)?, new, tx.operation.at);
     insert(tx, &token, new.hash)?;
     Ok(token)
 }

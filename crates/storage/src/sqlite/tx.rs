@@ -22,7 +22,7 @@ impl Tx<'_> {
 }
 
 impl SqliteStorage {
-    /// Runs `work` as one transaction and returns its result once that is durable. An error rolls `work` back.
+    /// Runs `work` as one transaction and returns its result once the commit is durable. An error rolls `work` back.
     pub(super) async fn write<T, F>(&self, merchant: MerchantId, operation: Operation, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -31,7 +31,7 @@ impl SqliteStorage {
         self.writer.write(move |connection| work(&Tx { connection, merchant, operation })).await
     }
 
-    /// Like [`SqliteStorage::write`], for `work` that validates before its first change: it has no savepoint.
+    /// Like [`SqliteStorage::write`], but without a savepoint. `work` must validate before its first change.
     pub(super) async fn write_validated<T, F>(
         &self,
         merchant: MerchantId,

@@ -73,7 +73,7 @@ impl TestContext {
     }
 
     /// Returns the groups of a customer.
-    pub(super) async fn groups_of(&self, merchant: i64, customer: i64) -> Vec<i64> {
+    pub(super) async fn find_group_ids(&self, merchant: i64, customer: i64) -> Vec<i64> {
         let customer = CustomerId::new(customer).expect("positive");
         let found =
             self.storage.find_customer(merchant_id(merchant), customer).await.expect("storage responds");

@@ -39,7 +39,7 @@ async fn loading_updates_only_rows_that_differ(context: TestContext) {
     assert_eq!((third.details.first_name.as_str(), third.updated_at), ("new", later));
     assert_eq!(third.created_at, TestContext::now());
     assert_eq!(fourth.updated_at, TestContext::now());
-    assert_eq!(context.groups_of(1, 2).await, [20]);
+    assert_eq!(context.find_group_ids(1, 2).await, [20]);
 }
 
 async fn conflicting_fixture_changes_nothing(context: TestContext) {

@@ -158,7 +158,7 @@ async fn deleted_group_and_its_memberships_disappear_at_once(context: TestContex
     delete(&context, 10).await.expect("deleted");
     let check = async || {
         assert_eq!(find(&context, GroupSelector::Id(group_id(10))).await, None);
-        assert_eq!(context.groups_of(1, 2).await, [20], "other memberships stay");
+        assert_eq!(context.find_group_ids(1, 2).await, [20], "other memberships stay");
         let listed =
             context.storage.list_customers(merchant_id(1), CustomerFilter::default(), page(1, 15)).await;
         assert!(
@@ -211,7 +211,7 @@ async fn reloading_a_deleted_group_starts_empty(context: TestContext) {
     context.add(1, 10, &[1, 2]).await;
     delete(&context, 10).await.expect("deleted");
     context.load(r#"{"id":1,"name":"shop","groups":[{"id":10,"name":"VIP"}]}"#).await;
-    assert!(context.groups_of(1, 1).await.is_empty());
+    assert!(context.find_group_ids(1, 1).await.is_empty());
     assert_eq!(archive_all(&context, 10).await, 0);
     assert_eq!(context.storage.inspect().await.expect("inspected").past_memberships, 2);
     assert!(find(&context, GroupSelector::Id(group_id(10))).await.is_some());

@@ -111,7 +111,7 @@ async fn chunk_inserts_customers_and_row_problems(context: TestContext) {
         (4, 2, 1, None)
     );
     for id in [70, 72] {
-        assert_eq!(context.groups_of(1, id).await, [30], "every new customer joins the default group");
+        assert_eq!(context.find_group_ids(1, id).await, [30], "every new customer joins the default group");
     }
     let (found, problems) = find(&context).await;
     assert_eq!(found, import);

@@ -48,9 +48,9 @@ fn large_shop(customers: i64) -> String {
 async fn added_members_are_visible_at_once(context: TestContext) {
     context.load(SHOP).await;
     assert_eq!(added(&context.add(1, 10, &[2, 3]).await), 2);
-    assert_eq!(context.groups_of(1, 2).await, [10, 20]);
-    assert_eq!(context.groups_of(1, 3).await, [10]);
-    assert!(context.groups_of(1, 1).await.is_empty());
+    assert_eq!(context.find_group_ids(1, 2).await, [10, 20]);
+    assert_eq!(context.find_group_ids(1, 3).await, [10]);
+    assert!(context.find_group_ids(1, 1).await.is_empty());
 }
 
 async fn adding_members_again_is_unchanged(context: TestContext) {
@@ -70,7 +70,7 @@ async fn only_new_members_are_counted(context: TestContext) {
 async fn repeated_ids_count_once(context: TestContext) {
     context.load(SHOP).await;
     assert_eq!(added(&context.add(1, 10, &[4, 4, 4]).await), 1);
-    assert_eq!(context.groups_of(1, 4).await, [10]);
+    assert_eq!(context.find_group_ids(1, 4).await, [10]);
 }
 
 async fn one_missing_id_rejects_the_whole_request(context: TestContext) {
@@ -118,7 +118,7 @@ async fn largest_ids_are_supported(context: TestContext) {
     );
     context.load(&shop).await;
     assert_eq!(added(&context.add(1, i64::MAX, &[i64::MAX]).await), 1);
-    assert_eq!(context.groups_of(1, i64::MAX).await, [i64::MAX]);
+    assert_eq!(context.find_group_ids(1, i64::MAX).await, [i64::MAX]);
 }
 
 async fn ten_thousand_members_in_one_request(context: TestContext) {
@@ -126,7 +126,7 @@ async fn ten_thousand_members_in_one_request(context: TestContext) {
     let ids: Vec<i64> = (1..=10_000).collect();
     assert_eq!(added(&context.add(1, 10, &ids).await), 10_000);
     assert_eq!(context.storage.inspect().await.expect("inspected").memberships, 10_000);
-    assert_eq!(context.groups_of(1, 10_000).await, [10]);
+    assert_eq!(context.find_group_ids(1, 10_000).await, [10]);
 }
 
 async fn concurrent_adds_are_all_stored(context: TestContext) {

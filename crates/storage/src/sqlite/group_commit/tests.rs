@@ -1,4 +1,4 @@
-//! Tests of the threads together, with an fsync that the test controls.
+//! Tests all threads together, with an fsync that the test controls.
 
 use std::io;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn writer_with(fsync: Fsync, max_pages: i64) -> Writer {
     Writer::start(connection, 64, Metrics::new(), fsync, None).unwrap()
 }
 
-/// Returns such a writer whose fsync always succeeds.
+/// Like [`writer_with`], with an fsync that always succeeds.
 fn writer(max_pages: i64) -> Writer {
     writer_with(Box::new(|| Ok(())), max_pages)
 }
@@ -92,38 +92,38 @@ async fn write_completes_only_after_fsync() {
     receive(&started);
     assert!(is_pending(&mut first).await, "committed, but not durable");
     // The writer runs the next job meanwhile. That job sees the first commit, so it must not complete earlier.
-    let (run, was_run) = channel();
+    let (run_sender, run_receiver) = channel();
     let count = move |connection: &Connection| -> Result<i64> {
-        run.send(()).unwrap();
+        run_sender.send(()).unwrap();
         Ok(connection.query_row("SELECT count(*) FROM rows", [], |row| row.get(0))?)
     };
     let mut second = Box::pin(within_deadline(writer.write(count)));
     assert!(is_pending(&mut second).await);
-    receive(&was_run);
-    assert!(is_pending(&mut second).await, "what it has read is not durable");
+    receive(&run_receiver);
+    assert!(is_pending(&mut second).await, "the row that it has read is not durable");
     finish.send(Ok(())).unwrap();
     first.await.unwrap();
     assert_eq!(second.await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn failed_fsync_leaves_begun_writes_unknown_and_rejects_queued_ones() {
+async fn failed_fsync_leaves_started_writes_unknown_and_rejects_queued_writes() {
     let (fsync, started, finish) = manual_fsync();
     let writer = writer_with(fsync, 1000);
     let mut committed = Box::pin(insert(&writer, "a"));
     assert!(is_pending(&mut committed).await);
     receive(&started);
-    // Holds the writer, so that the next write stays in the queue.
-    let (run, was_run) = channel();
+    // Blocks the writer, so that the next write stays in the queue.
+    let (run_sender, run_receiver) = channel();
     let (resume, resumed) = channel();
     let slow_insert = move |connection: &Connection| {
-        run.send(()).unwrap();
+        run_sender.send(()).unwrap();
         receive(&resumed);
         insert_row(connection, "b")
     };
     let mut running = Box::pin(within_deadline(writer.write(slow_insert)));
     assert!(is_pending(&mut running).await);
-    receive(&was_run);
+    receive(&run_receiver);
     let mut queued = Box::pin(insert(&writer, "c"));
     assert!(is_pending(&mut queued).await);
 
@@ -143,7 +143,7 @@ async fn failed_fsync_leaves_begun_writes_unknown_and_rejects_queued_ones() {
             "{rejected:?}"
         );
     }
-    // The second commit depends on the first one: another fsync could prove nothing.
+    // The second commit depends on the first one, so a successful second fsync would prove nothing.
     assert!(started.try_recv().is_err(), "fsync is not repeated");
     assert_eq!(
         (depth.get(), writer.metrics.operations.get()),
@@ -272,8 +272,8 @@ async fn size_of_the_wal_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("zumra.db");
     let writer = file_writer(&path, None, None);
-    // A WAL that is never reset is larger than all rows. It is reset early if the checkpointer happens to reach its end,
-    // and at 128 MiB, which is 512 rows, at the latest.
+    // A WAL that is never reset is larger than all rows. It is reset early if the checkpointer happens to reach its
+    // end, and at 128 MiB, which is 512 rows, at the latest.
     let mut written = 0;
     while wal_bytes(&path) + (8 << 20) > written {
         insert_large_row(&writer).await.unwrap();
@@ -326,17 +326,17 @@ async fn wal_is_not_checkpointed_after_its_fsync_failed() {
     assert!(is_pending(&mut first).await);
     receive(&started);
     // Runs while the fsync fails, and is far beyond the first checkpoint, at 4 MiB.
-    let (run, was_run) = channel();
+    let (run_sender, run_receiver) = channel();
     let (resume, resumed) = channel();
     let insert = move |connection: &Connection| -> Result<()> {
-        run.send(()).unwrap();
+        run_sender.send(()).unwrap();
         receive(&resumed);
         let text = "x".repeat(16 << 20);
         Ok(connection.execute("INSERT INTO rows (text) VALUES (?1)", [text]).map(drop)?)
     };
     let mut running = Box::pin(within_deadline(writer.write(insert)));
     assert!(is_pending(&mut running).await);
-    receive(&was_run);
+    receive(&run_receiver);
     finish.send(Err(io::Error::other("worn out"))).unwrap();
     assert!(matches!(first.await, Err(StorageError::OutcomeUnknown(_))));
     resume.send(()).unwrap();
