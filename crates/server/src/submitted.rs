@@ -15,7 +15,7 @@ use crate::fields::Fields;
 use crate::lookups::StoredLookups;
 use crate::problem::Problem;
 
-/// Bodies from this size on are parsed on a thread of their own, so that they do not delay other requests.
+/// Bodies of at least this size are parsed on a blocking thread, so that they do not delay other requests.
 const LARGE_BODY_BYTES: usize = 64 << 10;
 
 /// A request with its whole body, before validation. Cloning shares the body.
@@ -104,15 +104,15 @@ impl Submitted {
     /// Reads the fields of body and query as Laravel does.
     async fn read_input(&self, app: &App) -> Result<Input, Problem> {
         if self.body.len() < LARGE_BODY_BYTES {
-            return Ok(Input::read(&self.raw()));
+            return Ok(Input::read(&self.raw_request()));
         }
         let _permit = app.body_budget.large_body_permit().await?;
         let submitted = self.clone();
-        let reading = tokio::task::spawn_blocking(move || Input::read(&submitted.raw()));
+        let reading = tokio::task::spawn_blocking(move || Input::read(&submitted.raw_request()));
         reading.await.map_err(|error| Problem::Internal(error.to_string()))
     }
 
-    fn raw(&self) -> RawRequest<'_> {
+    fn raw_request(&self) -> RawRequest<'_> {
         RawRequest {
             method: form_method(&self.method),
             content_type: self.content_type(),
