@@ -127,10 +127,10 @@ fn decode_base64(text: &str) -> Vec<u8> {
 impl Case {
     /// Removes the values of the customer in the path: a customer may keep its own email and mobile number.
     fn remove_own_values(&mut self) {
-        let own =
+        let own_id =
             self.path.as_ref().and_then(|path| path.customer.as_ref()).and_then(|id| id.parse::<i64>().ok());
-        self.existing.customer_emails.retain(|_, owner| Some(*owner) != own);
-        self.existing.customer_mobiles.retain(|_, owner| Some(*owner) != own);
+        self.existing.customer_emails.retain(|_, owner| Some(*owner) != own_id);
+        self.existing.customer_mobiles.retain(|_, owner| Some(*owner) != own_id);
     }
 
     /// Describes the first difference from the expected result, if there is one.
@@ -167,11 +167,11 @@ impl Case {
     /// Compares the request from the slow path and from the fast path.
     fn request_difference(&self, content_type: Option<&[u8]>, body: &[u8], input: &Input) -> Option<String> {
         let request = AddCustomers::from_valid(input);
-        let as_json = request.as_ref().map(|request| {
+        let request_json = request.as_ref().map(|request| {
             let ids: Vec<i64> = request.customers.iter().map(|id| id.get()).collect();
             json!({ "group_id": request.group.get(), "customers": ids })
         });
-        if as_json.as_ref() != Some(&self.expected.normalized) {
+        if request_json.as_ref() != Some(&self.expected.normalized) {
             return Some(format!("request is {request:?}"));
         }
         let fast = AddCustomers::parse_fast(content_type, body, 10_000);

@@ -7,7 +7,7 @@ use zumra_validation::{
     UniqueField,
 };
 
-/// No id exists and no value is used.
+/// The lookup results of an empty storage.
 struct EmptyStorage;
 
 impl LookupResults for EmptyStorage {
