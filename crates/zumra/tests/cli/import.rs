@@ -33,7 +33,7 @@ fn template_can_be_imported() {
 }
 
 #[test]
-fn errors_are_one_line() {
+fn each_error_is_reported_in_one_line() {
     let zumra = shop();
     zumra.write("poor.csv", "a,b\n1,2\n");
     zumra.write("empty.csv", "");
