@@ -59,7 +59,7 @@ pub(crate) fn measure(databases: &Databases, limit: i64, scale: f64) -> anyhow::
     Ok(Growth { points, lists: lists::measure(databases, limit, requests(lists::READS))? })
 }
 
-/// Measures a growing group of one merchant in turns with an empty group.
+/// Measures a growing group of one merchant alternately with an empty group.
 fn one_merchant(databases: &Databases, limit: i64, requests: u64) -> anyhow::Result<Vec<GrowthPoint>> {
     let added_per_run = i64::try_from(WARM_UP_REQUESTS + REQUESTS)? * REQUEST_SIZE;
     let customers = (limit + limit / 10).max(limit + added_per_run);
@@ -105,7 +105,7 @@ fn run_from(members: i64, database: &Database, service: &Process, requests: u64)
     send(service, WARM_UP_REQUESTS..WARM_UP_REQUESTS + requests, request)
 }
 
-/// Measures one group of each of many merchants: empty groups in turns with filled groups.
+/// Measures one group of each of many merchants: empty groups alternately with filled groups.
 fn many_merchants(databases: &Databases, limit: i64, requests: u64) -> anyhow::Result<Vec<GrowthPoint>> {
     let merchants = (limit / MANY_MEMBERS).max(1);
     let engine = databases.engine();

@@ -1,4 +1,4 @@
-//! Measures one workload: the service and its bounds in turns, so that other load on the host affects all of
+//! Measures one workload: the service and its bounds alternately, so that other load on the host affects all of
 //! them alike.
 
 use crate::database::{Database, Databases};
