@@ -14,7 +14,7 @@ const STEP_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The running script. It stops its servers and deletes their files when its standard input closes.
 pub(super) struct ServerShell {
-    /// Not waited for on exit: the kernel closes the pipe when this process ends, also if it is killed.
+    /// Need not be stopped on exit: the kernel closes the pipe when this process ends, even if it is killed.
     process: Child,
     /// The lines of its standard output.
     lines: Receiver<String>,
@@ -72,7 +72,7 @@ pub(super) fn shell(script: &str, ports: &[u16]) -> Command {
 
 /// Returns ports that are free now.
 pub(super) fn free_ports<const N: usize>() -> [u16; N] {
-    // Bound all at once: a port that was released could be returned twice.
+    // Bind all ports at once, because a released port could be returned twice.
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     listeners.map(|listener| listener.local_addr().expect("the socket is bound").port())
 }
