@@ -1,4 +1,4 @@
-//! All rows of a file, for copies between engines.
+//! Reads and writes all rows of a file, for copies between engines.
 
 use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -13,7 +13,7 @@ use crate::{Result, StorageError};
 pub(super) struct SqliteEndpoint(Connection);
 
 impl SqliteEndpoint {
-    /// Returns a snapshot of the file.
+    /// Starts a transaction that reads one snapshot of the file.
     pub(super) fn source(connection: Connection) -> Result<Self> {
         // The first read of a transaction takes the snapshot.
         connection.execute_batch("BEGIN; SELECT 1 FROM merchants")?;
@@ -117,7 +117,7 @@ impl CopyEndpoint for SqliteEndpoint {
     }
 }
 
-/// Writes the derived rows of copied customers: their search terms and their count.
+/// Writes the derived rows of copied customers: search terms, and the counter of customers.
 fn index_customers(connection: &Connection, merchant: i64, customers: Vec<(i64, &str)>) -> Result<()> {
     let invalid = |id| StorageError::corrupt("customers", "id", id);
     let merchant = MerchantId::new(merchant).ok_or_else(|| invalid(merchant))?;
