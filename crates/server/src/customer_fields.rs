@@ -1,4 +1,4 @@
-//! The fields of a customer, as API requests and rows of an import give them.
+//! The fields of a customer in API requests and in rows of an import.
 
 use zumra_core::text::Name;
 use zumra_core::{CustomerChange, MessageCode};
@@ -10,7 +10,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 ///
-/// [`Problem::InvalidFields`] if a value cannot be stored, as a form text that is not UTF-8.
+/// [`Problem::InvalidFields`] if a value cannot be stored, such as form text that is not UTF-8.
 pub(crate) fn read_customer_change(fields: &Fields) -> Result<CustomerChange, Problem> {
     let name = |field| fields.parse_with(field, MessageCode::String, |text| Name::parse(text).ok());
     Ok(CustomerChange {

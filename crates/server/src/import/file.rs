@@ -1,4 +1,4 @@
-//! Checking that a file can be imported.
+//! Checks whether a file can be imported.
 
 use std::ops::ControlFlow;
 
