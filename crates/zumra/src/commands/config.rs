@@ -29,13 +29,13 @@ impl Command {
 
 fn format_settings(settings: &[EffectiveSetting]) -> String {
     let mut text = "# Effective settings of `zumra serve`.\n".to_owned();
-    let mut current = "";
+    let mut current_section = "";
     for EffectiveSetting { key, value, source } in settings {
         let (section, name) = key.split_once('.').unwrap_or(("", key));
         // Writing to a String cannot fail.
-        if section != current {
+        if section != current_section {
             let _ = writeln!(text, "\n[{section}]");
-            current = section;
+            current_section = section;
         }
         let _ = match value {
             Some(value) => writeln!(text, "{name} = {value}  # {source}"),

@@ -26,7 +26,7 @@ pub(crate) struct EngineLimits {
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) database: Database,
-    /// As it was given; [`database_location`](Self::database_location) checks whether it can be a replica.
+    /// Not checked yet: [`database_location`](Self::database_location) checks whether it can be a replica.
     pub(crate) replica: Option<Database>,
     /// `None` if clients reach the service at its listen address.
     pub(crate) public_url: Option<PublicUrl>,

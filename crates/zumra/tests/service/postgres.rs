@@ -13,13 +13,13 @@ use zumra_testkit::{ServerProcess, TestDatabase};
 use super::{ADD, Installation, TOKEN, add_body, binary, is_member};
 
 /// A PostgreSQL database with the merchant of [`Installation`].
-pub(super) struct Shared {
+pub(super) struct SharedDatabase {
     /// Runs the asynchronous calls of a test.
     runtime: Runtime,
     database: TestDatabase,
 }
 
-impl Shared {
+impl SharedDatabase {
     pub(super) fn new(customers: i64) -> Self {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(TestDatabase::new());
@@ -34,7 +34,7 @@ impl Shared {
 
     fn command(&self) -> Command {
         let mut command = zumra_testkit::serve_command(binary(), &PathBuf::from(self.database.url()));
-        // A graceful stop waits for open requests: keep it short if a test fails.
+        // A graceful shutdown waits for open requests. Limit the wait in case a test fails.
         command.args(["--limits-request-seconds", "20"]);
         command
     }
@@ -48,7 +48,7 @@ impl Shared {
 
 #[test]
 fn service_recovers_when_the_database_is_back() {
-    let shared = Shared::new(3);
+    let shared = SharedDatabase::new(3);
     let server = shared.serve();
     assert_eq!(server.post(ADD, TOKEN, &add_body([1])).unwrap().0, 200);
     shared.runtime.block_on(shared.database.block_connections());
@@ -64,11 +64,11 @@ fn service_recovers_when_the_database_is_back() {
 
 #[test]
 fn unusable_replica_is_logged_once_and_lists_still_work() {
-    let shared = Shared::new(1);
-    let own = shared.database.url();
+    let shared = SharedDatabase::new(1);
+    let own_url = shared.database.url();
     for (replica, why) in [
         ("postgres://z:s3cret@127.0.0.1:1/z", "error connecting to server"),
-        (&own, "it is not a standby: it accepts writes"),
+        (&own_url, "it is not a standby: it accepts writes"),
     ] {
         let (server, log) = ServerProcess::start_with_log(shared.command().args(["--replica", replica]));
         for path in ["/admin/v2/customers", "/admin/v2/customers/groups", "/admin/v2/customers?keyword=c"] {
@@ -93,7 +93,7 @@ fn request_body(number: i64) -> Value {
 
 /// Sends requests until all are sent. Without a response it repeats the request on the next server, as a client behind
 /// a load balancer would.
-fn client(
+fn run_client(
     servers: &[ServerProcess; 3],
     mut server: usize,
     next: &AtomicI64,
@@ -119,7 +119,7 @@ fn client(
 
 #[test]
 fn each_request_is_applied_once_while_one_of_three_services_is_killed_and_one_hangs() {
-    let shared = Shared::new(REQUESTS * CUSTOMERS_PER_REQUEST);
+    let shared = SharedDatabase::new(REQUESTS * CUSTOMERS_PER_REQUEST);
     let servers = [shared.serve(), shared.serve(), shared.serve()];
     let next = AtomicI64::new(0);
     let (acknowledge, acknowledged) = mpsc::channel();
@@ -127,7 +127,7 @@ fn each_request_is_applied_once_while_one_of_three_services_is_killed_and_one_ha
     std::thread::scope(|scope| {
         for number in 0..9 {
             let (acknowledge, servers, next) = (acknowledge.clone(), &servers, &next);
-            scope.spawn(move || client(servers, number % 3, next, &acknowledge));
+            scope.spawn(move || run_client(servers, number % 3, next, &acknowledge));
         }
         drop(acknowledge);
         done.extend(acknowledged.iter().take(30));
@@ -143,7 +143,7 @@ fn each_request_is_applied_once_while_one_of_three_services_is_killed_and_one_ha
         done.extend(acknowledged.iter());
     });
     assert!(done.into_iter().eq(0..REQUESTS), "every request was acknowledged");
-    let model = format!(
+    let count_complete_requests = format!(
         "SELECT count(*) FROM (
             SELECT FROM operations JOIN memberships
                 ON memberships.merchant_id = operations.merchant_id AND operation_id = operations.id
@@ -152,7 +152,7 @@ fn each_request_is_applied_once_while_one_of_three_services_is_killed_and_one_ha
             HAVING count(*) = {CUSTOMERS_PER_REQUEST}
                 AND count(DISTINCT (memberships.customer_id - 1) / {CUSTOMERS_PER_REQUEST}) = 1) AS whole"
     );
-    assert_eq!(shared.query_number(&model), REQUESTS, "each request is one operation");
+    assert_eq!(shared.query_number(&count_complete_requests), REQUESTS, "each request is one operation");
     assert_eq!(
         shared.query_number("SELECT count(*) FROM memberships WHERE merchant_id = 1"),
         REQUESTS * CUSTOMERS_PER_REQUEST

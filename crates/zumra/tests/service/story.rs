@@ -1,9 +1,9 @@
-//! The life of a customer, an import and the deletion of a large group, with a kill between the steps.
+//! The lifecycle of a customer, an import and the deletion of a large group, with a kill between the steps.
 
 use serde_json::{Value, json};
 use zumra_testkit::{DEADLINE, ServerProcess, eventually};
 
-use super::postgres::Shared;
+use super::postgres::SharedDatabase;
 use super::{ADD, Installation, TOKEN};
 
 const API: &str = "/admin/v2/customers";
@@ -46,11 +46,11 @@ impl<S: Fn() -> ServerProcess> RestartedService<S> {
 fn test_customer_lifecycle(start: impl Fn() -> ServerProcess) {
     let mut service = RestartedService::new(start);
     let (_, groups) = service.request("GET", "/groups", &Value::Null);
-    let default =
+    let default_group =
         groups["data"].as_array().unwrap().iter().find(|group| group["id"] != 1).unwrap()["id"].clone();
-    let second = service.request("POST", "/groups", &json!({"name": "second"})).1["data"]["id"].clone();
+    let second_group = service.request("POST", "/groups", &json!({"name": "second"})).1["data"]["id"].clone();
     let body = json!({"first_name": "سارة", "last_name": "ع", "mobile": "512345678", "mobile_code_country": "+966",
-        "groups": [1, second.to_string()]});
+        "groups": [1, second_group.to_string()]});
     let (status, created) = service.request("POST", "", &body);
     assert_eq!(status, 200, "{created}");
     let id = created["data"]["id"].clone();
@@ -58,14 +58,14 @@ fn test_customer_lifecycle(start: impl Fn() -> ServerProcess) {
         ids.sort_by_key(Value::as_i64);
         Value::Array(ids)
     };
-    let all = sorted(vec![json!(1), default.clone(), second.clone()]);
+    let all = sorted(vec![json!(1), default_group.clone(), second_group.clone()]);
     assert_eq!(service.customer(&id), (all, json!(false), json!(512_345_678)));
-    let change = json!({"mobile": "599999999", "groups": [second.to_string()]});
+    let change = json!({"mobile": "599999999", "groups": [second_group.to_string()]});
     assert_eq!(service.request("PUT", &format!("/{id}"), &change).0, 200);
-    let moved = sorted(vec![default, second]);
-    assert_eq!(service.customer(&id), (moved.clone(), json!(false), json!(599_999_999)));
+    let changed_groups = sorted(vec![default_group, second_group]);
+    assert_eq!(service.customer(&id), (changed_groups.clone(), json!(false), json!(599_999_999)));
     assert_eq!(service.request("PUT", &format!("/blacklist/{id}"), &json!({"reason": "x"})).0, 201);
-    assert_eq!(service.customer(&id), (moved.clone(), json!(true), json!(599_999_999)));
+    assert_eq!(service.customer(&id), (changed_groups.clone(), json!(true), json!(599_999_999)));
     assert_eq!(service.request("DELETE", &format!("/blacklist/{id}"), &Value::Null).0, 202);
     assert_eq!(service.customer(&id).1, json!(false));
     let found = service.request("GET", "?keyword=0599999999", &Value::Null).1;
@@ -83,7 +83,7 @@ fn customer_lifecycle_survives_kills_on_sqlite() {
 
 #[test]
 fn customer_lifecycle_survives_kills_on_postgres() {
-    let shared = Shared::new(2);
+    let shared = SharedDatabase::new(2);
     test_customer_lifecycle(|| shared.serve());
 }
 
