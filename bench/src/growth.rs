@@ -1,6 +1,6 @@
 //! The growth benchmark: what adding customers and reading lists costs as the number of rows grows.
 //!
-//! Each run on a filled group takes turns with a run on an empty group, so that other load on the host
+//! Runs on a filled group alternate with runs on an empty group, so that other load on the host
 //! affects both. `growth/data.rs` creates the rows, `growth/lists.rs` measures lists.
 
 mod data;
@@ -54,13 +54,17 @@ struct Size {
 /// Runs the growth benchmark with groups of at most `limit` members.
 pub(crate) fn measure(databases: &Databases, limit: i64, scale: f64) -> anyhow::Result<Growth> {
     let requests = |count: u64| scaled(count, scale).clamp(MIN_REQUESTS, count);
-    let mut points = one_merchant(databases, limit, requests(REQUESTS))?;
-    points.extend(many_merchants(databases, limit, requests(MANY_REQUESTS))?);
+    let mut points = measure_one_merchant(databases, limit, requests(REQUESTS))?;
+    points.extend(measure_many_merchants(databases, limit, requests(MANY_REQUESTS))?);
     Ok(Growth { points, lists: lists::measure(databases, limit, requests(lists::READS))? })
 }
 
 /// Measures a growing group of one merchant alternately with an empty group.
-fn one_merchant(databases: &Databases, limit: i64, requests: u64) -> anyhow::Result<Vec<GrowthPoint>> {
+fn measure_one_merchant(
+    databases: &Databases,
+    limit: i64,
+    requests: u64,
+) -> anyhow::Result<Vec<GrowthPoint>> {
     let added_per_run = i64::try_from(WARM_UP_REQUESTS + REQUESTS)? * REQUEST_SIZE;
     let customers = (limit + limit / 10).max(limit + added_per_run);
     let engine = databases.engine();
@@ -86,7 +90,7 @@ fn one_merchant(databases: &Databases, limit: i64, requests: u64) -> anyhow::Res
         }
         database.fill(&[data::delete_members_above(members)])?;
         let size = Size { merchants: 1, members, customers };
-        points.push(point(size, &runs, &empty_runs, service.peak_memory_mib(), start_ms));
+        points.push(summarize(size, &runs, &empty_runs, service.peak_memory_mib(), start_ms));
     }
     drop(empty_service);
     databases.drop(&database)?;
@@ -106,7 +110,11 @@ fn run_from(members: i64, database: &Database, service: &Process, requests: u64)
 }
 
 /// Measures one group of each of many merchants: empty groups alternately with filled groups.
-fn many_merchants(databases: &Databases, limit: i64, requests: u64) -> anyhow::Result<Vec<GrowthPoint>> {
+fn measure_many_merchants(
+    databases: &Databases,
+    limit: i64,
+    requests: u64,
+) -> anyhow::Result<Vec<GrowthPoint>> {
     let merchants = (limit / MANY_MEMBERS).max(1);
     let engine = databases.engine();
     progress(&format!(
@@ -124,7 +132,7 @@ fn many_merchants(databases: &Databases, limit: i64, requests: u64) -> anyhow::R
     let filled_start_ms = service::median_start_ms(databases, &filled)?;
     let empty_service = Process::start_zumra(databases.janitor(), &empty)?;
     let filled_service = Process::start_zumra(databases.janitor(), &filled)?;
-    // With a small limit, few customers are not members yet.
+    // With a small limit, there are few customers who are not members yet.
     let lists = (merchants * (MANY_CUSTOMERS - MANY_MEMBERS) / REQUEST_SIZE).unsigned_abs();
     let requests = requests.min(lists / (MANY_RUNS + 1));
     progress(&format!("{}: growth: {merchants} groups of 0 and of {MANY_MEMBERS} members", engine.name()));
@@ -143,8 +151,8 @@ fn many_merchants(databases: &Databases, limit: i64, requests: u64) -> anyhow::R
     let size = |members| Size { merchants, members, customers: merchants * MANY_CUSTOMERS };
     let (empty_memory, filled_memory) = (empty_service.peak_memory_mib(), filled_service.peak_memory_mib());
     let points = vec![
-        point(size(0), &empty_runs, &empty_runs, empty_memory, empty_start_ms),
-        point(size(merchants * MANY_MEMBERS), &filled_runs, &empty_runs, filled_memory, filled_start_ms),
+        summarize(size(0), &empty_runs, &empty_runs, empty_memory, empty_start_ms),
+        summarize(size(merchants * MANY_MEMBERS), &filled_runs, &empty_runs, filled_memory, filled_start_ms),
     ];
     drop((empty_service, filled_service));
     databases.drop(&filled)?;
@@ -172,7 +180,7 @@ fn send(service: &Process, numbers: Range<u64>, request: impl Fn(u64) -> Request
 }
 
 /// Summarizes runs, each compared with the run on an empty group in the same turn.
-fn point(
+fn summarize(
     size: Size,
     runs: &[Run],
     empty_runs: &[Run],

@@ -1,6 +1,6 @@
 //! The server bound: the service's own server, with its tokens, limits, log and metrics, on a storage that
-//! reports each add as successful at once and writes nothing. The difference to the HTTP bound is the
-//! cost of the server; the difference to the service is the cost of the storage.
+//! reports each add as successful at once and writes nothing. The difference from the HTTP bound is the
+//! cost of the server; the difference from the service is the cost of the storage.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
