@@ -38,11 +38,11 @@ impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         for byte in bytes {
             // Knuth's MMIX generator. Tests need distinct values, not unpredictable ones.
-            let step = |n: u64| {
-                Some(n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+            let step = |state: u64| {
+                Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
             };
-            let (Ok(n) | Err(n)) = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step);
-            *byte = n.to_be_bytes()[0];
+            let (Ok(state) | Err(state)) = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, step);
+            *byte = state.to_be_bytes()[0];
         }
     }
 }

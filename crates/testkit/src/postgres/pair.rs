@@ -45,8 +45,8 @@ impl TestPair {
         self.shell.send_command("fail over", "promoted");
     }
 
-    /// Like [`fail_over`](Self::fail_over), but the old primary has commits that the standby never received. It restarts
-    /// as a standby that shows them, so it can never follow the new primary.
+    /// Like [`fail_over`](Self::fail_over), but the old primary has commits that the standby never received. It
+    /// restarts as a standby that contains these commits, so it can never follow the new primary.
     pub fn fail_over_with_divergence(&mut self) {
         self.shell.send_command("diverge", "promoted");
     }

@@ -23,7 +23,8 @@ pub(super) struct ServerShell {
 impl ServerShell {
     /// Starts a script and waits until it prints "ready". Panics with its error output otherwise.
     pub(super) fn start(command: &mut Command) -> Self {
-        // In its own process group: a runner that kills a hanging test must not kill the script before it cleans up.
+        // Use a new process group: a test runner that kills a hanging test must not kill the script before it cleans
+        // up.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut process = command
@@ -34,7 +35,7 @@ impl ServerShell {
             .expect("`sh` can be started");
         let lines = lines(process.stdout.take().expect("standard output is a pipe"));
         let mut shell = Self { process, lines };
-        shell.expect("ready");
+        shell.expect_reply("ready");
         shell
     }
 
@@ -42,10 +43,10 @@ impl ServerShell {
     pub(super) fn send_command(&mut self, line: &str, reply: &str) {
         let mut input = self.process.stdin.as_ref().expect("standard input is a pipe");
         writeln!(input, "{line}").expect("the script is running");
-        self.expect(reply);
+        self.expect_reply(reply);
     }
 
-    fn expect(&mut self, reply: &str) {
+    fn expect_reply(&mut self, reply: &str) {
         let line = self.lines.recv_timeout(STEP_TIMEOUT);
         if line.as_deref().map(str::trim) != Ok(reply) {
             drop(self.process.stdin.take()); // ends the script, and so its error output
