@@ -1,7 +1,7 @@
 //! Coalesces concurrent add requests of a merchant: requests that arrive while a statement is in flight share the next.
 //!
-//! Each request is all or nothing by itself and has its own operation. The fixed cost of a statement, a round trip and
-//! a commit, is paid once for all of them.
+//! Each request remains atomic and has its own operation. All requests of a statement share its fixed cost: a round
+//! trip and a commit.
 
 use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::collections::{HashMap, VecDeque};
@@ -18,7 +18,7 @@ use super::connections::{Connections, PooledConnection, within};
 use super::retry::{AttemptOutcome, RetryableWrite};
 use crate::{AddMembersOutcome, StorageError};
 
-/// Statements in flight per merchant at most. Two, so that small requests need not wait for a large one.
+/// Maximum number of statements in flight per merchant. With two, small requests need not wait for a large one.
 const STATEMENTS_MAX: usize = 2;
 
 /// The queues of add requests, by merchant.
@@ -29,8 +29,8 @@ pub(super) struct AddMembersCoalescer {
 
 #[derive(Default)]
 struct MerchantQueue {
-    /// Tasks that drain this queue, each with one statement in flight.
-    statements: usize,
+    /// Number of tasks that drain this queue, each with one statement in flight.
+    drains: usize,
     requests: VecDeque<QueuedRequest>,
 }
 
@@ -53,10 +53,10 @@ impl AddMembersCoalescer {
         let mut queues = self.lock();
         let queue = queues.entry(merchant).or_default();
         queue.requests.push_back(request);
-        if queue.statements == STATEMENTS_MAX {
+        if queue.drains == STATEMENTS_MAX {
             return None;
         }
-        queue.statements += 1;
+        queue.drains += 1;
         Some(Drain { coalescer: Arc::clone(self), merchant, has_ended: false })
     }
 
@@ -98,7 +98,7 @@ impl Drain {
     async fn run(mut self) {
         let coalescer = Arc::clone(&self.coalescer);
         let mut connection = coalescer.connections.acquire().await;
-        // Taken only now, so that the statement includes requests that arrived while waiting for the connection.
+        // Take the statement only now: it includes requests that arrived while this task waited for the connection.
         let mut next = self.next_statement();
         while let Some(statement) = next {
             let outcomes = match &mut connection {
@@ -106,13 +106,13 @@ impl Drain {
                 Err(error) => statement.fail_all(error),
             };
             let is_lost = outcomes.iter().any(AttemptOutcome::needs_new_connection);
-            // Before the replies, so that an immediate retry does not count this statement as in flight.
+            // Take it before the replies: an immediate retry must not count this statement as in flight.
             next = self.next_statement();
             if !is_lost && next.is_some() {
                 statement.reply(outcomes);
                 continue;
             }
-            // Before the replies too, because the clients may need a connection at once.
+            // Release the connection before the replies too, because the clients may need one at once.
             match connection {
                 Ok(lost) if is_lost => lost.discard(),
                 unused => drop(unused),
@@ -154,8 +154,8 @@ impl Drop for Drain {
 
 /// Counts a task of the queue as ended. The last one removes the queue.
 fn end_task(mut queue: OccupiedEntry<'_, MerchantId, MerchantQueue>) {
-    queue.get_mut().statements -= 1;
-    if queue.get().statements == 0 {
+    queue.get_mut().drains -= 1;
+    if queue.get().drains == 0 {
         queue.remove();
     }
 }
@@ -173,7 +173,7 @@ impl RetryableWrite<AddMembersOutcome> for CoalescedWrite {
             let (reply, outcome) = oneshot::channel();
             let request = QueuedRequest { request: Arc::clone(&self.request), attempt, reply };
             if let Some(drain) = self.coalescer.enqueue(self.merchant, request) {
-                // A task of its own: this caller may be canceled while other requests share the statement.
+                // Use a separate task: this caller may be canceled while other requests share the statement.
                 tokio::spawn(drain.run());
             }
             // The task ends early only if the runtime shuts down or the task panics. It may have sent the statement.
