@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_small() {
+    fn value_has_at_most_32_bytes() {
         assert!(size_of::<Value>() <= 32, "{}", size_of::<Value>());
     }
 

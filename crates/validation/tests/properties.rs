@@ -208,18 +208,19 @@ fn is_equal(actual: &Value, expected: &serde_json::Value) -> bool {
     use serde_json::Value as Json;
     match (actual, expected) {
         (Value::Null, Json::Null) => true,
-        (Value::Bool(a), Json::Bool(b)) => a == b,
-        (Value::Int(a), Json::Number(b)) => Some(*a) == b.as_i64(),
-        (Value::Double(a), Json::Number(b)) => {
-            !b.is_i64() && b.as_f64().is_some_and(|b| a.to_bits() == b.to_bits())
+        (Value::Bool(left), Json::Bool(right)) => left == right,
+        (Value::Int(left), Json::Number(right)) => Some(*left) == right.as_i64(),
+        (Value::Double(left), Json::Number(right)) => {
+            !right.is_i64() && right.as_f64().is_some_and(|right| left.to_bits() == right.to_bits())
         }
-        (Value::Text(a), Json::String(b)) => a == b,
-        (Value::List(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
+        (Value::Text(left), Json::String(right)) => left == right,
+        (Value::List(left), Json::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_equal(left, right))
         }
-        (Value::List(a), Json::Object(b)) => a.is_empty() && b.is_empty(),
-        (Value::Map(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_equal(a, b)))
+        (Value::List(left), Json::Object(right)) => left.is_empty() && right.is_empty(),
+        (Value::Map(left), Json::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| is_equal(left, right)))
         }
         _ => false,
     }
@@ -263,15 +264,15 @@ proptest! {
         group in 1..=i64::MAX,
         ids in prop::collection::vec(1..=i64::MAX, 1..=CUSTOMERS_MAX),
         spaces in prop::collection::vec("[ \t\r\n]{0,2}", 8),
-        group_first: bool,
+        is_group_first: bool,
     ) {
         let mut list = String::new();
-        for (i, id) in ids.iter().enumerate() {
-            write!(list, "{}{id}{}", if i == 0 { "" } else { "," }, spaces[0]).unwrap();
+        for (position, id) in ids.iter().enumerate() {
+            write!(list, "{}{id}{}", if position == 0 { "" } else { "," }, spaces[0]).unwrap();
         }
         let customers = format!("\"customers\"{}:{}[{}{list}]", spaces[1], spaces[2], spaces[3]);
         let group_id = format!("\"group_id\"{}:{}{group}", spaces[4], spaces[5]);
-        let (first, second) = if group_first { (group_id, customers) } else { (customers, group_id) };
+        let (first, second) = if is_group_first { (group_id, customers) } else { (customers, group_id) };
         let body = format!("{}{{{first}{},{}{second}}}{}", spaces[6], spaces[7], spaces[1], spaces[2]);
         let fast = AddCustomers::parse_fast(Some(JSON), body.as_bytes(), CUSTOMERS_MAX);
         prop_assert!(fast.is_some(), "{}", body);
@@ -281,9 +282,9 @@ proptest! {
     }
 
     #[test]
-    fn documents_are_parsed_like_serde_json(document in plain_document(), pretty: bool) {
+    fn documents_are_parsed_like_serde_json(document in plain_document(), is_pretty: bool) {
         let document = serde_json::json!({ "x": document });
-        let text = if pretty { serde_json::to_vec_pretty(&document) } else { serde_json::to_vec(&document) }.unwrap();
+        let text = if is_pretty { serde_json::to_vec_pretty(&document) } else { serde_json::to_vec(&document) }.unwrap();
         let input = read(JSON, &text);
         prop_assert!(is_equal(input.get("x").unwrap(), &document["x"]), "{}", document);
     }
@@ -334,9 +335,9 @@ proptest! {
     fn parsers_accept_any_bytes_without_panic(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         form in "(customers|group_id|name|a|\\[|\\]|=|&|%|%[0-9a-f]{2}|[ .+]|\u{0}|\r|\n|;|--B|\"|content-disposition:form-data;name=){0,40}",
-        put: bool,
+        is_put: bool,
     ) {
-        let method = if put { Method::Put } else { Method::Post };
+        let method = if is_put { Method::Put } else { Method::Post };
         let types = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B"];
         for content_type in types.map(str::as_bytes).into_iter().chain([&bytes[..], form.as_bytes()]) {
             for body in [&bytes[..], form.as_bytes()] {
