@@ -124,9 +124,9 @@ mod tests {
         for code in ALL {
             let [arabic, english] =
                 [Language::Arabic, Language::English].map(|language| table(language).template(*code));
-            let names_field = format!("{code:?}").ends_with("Required") && *code != MessageCode::Required;
+            let has_field_name = format!("{code:?}").ends_with("Required") && *code != MessageCode::Required;
             // The four messages about customers contain the Arabic name of their field.
-            if !names_field {
+            if !has_field_name {
                 assert_eq!(placeholders(arabic), placeholders(english), "{code:?}");
             }
         }
