@@ -1,12 +1,12 @@
-//! Operations: what both engines decide alike about their rows.
+//! Operations: the choice of ids, which both engines share.
 
 use zumra_core::{Operation, OperationId};
 
 use crate::{Result, StorageError};
 
-/// Returns the id of an operation: the proposed one, or `gap` above the newest if that is not below it.
+/// Returns the id of an operation: the proposed id, or the newest id plus `gap` if that is greater.
 ///
-/// Ids therefore ascend in commit order within a merchant, whatever the clocks say.
+/// Ids therefore ascend in commit order within a merchant, even if clocks differ.
 pub(crate) fn next_id(newest: Option<i64>, operation: &Operation, gap: i64) -> Result<OperationId> {
     debug_assert!(gap > 0, "a gap of {gap} would repeat an id");
     let proposed = operation.proposed_id.get();

@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zumra_core::Entropy;
 
-/// Exclusive upper bound of [`Attempt::id_gap`]. The larger, the rarer two concurrent writers choose the same id.
+/// Exclusive upper bound of [`Attempt::id_gap`]. A larger bound makes it rarer that two concurrent
+/// writers choose the same id.
 const ID_GAPS: u64 = 1024;
 
 /// What distinguishes one attempt of a write from other attempts and other writes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
-    /// Stored in the operation's row, and the same for all attempts of one write. After a lost connection it tells
-    /// whether the commit was made.
+    /// Stored in the operation's row, and the same for all attempts of one write. After a lost connection, it shows
+    /// whether the write was committed.
     pub(super) nonce: i64,
-    /// Distance to the newest operation id that this attempt keeps, if it cannot take the proposed id. Without it, all
-    /// concurrent writers would take the next id.
+    /// Distance from the newest operation id to the id of this attempt, if it cannot take the proposed id. Without
+    /// random distances, all concurrent writers would take the next id.
     pub(super) id_gap: i64,
 }
 
@@ -41,9 +42,9 @@ impl AttemptSource {
     /// The generator `SplitMix64`: visits all 64-bit numbers once, in an order that looks random.
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut n = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
-        n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        n ^ (n >> 31)
+        let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 }

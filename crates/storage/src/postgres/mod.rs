@@ -1,4 +1,4 @@
-//! The PostgreSQL engine, for servers and databases compatible with them.
+//! The PostgreSQL engine, for PostgreSQL servers and compatible databases.
 //!
 //! What belongs here: opening a database, and a file for each noun with its statements, under the same name as in the
 //! other engine. Any number of processes may share a database, so no process caches data that must be the same in all.

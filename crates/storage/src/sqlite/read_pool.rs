@@ -11,7 +11,8 @@ use super::open;
 use crate::metrics::Metrics;
 use crate::{Result, StorageError};
 
-/// The permit to use one connection. Counted as busy until it is dropped, also by a panic.
+/// The permit to use one connection. The metric counts the connection as busy until a return or a panic drops the
+/// permit.
 struct BusyPermit {
     _permit: OwnedSemaphorePermit,
     busy: Gauge,
@@ -80,7 +81,7 @@ impl ReadPool {
             Some(connection) => connection,
             None => open::for_reading(&self.path)?,
         };
-        // One transaction, so that the count and the rows of a page agree.
+        // Use one transaction, so that the count and the rows of a page are of the same snapshot.
         let transaction = connection.unchecked_transaction()?;
         let result = work(&transaction);
         drop(transaction);
@@ -90,7 +91,7 @@ impl ReadPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
-        // No code panics while it holds the lock, and a list of connections has no broken state.
+        // No code panics while it holds the lock, and a list of connections cannot be inconsistent.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
