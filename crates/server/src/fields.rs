@@ -39,7 +39,7 @@ impl Fields {
         self.parse_with(field, code, |text| text.parse().ok())
     }
 
-    /// Like [`Fields::parse`], with a parser.
+    /// Like [`Fields::parse`], but parses the text with a function.
     pub(crate) fn parse_with<T>(
         &self,
         field: &str,

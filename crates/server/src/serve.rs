@@ -48,7 +48,7 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         connection_permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
         app: app.clone(),
     });
-    let running: Vec<_> = [Some(public), admin]
+    let listener_tasks: Vec<_> = [Some(public), admin]
         .into_iter()
         .flatten()
         .map(|listener| tokio::spawn(listener.run(stop.clone())))
@@ -57,8 +57,8 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         [tokio::spawn(run_archive_task(app.clone())), tokio::spawn(run_import_task(app.clone()))];
     shutdown.await;
     drop(stop_sender);
-    for listener in running {
-        let _ = listener.await; // a listener that panicked has no connections left to finish
+    for task in listener_tasks {
+        let _ = task.await; // a listener that panicked has no connections left to finish
     }
     // A chunk is one transaction, so aborting leaves no partial one. The tasks continue after the next start.
     background_tasks.iter().for_each(tokio::task::JoinHandle::abort);
@@ -78,7 +78,7 @@ impl Listener {
     async fn run(self, mut stop: watch::Receiver<()>) {
         let connections = GracefulShutdown::new();
         let mut stopped = pin!(async move {
-            // The sender never sends. It is dropped to stop, which is an error here.
+            // The sender never sends a value. Dropping it stops the listener: `changed` then returns an error.
             let _ = stop.changed().await;
         });
         loop {
