@@ -70,7 +70,8 @@ pub(crate) struct GroupDiff {
 }
 
 impl GroupDiff {
-    /// Computes the difference. A customer who is in the `default` group stays in it, whatever is requested.
+    /// Computes the difference. A customer who is in the `default` group stays in it, even if it is not
+    /// requested.
     pub(crate) fn new(
         current: &[GroupId],
         requested: impl IntoIterator<Item = GroupId>,

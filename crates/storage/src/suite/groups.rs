@@ -11,7 +11,7 @@ case_list![
     groups_are_listed_oldest_first,
     created_group_is_stored_unchanged,
     creating_a_group_with_a_used_id_conflicts,
-    update_keeps_unnamed_fields,
+    update_keeps_fields_that_the_change_does_not_set,
     every_merchant_has_one_default_group,
     fixture_can_change_the_default_group,
     default_group_cannot_be_deleted,
@@ -72,7 +72,7 @@ async fn creating_a_group_with_a_used_id_conflicts(context: TestContext) {
     assert_eq!(find(&context, GroupSelector::Id(group_id(10))).await.expect("exists").name.as_str(), "VIP");
 }
 
-async fn update_keeps_unnamed_fields(context: TestContext) {
+async fn update_keeps_fields_that_the_change_does_not_set(context: TestContext) {
     context.load(SHOP).await;
     let old = group(50, "before");
     context.storage.create_group(merchant_id(1), old.clone(), context.operation()).await.expect("created");

@@ -7,7 +7,7 @@ use crate::{AddMembersOutcome, Ids};
 
 case_list![
     added_members_are_visible_at_once,
-    adding_members_again_is_unchanged,
+    adding_members_again_changes_nothing,
     only_new_members_are_counted,
     repeated_ids_count_once,
     one_missing_id_rejects_the_whole_request,
@@ -20,7 +20,7 @@ case_list![
     existing_ids_are_found,
 ];
 
-fn added(outcome: &AddMembersOutcome) -> u64 {
+fn count_added(outcome: &AddMembersOutcome) -> u64 {
     match outcome {
         AddMembersOutcome::Added { added, .. } => *added,
         AddMembersOutcome::Unchanged => 0,
@@ -28,7 +28,7 @@ fn added(outcome: &AddMembersOutcome) -> u64 {
     }
 }
 
-fn missing(outcome: AddMembersOutcome) -> (Vec<i64>, Vec<i64>) {
+fn find_missing_ids(outcome: AddMembersOutcome) -> (Vec<i64>, Vec<i64>) {
     let AddMembersOutcome::MissingIds(ids) = outcome else { panic!("{outcome:?}") };
     (
         ids.groups.into_iter().map(GroupId::get).collect(),
@@ -47,13 +47,13 @@ fn large_shop(customers: i64) -> String {
 
 async fn added_members_are_visible_at_once(context: TestContext) {
     context.load(SHOP).await;
-    assert_eq!(added(&context.add(1, 10, &[2, 3]).await), 2);
+    assert_eq!(count_added(&context.add(1, 10, &[2, 3]).await), 2);
     assert_eq!(context.find_group_ids(1, 2).await, [10, 20]);
     assert_eq!(context.find_group_ids(1, 3).await, [10]);
     assert!(context.find_group_ids(1, 1).await.is_empty());
 }
 
-async fn adding_members_again_is_unchanged(context: TestContext) {
+async fn adding_members_again_changes_nothing(context: TestContext) {
     context.load(SHOP).await;
     context.add(1, 10, &[2, 3]).await;
     let before = context.storage.inspect().await.expect("inspected");
@@ -64,23 +64,23 @@ async fn adding_members_again_is_unchanged(context: TestContext) {
 async fn only_new_members_are_counted(context: TestContext) {
     context.load(SHOP).await;
     context.add(1, 10, &[2]).await;
-    assert_eq!(added(&context.add(1, 10, &[1, 2, 3]).await), 2);
+    assert_eq!(count_added(&context.add(1, 10, &[1, 2, 3]).await), 2);
 }
 
 async fn repeated_ids_count_once(context: TestContext) {
     context.load(SHOP).await;
-    assert_eq!(added(&context.add(1, 10, &[4, 4, 4]).await), 1);
+    assert_eq!(count_added(&context.add(1, 10, &[4, 4, 4]).await), 1);
     assert_eq!(context.find_group_ids(1, 4).await, [10]);
 }
 
 async fn one_missing_id_rejects_the_whole_request(context: TestContext) {
     context.load(&large_shop(9_999)).await;
     let ids: Vec<i64> = (1..=10_000).rev().collect();
-    assert_eq!(missing(context.add(1, 10, &ids).await), (vec![], vec![10_000]));
+    assert_eq!(find_missing_ids(context.add(1, 10, &ids).await), (vec![], vec![10_000]));
     assert_eq!(context.storage.inspect().await.expect("inspected").memberships, 0);
 }
 
-/// Every subset of eight consecutive ids, of which four exist.
+/// Adds every subset of eight consecutive ids, of which four exist.
 async fn missing_ids_are_found_at_any_position(context: TestContext) {
     let existing = [3, 4, 6, 9];
     let customers = existing.map(|id| format!(r#"{{"id":{id},"first_name":"c"}}"#)).join(",");
@@ -101,14 +101,14 @@ async fn missing_ids_are_found_at_any_position(context: TestContext) {
 
 async fn missing_group_and_customers_are_reported_together(context: TestContext) {
     context.load(SHOP).await;
-    assert_eq!(missing(context.add(1, 99, &[7, 1, 6]).await), (vec![99], vec![6, 7]));
+    assert_eq!(find_missing_ids(context.add(1, 99, &[7, 1, 6]).await), (vec![99], vec![6, 7]));
 }
 
 async fn ids_of_another_merchant_are_missing(context: TestContext) {
     context.load(SHOP).await;
     context.load(r#"{"id":2,"name":"other","groups":[{"id":77,"name":"g"}],"customers":[{"id":88,"first_name":"x"}]}"#).await;
-    assert_eq!(missing(context.add(1, 77, &[1, 88]).await), (vec![77], vec![88]));
-    assert_eq!(missing(context.add(2, 77, &[88, 1]).await), (vec![], vec![1]));
+    assert_eq!(find_missing_ids(context.add(1, 77, &[1, 88]).await), (vec![77], vec![88]));
+    assert_eq!(find_missing_ids(context.add(2, 77, &[88, 1]).await), (vec![], vec![1]));
 }
 
 async fn largest_ids_are_supported(context: TestContext) {
@@ -117,14 +117,14 @@ async fn largest_ids_are_supported(context: TestContext) {
         max = i64::MAX
     );
     context.load(&shop).await;
-    assert_eq!(added(&context.add(1, i64::MAX, &[i64::MAX]).await), 1);
+    assert_eq!(count_added(&context.add(1, i64::MAX, &[i64::MAX]).await), 1);
     assert_eq!(context.find_group_ids(1, i64::MAX).await, [i64::MAX]);
 }
 
 async fn ten_thousand_members_in_one_request(context: TestContext) {
     context.load(&large_shop(10_000)).await;
     let ids: Vec<i64> = (1..=10_000).collect();
-    assert_eq!(added(&context.add(1, 10, &ids).await), 10_000);
+    assert_eq!(count_added(&context.add(1, 10, &ids).await), 10_000);
     assert_eq!(context.storage.inspect().await.expect("inspected").memberships, 10_000);
     assert_eq!(context.find_group_ids(1, 10_000).await, [10]);
 }
