@@ -45,7 +45,7 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Returns the exit code of an error, whatever its context.
+/// Returns the exit code of an error, with or without context.
 fn exit_code(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
