@@ -181,6 +181,8 @@ async fn read_only_and_slow_databases_are_unavailable() {
     let name: String = other.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
     let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on; {TERMINATE}");
     other.batch_execute(&read_only).await.unwrap();
+    // Discards the terminated connection: an add on it would be in doubt, and its outcome unknown.
+    storage.ping().await.unwrap();
     let rejected = add(&storage, 1).await;
     assert!(matches!(rejected, Err(StorageError::Unavailable(_))), "{rejected:?}");
     other.batch_execute(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();

@@ -55,9 +55,11 @@ fn group() -> GroupId {
     GroupId::new(GROUP).unwrap()
 }
 
+/// Adds one customer. The proposed ids of different customers differ, so that concurrent adds do not conflict.
 async fn add(storage: &dyn Memberships, customer: i64) -> Result<AddMembersOutcome> {
     let customers = vec![CustomerId::new(customer).unwrap()].into();
-    storage.add_members(MerchantId::FIRST, group(), customers, operation(7)).await
+    let operation = operation(u16::try_from(customer).unwrap());
+    storage.add_members(MerchantId::FIRST, group(), customers, operation).await
 }
 
 /// Returns the ids of the customers in the group, ascending, as the database stores them.
