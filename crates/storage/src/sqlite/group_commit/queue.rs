@@ -11,7 +11,7 @@ use crate::{Result, StorageError};
 
 pub(super) struct Queue<J, B> {
     state: Mutex<State<J, B>>,
-    /// Signals the writer: a job was pushed, or the queue was closed.
+    /// Signals the writer: a job was pushed, the queue was closed, or the syncer has exited.
     job_pushed: Condvar,
     /// Signals the syncer: enough jobs are committed, or the writer has exited.
     batch_committed: Condvar,
@@ -228,7 +228,19 @@ impl<J, B> Queue<J, B> {
     pub(super) fn syncer_exited(&self) -> Vec<B> {
         let mut state = self.lock();
         state.syncer = SyncerState::Exited;
-        state.take_committed()
+        let batches = state.take_committed();
+        drop(state);
+        self.job_pushed.notify_one();
+        batches
+    }
+
+    /// Blocks the writer until the syncer has exited, which [`Queue::writer_exited`] makes it do.
+    pub(super) fn wait_for_syncer_exit(&self) {
+        let mut state = self.lock();
+        debug_assert!(state.has_writer_exited, "the syncer would wait for the writer");
+        while !matches!(state.syncer, SyncerState::Exited) {
+            state = self.job_pushed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J, B>> {

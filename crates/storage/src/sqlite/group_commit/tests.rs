@@ -344,3 +344,22 @@ async fn wal_is_not_checkpointed_after_its_fsync_failed() {
     writer.close().await;
     assert!(checkpointed.try_recv().is_err(), "the WAL may be the only copy");
 }
+
+#[tokio::test]
+async fn wal_is_kept_if_its_last_fsync_fails_during_the_close() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("zumra.db");
+    let (wal, started, finish) = manual_fsync();
+    let writer = file_writer(&path, Some(wal), None);
+    let mut last = Box::pin(insert_large_row(&writer));
+    assert!(is_pending(&mut last).await);
+    receive(&started);
+    let mut close = Box::pin(writer.close());
+    assert!(is_pending(&mut close).await);
+    // Time in which the writer, which has nothing left to do, would close the database.
+    std::thread::sleep(Duration::from_millis(50));
+    finish.send(Err(io::Error::other("worn out"))).unwrap();
+    within_deadline(close).await;
+    assert!(matches!(last.await, Err(StorageError::OutcomeUnknown(_))));
+    assert!(wal_bytes(&path) >= ROW_BYTES, "a restart has to read the WAL");
+}

@@ -18,7 +18,7 @@ pub(super) fn run(
     mut checkpointer: Option<Checkpointer>,
     metrics: &Metrics,
 ) {
-    let _guard = ExitGuard { queue, metrics };
+    let guard = ExitGuard { queue, metrics };
     while let Some(first) = queue.next_job() {
         let next_job = || queue.try_next_job();
         let is_syncer_waiting = || queue.is_syncer_waiting();
@@ -42,6 +42,9 @@ pub(super) fn run(
             }
         }
     }
+    // The fsync of the last batches may still fail.
+    drop(guard);
+    queue.wait_for_syncer_exit();
     if queue.has_failed() {
         // A restart has to read the WAL, so closing the database must not checkpoint and delete it.
         let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
