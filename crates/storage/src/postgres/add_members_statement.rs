@@ -101,7 +101,7 @@ impl AddMembersStatement {
         client: &Client,
         merchant: MerchantId,
     ) -> AttemptResult<Vec<AttemptOutcome<AddMembersOutcome>>> {
-        let statement = client.prepare_cached(&ADD_MEMBERS).await?;
+        let statement = client.prepare_cached(&ADD_MEMBERS).await.map_err(AttemptError::before_commit)?;
         let requests = || self.requests.iter().map(|queued| &*queued.request);
         let numbers = |number: fn(&AddRequest) -> i64| requests().map(number).collect::<Vec<i64>>();
         let groups = numbers(|request| request.group.get());
@@ -183,7 +183,7 @@ fn find_overlapping(requests: &[QueuedRequest]) -> HashSet<usize> {
     memberships.windows(2).filter(is_same).map(|pair| pair[1].2).collect()
 }
 
-/// Returns the proposed ids, with each repeated one replaced by the next higher id that the statement does not propose.
+/// Returns the proposed ids. One that is used by an earlier request is replaced by the next higher id that is not.
 fn unique_ids(proposed: impl Iterator<Item = OperationId>) -> Vec<i64> {
     let mut ids: Vec<i64> = Vec::new();
     for mut id in proposed.map(OperationId::get) {

@@ -56,6 +56,14 @@ impl AttemptError {
         if is_reply { error.into() } else { Self::from(error).into_connection_lost() }
     }
 
+    /// Classifies a failure before a statement that commits was sent: a lost connection has changed nothing.
+    pub(super) fn before_commit(error: tokio_postgres::Error) -> Self {
+        match error.into() {
+            Self::ConnectionLost(error) => Self::StaleConnection(error),
+            error => error,
+        }
+    }
+
     /// Marks the outcome as unknown, because the failure came after a statement that commits was sent.
     pub(super) fn into_connection_lost(self) -> Self {
         Self::ConnectionLost(self.into_storage_error())

@@ -126,6 +126,20 @@ async fn lost_reply_to_a_commit_is_an_unknown_outcome_if_the_server_stays_down()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connection_lost_before_the_statement_is_sent_is_unavailable() {
+    let database = TestDatabase::new().await;
+    open_shop(&database, 1).await.close().await;
+    // The text of the statement, which is sent only to prepare it.
+    let proxy = Proxy::start(&database, b"removal_guard AS (SELECT", AfterLoss::StayDown).await;
+    let storage = open_through_proxy(&proxy).await;
+    proxy.lose_reply(1);
+    let added = add(&storage, 1).await;
+    assert!(matches!(added, Err(StorageError::Unavailable(_))), "{added:?}");
+    assert!(proxy.has_lost_reply());
+    assert!(members(&database.connect().await).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_request_of_a_lost_statement_has_an_unknown_outcome() {
     let database = TestDatabase::new().await;
     open_shop(&database, 1).await.close().await;
