@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod schema_1;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -99,6 +101,26 @@ fn concurrent_first_opens_migrate_once() {
     let applied = statement.query_map([], |row| row.get(0)).unwrap();
     let applied: Vec<u32> = applied.collect::<rusqlite::Result<_>>().unwrap();
     assert_eq!(applied, (1..=newest).collect::<Vec<_>>(), "each migration has one row");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn database_of_the_first_schema_is_inspected_and_migrated_with_its_rows() {
+    let (_directory, path) = database_path();
+    let file = Connection::open(&path).unwrap();
+    let first = migrate::SQLITE[0];
+    file.pragma_update(None, "application_id", 0x5a75_6d72).unwrap();
+    file.execute_batch(&[schema_1::TRACKING_TABLE, first.sql, schema_1::ROWS].concat()).unwrap();
+    file.execute_batch("INSERT INTO operations VALUES (1, 5, 0, 'operator', 'load', NULL, NULL, 2)").unwrap();
+    file.execute("INSERT INTO schema_migrations VALUES (1, ?1, ?2, 0)", (first.name, first.hash())).unwrap();
+    drop(file);
+    let inspection = SqliteStorage::inspect(&path).unwrap();
+    assert_eq!((inspection.schema, inspection.customers, inspection.problems), (1, 2, vec![]));
+    let opens = [(); 4].map(|()| {
+        let path = path.clone();
+        std::thread::spawn(move || open(&path))
+    });
+    let storages = opens.map(|open| open.join().unwrap().unwrap());
+    schema_1::check(&storages[0], now()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

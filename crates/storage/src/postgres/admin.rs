@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
-use super::sql;
+use super::{schema, sql};
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 
@@ -47,34 +47,44 @@ pub(super) async fn inspect_slowly(client: &Client) -> AttemptResult<Inspection>
 
 /// Counts the rows of the whole database and compares the counters with them.
 async fn inspect(db: &Client) -> AttemptResult<Inspection> {
-    let statement = "SELECT current_setting('server_version'),
+    // An older schema has its counters elsewhere. They are compared after the migration.
+    let counted = if schema::outstanding(db).await?.is_empty() {
+        "(SELECT coalesce(sum(customers), 0)::bigint FROM customer_counters)"
+    } else {
+        "NULL::bigint"
+    };
+    let statement = format!(
+        "SELECT current_setting('server_version'),
                             (SELECT max(number) FROM schema_migrations),
                             (SELECT count(*) FROM merchants),
                             (SELECT count(*) FROM customers),
                             (SELECT count(*) FROM memberships),
                             (SELECT max(at) FROM operations),
                             (SELECT count(*) FROM past_memberships),
-                            (SELECT coalesce(sum(customers), 0)::bigint FROM customer_counters)";
+                            {counted}"
+    );
     // The one statement that reads whole tables, for which a sequential scan is best.
     db.batch_execute("SET enable_seqscan = on").await?;
-    let row = db.query_one(statement, &[]).await;
+    let row = db.query_one(&statement, &[]).await;
     db.batch_execute("RESET enable_seqscan").await?;
     let row = row?;
     let version: String = row.try_get(0)?;
     let count = |column| row.try_get::<_, i64>(column).map(i64::unsigned_abs);
+    let (customers, counted) = (count(3)?, row.try_get::<_, Option<i64>>(7)?);
+    let mismatch = counted.and_then(|counted| count_mismatch(customers, counted.unsigned_abs()));
     Ok(Inspection {
         engine: format!("PostgreSQL {}", version.split(' ').next().unwrap_or_default()),
-        schema: schema(row.try_get(1)?)?,
-        problems: count_mismatch(count(3)?, count(7)?).into_iter().collect(),
+        schema: schema_number(row.try_get(1)?)?,
+        problems: mismatch.into_iter().collect(),
         merchants: count(2)?,
-        customers: count(3)?,
+        customers,
         memberships: count(4)?,
         past_memberships: count(6)?,
         newest_operation: newest_operation(row.try_get(5)?)?,
     })
 }
 
-fn schema(number: Option<i32>) -> Result<u32> {
+fn schema_number(number: Option<i32>) -> Result<u32> {
     let number = number.unwrap_or_default();
     u32::try_from(number).map_err(|e| StorageError::corrupt("schema_migrations", "number", e))
 }

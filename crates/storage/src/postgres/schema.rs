@@ -76,7 +76,7 @@ const TRACKING_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
 )";
 
 /// Returns the migrations that the database does not have yet, oldest first.
-async fn outstanding(client: &Client) -> AttemptResult<&'static [Migration]> {
+pub(super) async fn outstanding(client: &Client) -> AttemptResult<&'static [Migration]> {
     let applied = client.query("SELECT number, hash FROM schema_migrations ORDER BY number", &[]).await;
     let applied = match applied {
         Ok(rows) => rows,

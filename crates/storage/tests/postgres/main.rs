@@ -6,6 +6,8 @@ mod concurrency;
 mod lost_connections;
 mod proxy;
 mod schema;
+#[path = "../schema_1/mod.rs"]
+mod schema_1;
 mod statements;
 
 use std::future::poll_fn;

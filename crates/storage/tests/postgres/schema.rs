@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use zumra_core::SystemEntropy;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{Admin, StorageError};
+use zumra_storage::{Admin, StorageError, migrate};
 use zumra_testkit::TestDatabase;
 
-use crate::{now, open, options};
+use crate::{now, open, options, schema_1};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn merchant_id_leads_every_key() {
@@ -53,6 +53,22 @@ async fn concurrent_opens_migrate_a_new_database_once() {
     let row = database.connect().await.query_one(applied, &[]).await.unwrap();
     let migrations = i64::try_from(zumra_storage::migrate::POSTGRES.len()).unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (migrations, migrations));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn database_of_the_first_schema_is_inspected_and_migrated_with_its_rows() {
+    let database = TestDatabase::new().await;
+    let (client, first) = (database.connect().await, migrate::POSTGRES[0]);
+    client.batch_execute(&[schema_1::TRACKING_TABLE, first.sql, schema_1::ROWS].concat()).await.unwrap();
+    let operation = "INSERT INTO operations VALUES (1, 5, 0, 'operator', 'load', NULL, NULL, 2, 0)";
+    client.batch_execute(operation).await.unwrap();
+    let applied = "INSERT INTO schema_migrations VALUES (1, $1, $2, 0)";
+    client.execute(applied, &[&first.name, &first.hash()]).await.unwrap();
+    let inspection = PostgresStorage::inspect(&options(&database)).await.unwrap();
+    assert_eq!((inspection.schema, inspection.customers, inspection.problems), (1, 2, vec![]));
+    let opens = [(); 4].map(|()| open(&database));
+    let storages = futures_util::future::try_join_all(opens).await.unwrap();
+    schema_1::check(&storages[0], now()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
