@@ -8,9 +8,7 @@ use zumra_core::{
     CustomerId, GroupChange, GroupName, ImportId, Language, MerchantId, NewImport, SystemEntropy,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{
-    AddMembersOutcome, Admin, Customers, GroupSelector, Groups, Imports, Memberships, StorageError,
-};
+use zumra_storage::{AddMembersOutcome, Admin, Customers, GroupSelector, Groups, Imports, StorageError};
 use zumra_testkit::TestDatabase;
 
 use crate::proxy::{AfterLoss, Proxy};
@@ -151,11 +149,9 @@ async fn every_request_of_a_lost_statement_has_an_unknown_outcome() {
     let other = database.connect().await;
     other.batch_execute("BEGIN; SELECT 1 FROM merchants FOR UPDATE").await.unwrap();
     proxy.lose_reply(3);
-    // Each with an operation id of its own: a conflict would repeat a statement, and the third would be another one.
-    let start = |customer: u16| {
+    let start = |customer| {
         let storage = Arc::clone(&storage);
-        let customers = vec![CustomerId::new(customer.into()).unwrap()].into();
-        async move { storage.add_members(MerchantId::FIRST, group(), customers, operation(customer)).await }
+        async move { add(&*storage, customer).await }
     };
     let blocked = [tokio::spawn(start(1)), tokio::spawn(start(2))];
     let observer = database.connect().await;
