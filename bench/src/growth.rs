@@ -25,7 +25,7 @@ const GROUP_SIZES: [i64; 4] = [0, 10_000, 1_000_000, 10_000_000];
 /// Members and customers of each of many merchants.
 const MANY_MEMBERS: i64 = 10_000;
 const MANY_CUSTOMERS: i64 = 12_000;
-/// Distance between the merchants of two subsequent requests, so that merchants are not visited in storage
+/// Distance between the merchants of two consecutive requests, so that merchants are not visited in storage
 /// order. A prime, so that each merchant is visited.
 const MERCHANT_STEP: u64 = 7919;
 
@@ -37,7 +37,8 @@ const CLIENTS: usize = 8;
 const REQUESTS: u64 = 3000;
 const WARM_UP_REQUESTS: u64 = 50;
 pub(crate) const RUNS: u64 = 5;
-/// The same with many merchants. Their data are not reset between the runs, and the runs differ more.
+/// Requests of a run with many merchants, and the number of runs. The data are not reset between these runs,
+/// which also differ more from each other.
 const MANY_REQUESTS: u64 = 4000;
 pub(crate) const MANY_RUNS: u64 = 9;
 /// Minimum number of requests of a run, at any scale.
@@ -133,8 +134,8 @@ fn measure_many_merchants(
     let empty_service = Process::start_zumra(databases.janitor(), &empty)?;
     let filled_service = Process::start_zumra(databases.janitor(), &filled)?;
     // With a small limit, there are few customers who are not members yet.
-    let lists = (merchants * (MANY_CUSTOMERS - MANY_MEMBERS) / REQUEST_SIZE).unsigned_abs();
-    let requests = requests.min(lists / (MANY_RUNS + 1));
+    let available_requests = (merchants * (MANY_CUSTOMERS - MANY_MEMBERS) / REQUEST_SIZE).unsigned_abs();
+    let requests = requests.min(available_requests / (MANY_RUNS + 1));
     progress(&format!("{}: growth: {merchants} groups of 0 and of {MANY_MEMBERS} members", engine.name()));
     let [mut empty_runs, mut filled_runs] = [Vec::new(), Vec::new()];
     for turn in 0..=MANY_RUNS {
@@ -160,13 +161,13 @@ fn measure_many_merchants(
     Ok(points)
 }
 
-/// Returns the add request with a number; subsequent numbers belong to different merchants.
+/// Returns the add request with this number. Consecutive numbers belong to different merchants.
 fn many_merchants_request(merchants: u64, number: u64) -> Request {
     let merchant = i64::try_from(number % merchants * MERCHANT_STEP % merchants).unwrap_or(0);
     add_request(1 + merchant, MANY_MEMBERS, number / merchants)
 }
 
-/// Returns a request that adds the list at `index` of the customers after the first `members`.
+/// Returns the add request at `index`. Each request adds the next [`REQUEST_SIZE`] customers after the first `members`.
 fn add_request(merchant: i64, members: i64, index: u64) -> Request {
     let first = members + 1 + i64::try_from(index).unwrap_or(0) * REQUEST_SIZE;
     Request::Add { merchant, group: GROUP, first, count: REQUEST_SIZE, is_last_missing: false }
