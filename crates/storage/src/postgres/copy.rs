@@ -40,10 +40,10 @@ impl PostgresEndpoint {
             ColumnType::Bool => format!("{name}::int::bigint"),
             ColumnType::Int | ColumnType::Text | ColumnType::Bytes => (*name).to_owned(),
         }));
-        let last_key = join((0..table.key_columns).map(|position| format!("${}", position + 2)));
+        let key_placeholders = join((0..table.key_columns).map(|position| format!("${}", position + 2)));
         let key = table.key();
         let has_key = table.key_columns > 0;
-        let condition = if has_key { format!("AND ({key}) > ({last_key})") } else { String::new() };
+        let condition = if has_key { format!("AND ({key}) > ({key_placeholders})") } else { String::new() };
         let order = if has_key { &key } else { "merchant_id" };
         let statement = format!(
             "SELECT {columns} FROM {} WHERE merchant_id = $1 {condition} ORDER BY {order} LIMIT {limit}",

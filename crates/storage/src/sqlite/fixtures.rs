@@ -56,7 +56,7 @@ fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<u64> {
     Ok(changes)
 }
 
-/// Inserts a token, or merges it into the stored one with its hash. Returns the number of rows changed: 0 or 1.
+/// Inserts a token, or merges it into the stored token with the same hash. Returns the number of rows changed: 0 or 1.
 fn upsert_token(tx: &Tx<'_>, new: &NewToken) -> Result<u64> {
     let Some((stored, _)) = tokens::find(tx.connection, new.hash)? else {
         let id = tokens::next_id(tx, tx.operation.proposed_id)?;
