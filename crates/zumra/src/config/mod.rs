@@ -1,4 +1,5 @@
-//! Settings: from flags, then environment variables (`ZUMRA_…`), then a TOML file, then defaults.
+//! Settings: flags override environment variables (`ZUMRA_…`), variables override a TOML file, and the file overrides
+//! the defaults.
 //!
 //! What belongs here: every setting and its bounds, and the order of the sources. One name leads to the others:
 //! `limits.body_bytes` is the key, `--limits-body-bytes` the flag, `ZUMRA_LIMITS_BODY_BYTES` the variable.

@@ -58,8 +58,8 @@ fn password_of_a_database_url_is_hidden() {
         ("postgres://z:s3cret@db/z?color=s3cret", "postgres://z:***@db/z?***: is not of the form"),
     ] {
         let zumra = Zumra::new().variable("ZUMRA_DATABASE", address);
-        for line in ["serve --listen 127.0.0.1:0", "merchant list"] {
-            let problem = zumra.fails(line, 2);
+        for command in ["serve --listen 127.0.0.1:0", "merchant list"] {
+            let problem = zumra.fails(command, 2);
             assert!(problem.starts_with(&format!("settings: database: {expected}")), "{problem}");
             assert!(!problem.contains("s3cret"), "{problem}");
         }
@@ -110,10 +110,10 @@ fn file_errors_contain_key_and_line() {
         ),
     ] {
         zumra.write("zumra.toml", file);
-        // Also for a command that needs only the database, so that errors show early.
-        for line in ["serve", "config", "merchant list"] {
-            let problem = zumra.fails(line, 2);
-            assert!(problem.starts_with(expected), "{line}: {problem}");
+        // A command that needs only the database reports them too, so that errors show early.
+        for command in ["serve", "config", "merchant list"] {
+            let problem = zumra.fails(command, 2);
+            assert!(problem.starts_with(expected), "{command}: {problem}");
         }
     }
 }
