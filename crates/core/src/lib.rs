@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod condition;
 pub mod customer;
+pub mod digits;
 pub mod entropy;
 pub mod fixture;
 pub mod group;
