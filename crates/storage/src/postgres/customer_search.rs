@@ -19,18 +19,19 @@ pub(super) async fn list<C: GenericClient>(
 ) -> AttemptResult<Page<Customer>> {
     let prefixes = filter.keyword.as_ref().map_or(&[][..], SearchQuery::prefixes);
     let ranges: Vec<_> = prefixes.iter().map(|prefix| (prefix.as_str(), prefix_end(prefix))).collect();
-    let created =
-        [filter.created_from, filter.created_before].map(|time| time.map(Timestamp::as_microsecond));
+    let created = [(filter.created_from, i64::MIN), (filter.created_before, i64::MAX)];
+    let is_limited = created.iter().any(|(time, _)| time.is_some());
+    let created = created.map(|(time, open)| time.map_or(open, Timestamp::as_microsecond));
     let (merchant, limit, offset) = (merchant.get(), i64::from(page.per_page), page.offset());
 
     // $1, $2 and $3 in every statement.
     let mut parameters = ParameterList(vec![&merchant, &limit, &offset]);
     let terms: Vec<String> = ranges.iter().map(|(from, end)| parameters.prefix_match(from, end)).collect();
-    let is_limited = created.iter().any(Option::is_some);
     let created = is_limited.then(|| parameters.creation_range(&created));
-    let statement = match matches_sql(&terms, created.as_deref()) {
-        None => list_all_sql(),
-        Some(matches) => list_matches_sql(&matches),
+    let statement = match (terms.as_slice(), created) {
+        ([], None) => list_all_sql(),
+        ([], Some(created)) => list_created_sql(&created),
+        (terms, created) => list_matches_sql(&matches_sql(terms, created.as_deref())),
     };
     let mut listed = Page { items: Vec::new(), total: 0 };
     for row in &sql::query(db, &statement, &parameters.0).await? {
@@ -59,39 +60,20 @@ impl<'a> ParameterList<'a> {
         format!("merchant_id = $1 AND term >= {from} AND term < {end}")
     }
 
-    /// Returns the condition for customers created in a range, whose ends may be open.
-    fn creation_range(&mut self, [from, before]: &'a [Option<i64>; 2]) -> String {
+    /// Returns the condition for customers created in a range of microseconds.
+    fn creation_range(&mut self, [from, before]: &'a [i64; 2]) -> String {
         let (from, before) = (self.push(from), self.push(before));
-        format!(
-            "created_at >= coalesce({from}::bigint, created_at) \
-             AND created_at < coalesce({before}::bigint, created_at + 1)"
-        )
+        format!("created_at >= {from} AND created_at < {before}")
     }
 }
 
-/// Returns the query for the ids of customers that have a term for each condition of `terms` and were `created` in a
-/// range. `None` if neither limits the list.
-fn matches_sql(terms: &[String], created: Option<&str>) -> Option<String> {
-    let all_terms = || {
-        let term = |condition| format!("SELECT customer_id FROM customer_search_terms WHERE {condition}");
-        terms.iter().map(term).collect::<Vec<_>>().join(" INTERSECT ")
-    };
-    Some(match (terms, created) {
-        ([], None) => return None,
-        ([], Some(created)) => {
-            format!("SELECT id FROM customers WHERE merchant_id = $1 AND {created}")
-        }
-        // GROUP BY, because a customer can have several terms with the same prefix.
-        ([term], None) => {
-            format!("SELECT customer_id AS id FROM customer_search_terms WHERE {term} GROUP BY customer_id")
-        }
-        // The inverted index only holds existing customers, so `customers` need not be read.
-        (_, None) => format!("SELECT customer_id AS id FROM ({}) AS matches", all_terms()),
-        (_, Some(created)) => {
-            let terms = all_terms();
-            format!("SELECT id FROM customers WHERE merchant_id = $1 AND id IN ({terms}) AND {created}")
-        }
-    })
+/// Returns the query for the customers that have a term for each condition of `terms` and were `created` in a range:
+/// their ids and times of creation.
+fn matches_sql(terms: &[String], created: Option<&str>) -> String {
+    let term = |condition| format!("SELECT customer_id FROM customer_search_terms WHERE {condition}");
+    let terms = terms.iter().map(term).collect::<Vec<_>>().join(" INTERSECT ");
+    let created = created.map(|created| format!(" AND {created}")).unwrap_or_default();
+    format!("SELECT id, created_at FROM customers WHERE merchant_id = $1 AND id IN ({terms}){created}")
 }
 
 /// Returns the statement for a page of all customers. The total comes from the counters, because counting a million
@@ -104,21 +86,30 @@ fn list_all_sql() -> String {
     )
 }
 
-/// Returns the statement for a page of the customers whose ids the query `matches` returns.
+/// Returns the statement for a page of the customers that were `created` in a range.
+fn list_created_sql(created: &str) -> String {
+    page_sql(
+        "",
+        &format!("SELECT count(*) AS count FROM customers WHERE merchant_id = $1 AND {created}"),
+        &format!("SELECT id FROM customers WHERE merchant_id = $1 AND {created}"),
+    )
+}
+
+/// Returns the statement for a page of the customers that the query `matches` returns.
 fn list_matches_sql(matches: &str) -> String {
     let with = format!("WITH matches AS MATERIALIZED ({matches})");
     page_sql(&with, "SELECT count(*) AS count FROM matches", "SELECT id FROM matches")
 }
 
 /// Returns one statement for total and page, so that both are of the same snapshot. The groups of a customer are read
-/// outside of the page's subquery, and so only for its rows.
+/// outside of the page's subquery, and so only for its rows. `ids` selects from rows that have a time of creation.
 fn page_sql(with: &str, count: &str, ids: &str) -> String {
     let columns = customer_rows::columns("page");
     format!(
         "{with} SELECT {columns}, total.count FROM ({count}) AS total
          LEFT JOIN (SELECT * FROM customers WHERE merchant_id = $1
-                    AND id IN ({ids} ORDER BY id DESC LIMIT $2 OFFSET $3)) AS page ON true
-         ORDER BY page.id DESC"
+                    AND id IN ({ids} ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3)) AS page ON true
+         ORDER BY page.created_at DESC, page.id DESC"
     )
 }
 
@@ -128,14 +119,13 @@ mod tests {
 
     #[test]
     fn placeholders_follow_the_order_of_the_parameters() {
-        let (from, end, range) = (&"a", "b".to_owned(), [Some(1), None]);
+        let (from, end, range) = (&"a", "b".to_owned(), [1, i64::MAX]);
         let mut parameters = ParameterList(vec![&1_i64, &2_i64, &3_i64]);
         let terms = [parameters.prefix_match(from, &end), parameters.prefix_match(from, &end)];
         let created = parameters.creation_range(&range);
         assert_eq!(parameters.0.len(), 9);
-        let sql = matches_sql(&terms, Some(&created)).unwrap();
+        let sql = matches_sql(&terms, Some(&created));
         let places: Vec<_> = (4..=9).map(|number| sql.find(&format!("${number}")).unwrap()).collect();
         assert!(places.is_sorted(), "{sql}");
-        assert_eq!(matches_sql(&[], None), None);
     }
 }

@@ -80,7 +80,8 @@ impl Imports for PostgresStorage {
 }
 
 async fn list<C: GenericClient>(db: &C, merchant: MerchantId, limit: u32) -> AttemptResult<Vec<Import>> {
-    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 ORDER BY id DESC LIMIT $2");
+    let statement =
+        format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = $1 ORDER BY at DESC, id DESC LIMIT $2");
     sql::query(db, &statement, &[&merchant.get(), &i64::from(limit)])
         .await?
         .iter()

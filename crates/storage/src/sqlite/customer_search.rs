@@ -1,6 +1,6 @@
 //! Pages of customer lists: all customers, those that a query matches, or those created in a period.
 //!
-//! Returns ids; `customers.rs` reads the rows. Lists are ordered by id, newest first.
+//! Returns ids; `customers.rs` reads the rows. Lists are ordered by creation, newest first: `created_at`, then id.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -13,7 +13,10 @@ use crate::{CustomerFilter, Result};
 /// A period in microseconds: the first is inclusive, the second exclusive.
 type Period = (i64, i64);
 
-/// Returns the ids on one page of the list, in descending order, and the number of customers in the whole list.
+/// The period that contains every time of creation.
+const ALWAYS: Period = (i64::MIN, i64::MAX);
+
+/// Returns the ids on one page of the list, newest first, and the number of customers in the whole list.
 pub(super) fn find_page(
     db: &Connection,
     merchant: MerchantId,
@@ -24,12 +27,10 @@ pub(super) fn find_page(
         (None, None) => Ok((page_of_all(db, merchant, page)?, counters::total(db, merchant)?)),
         (None, Some(period)) => page_of_period(db, merchant, period, page),
         (Some(query), period) => {
-            let mut matches = find_matches(db, merchant, query)?;
-            if let Some(period) = period {
-                matches = retain_period(db, merchant, &matches, period)?;
-            }
+            let matches = find_matches(db, merchant, query)?;
+            let matches = sort_by_creation(db, merchant, &matches, period.unwrap_or(ALWAYS))?;
             let skipped = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-            let ids = matches.iter().rev().skip(skipped).take(page.per_page as usize).copied();
+            let ids = matches.iter().skip(skipped).take(page.per_page as usize).copied();
             Ok((ids.collect(), matches.len() as u64))
         }
     }
@@ -40,12 +41,13 @@ fn period(filter: &CustomerFilter) -> Option<Period> {
     if filter.created_from.is_none() && filter.created_before.is_none() {
         return None;
     }
-    let from = filter.created_from.map_or(i64::MIN, Timestamp::as_microsecond);
-    Some((from, filter.created_before.map_or(i64::MAX, Timestamp::as_microsecond)))
+    let from = filter.created_from.map_or(ALWAYS.0, Timestamp::as_microsecond);
+    Some((from, filter.created_before.map_or(ALWAYS.1, Timestamp::as_microsecond)))
 }
 
 fn page_of_all(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Vec<i64>> {
-    let statement = "SELECT id FROM customers WHERE merchant_id = ?1 ORDER BY id DESC LIMIT ?2 OFFSET ?3";
+    let statement = "SELECT id FROM customers WHERE merchant_id = ?1
+         ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
     sql::query_values(db, statement, (merchant.get(), page.per_page, page.offset()))
 }
 
@@ -59,7 +61,7 @@ fn page_of_period(
         "SELECT count(*) FROM customers WHERE merchant_id = ?1 AND created_at >= ?2 AND created_at < ?3";
     let total: i64 = sql::query_value(db, statement, (merchant.get(), from, before))?;
     let statement = "SELECT id FROM customers WHERE merchant_id = ?1 AND created_at >= ?2 AND created_at < ?3
-         ORDER BY id DESC LIMIT ?4 OFFSET ?5";
+         ORDER BY created_at DESC, id DESC LIMIT ?4 OFFSET ?5";
     let parameters = (merchant.get(), from, before, page.per_page, page.offset());
     Ok((sql::query_values(db, statement, parameters)?, total.unsigned_abs()))
 }
@@ -83,15 +85,15 @@ fn find_matches(db: &Connection, merchant: MerchantId, query: &SearchQuery) -> R
     Ok(matches.unwrap_or_default())
 }
 
-/// Returns those of `ids` whose customers were created in a period, in ascending order.
-fn retain_period(
+/// Returns those of `ids` whose customers were created in a period, newest first.
+fn sort_by_creation(
     db: &Connection,
     merchant: MerchantId,
     ids: &[i64],
     (from, before): Period,
 ) -> Result<Vec<i64>> {
     let statement = "SELECT id FROM customers WHERE merchant_id = ?1 AND id IN (SELECT value FROM rarray(?2))
-         AND created_at >= ?3 AND created_at < ?4 ORDER BY id";
+         AND created_at >= ?3 AND created_at < ?4 ORDER BY created_at DESC, id DESC";
     let ids = sql::id_array(ids.iter().copied());
     sql::query_values(db, statement, (merchant.get(), ids, from, before))
 }

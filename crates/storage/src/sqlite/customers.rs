@@ -89,7 +89,7 @@ fn list(
     let (ids, total) = customer_search::find_page(db, merchant, filter, page)?;
     let statement = format!(
         "SELECT {} FROM customers WHERE merchant_id = ?1 AND id IN (SELECT value FROM rarray(?2))
-         ORDER BY id DESC",
+         ORDER BY created_at DESC, id DESC",
         COLUMNS.join(", ")
     );
     let mut items = sql::query(db, &statement, (merchant.get(), sql::id_array(ids)), |row| decode(row))?;

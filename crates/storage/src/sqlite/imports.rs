@@ -67,7 +67,8 @@ impl Imports for SqliteStorage {
 }
 
 fn list(db: &Connection, merchant: MerchantId, limit: u32) -> Result<Vec<Import>> {
-    let statement = format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 ORDER BY id DESC LIMIT ?2");
+    let statement =
+        format!("SELECT {COLUMNS} FROM imports WHERE merchant_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2");
     sql::query(db, &statement, (merchant.get(), limit), |row| decode(row))
 }
 

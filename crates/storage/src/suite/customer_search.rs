@@ -14,6 +14,7 @@ case_list![
     query_characters_are_literal,
     matches_are_paged,
     creation_time_filters_the_list,
+    every_list_is_ordered_by_creation_and_then_id,
     rows_of_another_merchant_are_not_visible,
 ];
 
@@ -126,6 +127,37 @@ async fn creation_time_filters_the_list(context: TestContext) {
     assert_eq!(found(Some(days(2)), Some(days(4)), "ali").await, (vec![3, 2], 2));
     assert_eq!(found(Some(days(2)), Some(days(4)), "ali 3").await, (vec![3], 1));
     assert_eq!(found(Some(days(9)), None, "").await, (vec![], 0));
+}
+
+async fn every_list_is_ordered_by_creation_and_then_id(context: TestContext) {
+    let days = |days: i64| TestContext::now() + SignedDuration::from_hours(24 * days);
+    // The higher the id, the earlier the day; 5 and 6 are of one day.
+    for (day, ids) in [(1, &[9][..]), (2, &[5, 6]), (3, &[2])] {
+        let customer = |id| format!(r#"{{"id":{id},"first_name":"Ali"}}"#);
+        let customers = ids.iter().map(customer).collect::<Vec<_>>().join(",");
+        let groups = format!(r#"{{"id":{},"name":"g"}}"#, ids[0]);
+        let file = format!(r#"{{"id":1,"name":"shop","groups":[{groups}],"customers":[{customers}]}}"#);
+        context.storage.load_fixture(shop(&file), context.operation_at(days(day))).await.expect("loaded");
+    }
+    let found = async |number: u64, from: Option<Timestamp>, keyword: &str| {
+        let filter = CustomerFilter {
+            created_from: from,
+            keyword: SearchQuery::parse(keyword),
+            ..CustomerFilter::default()
+        };
+        filtered(&context, filter, page(number, 3)).await
+    };
+    for keyword in ["", "ali", "ali al"] {
+        assert_eq!(found(1, None, keyword).await, (vec![2, 6, 5], 4), "{keyword:?}");
+        assert_eq!(found(2, None, keyword).await, (vec![9], 4), "{keyword:?}");
+        assert_eq!(found(1, Some(days(2)), keyword).await, (vec![2, 6, 5], 3), "{keyword:?}");
+    }
+    let groups = context.storage.list_groups(merchant_id(1), page(1, 9)).await.expect("listed").items;
+    let is_listed_first = |first, second| {
+        let position = |id| groups.iter().position(|group| group.id.get() == id);
+        position(first) < position(second)
+    };
+    assert!(is_listed_first(9, 5) && is_listed_first(5, 2), "{groups:?}");
 }
 
 async fn rows_of_another_merchant_are_not_visible(context: TestContext) {
