@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::{Actor, IdGenerator, MerchantId, NewMerchant, Operation, Plan, text::Name};
+use zumra_storage::copy::{CopyProgress, copy};
 use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::{Admin, Merchants, Result, Storage, StorageError, migrate};
 use zumra_testkit::{DEADLINE, eventually_async};
@@ -215,4 +216,24 @@ fn inspecting_changes_nothing() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
     let missing = SqliteStorage::inspect(&path.with_extension("none"));
     assert!(matches!(missing, Err(StorageError::Unavailable(_))), "{missing:?}");
+}
+
+#[tokio::test]
+async fn progress_of_a_copy_counts_every_row_twice() {
+    let (directory, path) = database_path();
+    let storage = open(&path).unwrap();
+    create_merchant(&storage, 1).await.unwrap();
+    storage.close().await;
+    let mut from = SqliteStorage::source(&path).unwrap();
+    let mut to = SqliteStorage::target(&directory.path().join("copy.db"), now()).unwrap();
+    let (mut total, mut copied, mut verified) = (0, 0, 0);
+    let mut count = |progress| match progress {
+        CopyProgress::Total(rows) => total += rows,
+        CopyProgress::Copied(rows) => copied += rows,
+        CopyProgress::Verified(rows) => verified += rows,
+    };
+    let tables = copy(&mut from, &mut to, &mut count).await.unwrap();
+    let rows: u64 = tables.iter().map(|table| table.rows).sum();
+    // A merchant, its default group, and the operation that created both.
+    assert_eq!((rows, total, copied, verified), (3, 3, 3, 3));
 }

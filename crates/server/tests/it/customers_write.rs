@@ -219,6 +219,13 @@ async fn extra_keys_are_in_the_documented_order() {
         response.text()
     );
     assert!(!response.text().contains("no_such_key"));
+    let customer = &response.json()["data"];
+    for key in ["abandoned_carts_items", "country_id", "latest_purchase", "block_reason"] {
+        assert_eq!(customer[key], Value::Null, "{key}");
+    }
+    for key in ["orders_average", "orders_cancel", "orders_cancel_ratio", "total_points", "wallet_balance"] {
+        assert_eq!(customer[key], 0, "{key}");
+    }
     let listed = app.get(&format!("/customers?{}", query.join("&"))).send().await.json()["data"][0].clone();
     assert_eq!((&listed["is_blocked"], &listed["custom_fields"]), (&json!(false), &json!([])));
     assert!(

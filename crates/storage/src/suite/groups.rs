@@ -14,6 +14,7 @@ case_list![
     update_keeps_fields_that_the_change_does_not_set,
     every_merchant_has_one_default_group,
     fixture_can_change_the_default_group,
+    fixture_without_a_default_group_keeps_the_stored_one,
     default_group_cannot_be_deleted,
     deleted_group_and_its_memberships_disappear_at_once,
     memberships_of_a_deleted_group_are_archived_in_chunks,
@@ -123,6 +124,13 @@ async fn fixture_can_change_the_default_group(context: TestContext) {
     assert!(!find(&context, GroupSelector::Id(group_id(30))).await.expect("exists").is_default);
     let again = context.storage.load_fixture(shop(next), context.operation()).await.expect("loaded");
     assert_eq!(again.changes, 0);
+}
+
+async fn fixture_without_a_default_group_keeps_the_stored_one(context: TestContext) {
+    context.load(SHOP).await;
+    context.load(r#"{"id":1,"name":"shop","groups":[{"id":30,"name":"everybody"}]}"#).await;
+    let default = find(&context, GroupSelector::Default).await.expect("a default group");
+    assert_eq!((default.id, default.name.as_str()), (group_id(30), "everybody"));
 }
 
 async fn default_group_cannot_be_deleted(context: TestContext) {
