@@ -23,7 +23,7 @@ use crate::middleware::{observe_request, remove_trailing_slash, write_problems};
 use crate::problem::Problem;
 use crate::{explorer, openapi};
 
-/// The routes of the Merchant API.
+/// Returns the routes of the Merchant API.
 fn merchant_api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(requires::<CustomersWrite>(routes!(add_customers::add_customers)))

@@ -14,7 +14,7 @@ pub struct FileLimits {
 }
 
 impl Default for FileLimits {
-    /// 200,000 rows, 64 columns, 4 KiB per cell, 128 MiB decompressed.
+    /// Returns 200,000 rows, 64 columns, 4 KiB per cell and 128 MiB decompressed.
     fn default() -> Self {
         Self { rows: 200_000, columns: 64, cell_bytes: 4096, unpacked_bytes: 128 << 20 }
     }

@@ -42,7 +42,7 @@ pub enum StorageError {
         /// Number of the newest migration in this program.
         known: u32,
     },
-    /// The database belongs to another program, or its schema was changed by hand.
+    /// The database belongs to another program, or its schema is not the one that this program needs.
     #[error("{0}")]
     ForeignDatabase(String),
     /// A stored value violates an invariant of the schema.

@@ -23,7 +23,7 @@ impl Listed {
 /// Handles to the metrics. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    /// Operations committed.
+    /// Write requests completed, including those that changed nothing (SQLite), or operations committed (PostgreSQL).
     pub(crate) operations: Counter,
     /// Write requests that share one fsync (SQLite), add requests that share one statement (PostgreSQL).
     pub(crate) batch_operations: Histogram,
@@ -54,14 +54,22 @@ impl Metrics {
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("storage");
-        registry.register("operations", "Operations committed", self.operations.clone());
+        registry.register(
+            "operations",
+            "Write requests completed (SQLite) or operations committed (PostgreSQL)",
+            self.operations.clone(),
+        );
         registry.register(
             "batch_operations",
             "Write requests that share one commit",
             self.batch_operations.clone(),
         );
         registry.register("commit_seconds", "Duration of one commit in seconds", self.commit_seconds.clone());
-        registry.register("queue_depth", "Write requests that wait", self.queue_depth.clone());
+        registry.register(
+            "queue_depth",
+            "Write requests (SQLite) or requests for a connection (PostgreSQL) that wait",
+            self.queue_depth.clone(),
+        );
         registry.register("connections_busy", "Connections in use", self.connections_busy.clone());
         registry.register("connections", "Limit of connections", self.connections.clone());
         registry.register("lists", "List queries by server, with a read replica", self.lists.clone());

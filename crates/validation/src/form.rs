@@ -137,7 +137,7 @@ impl Array {
         key.or_else(|| number.map(|number| number.to_string()))
     }
 
-    /// Recursive; the depth is limited by `DEPTH_MAX`.
+    /// Converts the array and the arrays in it. Recursive; `DEPTH_MAX` limits the depth.
     fn into_map(self) -> Map {
         let value = |node| match node {
             Node::Text(text) => Value::from_bytes(text),

@@ -33,7 +33,7 @@ fn errors(rules: &RuleSet, body: &str) -> Option<FieldErrors> {
     rules.check(&read("application/json", body.as_bytes()), &EmptyStorage).err()
 }
 
-/// Every field with the codes of its violations.
+/// Returns every invalid field with the codes of its violations.
 fn codes(rules: &RuleSet, body: &str) -> Vec<(String, Vec<MessageCode>)> {
     let errors = errors(rules, body);
     let fields = errors.iter().flat_map(FieldErrors::iter);

@@ -138,7 +138,7 @@ fn almost_valid_body() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// JSON documents whose keys are mostly field names of the rules.
+/// Generates JSON documents whose keys are mostly field names of the rules.
 fn document() -> impl Strategy<Value = serde_json::Value> {
     let names = [
         "name",

@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for Database {
 }
 
 impl fmt::Display for Database {
-    /// The password of a URL shows as `***`.
+    /// Prints the path, or the URL with its password replaced by `***`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),

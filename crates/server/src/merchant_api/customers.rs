@@ -59,9 +59,9 @@ pub(crate) struct CustomerBody {
     path = "/customers",
     tag = "Customers",
     params(PageParameters,
-        ("keyword" = Option<String>, Query, description = "Matches customers if each term is a prefix of a word of the name, of the email address, or of the mobile number with or without country code"),
-        ("date_from" = Option<String>, Query, description = "Created on this day or later, `2024-12-30`"),
-        ("date_to" = Option<String>, Query, description = "Created on this day or earlier, `2024-12-31`"),
+        ("keyword" = Option<String>, Query, description = "Matches customers if each word is a prefix of a word of the name, of the email address or a part before its `@`, or of the mobile number with or without country code"),
+        ("date_from" = Option<String>, Query, description = "Created on this day or later, in the time zone of the store, `2024-12-30`"),
+        ("date_to" = Option<String>, Query, description = "Created on this day or earlier, in the time zone of the store, `2024-12-31`"),
         ("fields[]" = Option<Vec<String>>, Query, description = "Extra keys: `is_blocked`, `is_whitelisted`, `block_reason`, `is_inactive`, `total_points`, `country_id`, `custom_fields`, `current_store_customer`, `is_orders_rated`, `is_notifications_enabled`")),
     responses((status = 200, description = "One page, newest first", body = Listing<CustomerView>)),
 )]
@@ -139,8 +139,8 @@ pub(crate) async fn create(
 /// The storage's result of a write that passed validation.
 type WriteResult = Result<Written<Customer>, StorageError>;
 
-/// Returns true if, after validation, a concurrent request used the mobile number or email, or deleted a group. The
-/// caller then validates again, which names the field in a 422.
+/// Returns true if, after validation, a concurrent request used the id, the mobile number or the email, or deleted a
+/// group. The caller then tries once more: validation names the field in a 422, and a new customer gets another id.
 fn is_race(result: &WriteResult) -> bool {
     matches!(result, Err(StorageError::Conflict(_) | StorageError::MissingGroup(_)))
 }
@@ -244,7 +244,7 @@ pub(crate) async fn delete(
     Ok(Success::ok([DELETED]).with_operation(Some(operation)))
 }
 
-/// The avatar of every customer: a silhouette.
+/// Returns the avatar of every customer: a silhouette.
 pub(crate) async fn avatar() -> impl IntoResponse {
     const PICTURE: &str = concat!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96"><rect width="96" height="96" fill="#e8ecef"/>"##,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use zumra_core::Entropy;
 
-/// Exclusive upper bound of [`Attempt::id_gap`]. A larger bound makes it rarer that two concurrent
+/// Largest [`Attempt::id_gap`]. A larger bound makes it rarer that two concurrent
 /// writers choose the same id.
 const ID_GAPS: u64 = 1024;
 
@@ -39,7 +39,7 @@ impl AttemptSource {
         Attempt { nonce, id_gap: 1 + (self.next() % ID_GAPS).cast_signed() }
     }
 
-    /// The generator `SplitMix64`: visits all 64-bit numbers once, in an order that looks random.
+    /// Returns the next number of the generator `SplitMix64`, which visits all 64-bit numbers once in pseudorandom order.
     fn next(&self) -> u64 {
         const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut mixed = self.0.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);

@@ -12,7 +12,7 @@ use super::replica::Replica;
 use crate::Result;
 use crate::metrics::Metrics;
 
-/// The storage of a database on a server.
+/// Storage in a PostgreSQL database.
 pub struct PostgresStorage {
     pub(super) connections: Arc<Connections>,
     pub(super) coalescer: Arc<AddMembersCoalescer>,
@@ -21,7 +21,8 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Runs `work` on `input`, on the replica if possible. It only reads a list.
+    /// Runs `work`, which only reads a list, on the replica if possible, and otherwise on the primary. `work` may run
+    /// more than once, so it borrows `input`.
     pub(super) async fn list<W, T, F>(&self, input: &W, work: F) -> Result<T>
     where
         F: for<'c> Fn(&'c Client, &'c W) -> BoxFuture<'c, AttemptResult<T>>,

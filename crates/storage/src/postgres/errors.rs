@@ -44,7 +44,7 @@ impl AttemptError {
         matches!(self, Self::StaleConnection(_) | Self::ConnectionLost(_))
     }
 
-    /// The server did not reply in time.
+    /// Returns the error for a server that did not reply in time.
     pub(super) fn timeout() -> Self {
         Self::ConnectionLost(StorageError::Unavailable("the server did not reply in time".to_owned()))
     }
@@ -117,7 +117,7 @@ impl From<tokio_postgres::Error> for AttemptError {
 }
 
 impl From<PoolError> for AttemptError {
-    /// No connection was obtained, so nothing was started.
+    /// Converts to [`AttemptError::Permanent`]: no connection was obtained, so nothing was written.
     fn from(error: PoolError) -> Self {
         Self::Permanent(StorageError::Unavailable(match error {
             PoolError::Closed => "the storage is closed".to_owned(),

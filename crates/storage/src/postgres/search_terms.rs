@@ -31,7 +31,7 @@ async fn run(tx: &Tx<'_>, statement: &str, terms: &[(CustomerId, &str)]) -> Atte
     Ok(())
 }
 
-/// The CTE that indexes copied rows of `customers`, which the copy's statement calls `copied`.
+/// The CTE that indexes copied rows of `customers`. The statement that it is appended to has them in the CTE `copied`.
 pub(super) const COPIED: &str = ",
     indexed AS (
         INSERT INTO customer_search_terms (merchant_id, term, customer_id)

@@ -42,6 +42,7 @@ pub(super) fn for_checkpoints(path: &Path) -> Result<Connection> {
 /// migrations.
 ///
 /// # Errors
+///
 /// [`StorageError::Unavailable`] if the directory does not exist, [`StorageError::ForeignDatabase`] and
 /// [`StorageError::NewerSchema`] for files that this version did not write.
 pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {

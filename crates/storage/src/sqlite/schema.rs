@@ -45,7 +45,7 @@ pub(super) fn migrate(connection: &mut Connection, now: Timestamp) -> Result<()>
     Ok(transaction.commit()?)
 }
 
-/// Fails if migrations are outstanding.
+/// Fails with [`StorageError::ForeignDatabase`] if migrations are outstanding.
 pub(super) fn require_up_to_date(connection: &Connection) -> Result<()> {
     if outstanding(connection)?.is_empty() { Ok(()) } else { Err(migrate::schema_outdated()) }
 }
@@ -53,7 +53,9 @@ pub(super) fn require_up_to_date(connection: &Connection) -> Result<()> {
 /// Returns the migrations that the database has not applied.
 ///
 /// # Errors
-/// [`StorageError::NewerSchema`] if a newer version has migrated the database.
+///
+/// [`StorageError::NewerSchema`] if a newer version has migrated the database, [`StorageError::ForeignDatabase`] if the
+/// SQL of an applied migration differs from the one in this program.
 pub(super) fn outstanding(connection: &Connection) -> Result<&'static [migrate::Migration]> {
     let has_table = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')";
     if !connection.query_row(has_table, [], |row| row.get(0))? {

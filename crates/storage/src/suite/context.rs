@@ -41,7 +41,7 @@ impl TestContext {
         Self { storage, ids: IdGenerator::new(0) }
     }
 
-    /// The time of all operations, unless a case chooses another.
+    /// Returns the time of all operations, unless a case chooses another.
     pub(super) fn now() -> Timestamp {
         Timestamp::from_second(1_790_000_000).expect("a moment in 2026")
     }

@@ -32,7 +32,7 @@ pub fn import() -> RuleSet {
     rules
 }
 
-/// `first` comes before the other rules of the four fields that a new customer requires.
+/// Returns the rules for a customer. The four fields that a new customer requires start with the rules in `first`.
 fn rules(first: &[Rule]) -> RuleSet {
     let required =
         |path, code, rules: &[Rule]| Field::new(path, [first, &[Rule::Required(code)], rules].concat());
