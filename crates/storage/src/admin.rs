@@ -47,5 +47,5 @@ pub struct Inspection {
 /// Returns a problem if the number of customers differs from the sum of the counters.
 pub(crate) fn count_mismatch(customers: u64, counter_sum: u64) -> Option<String> {
     (customers != counter_sum)
-        .then(|| format!("there are {customers} customers, and the counters say {counter_sum}"))
+        .then(|| format!("there are {customers} customers, but the counters add up to {counter_sum}"))
 }

@@ -14,7 +14,7 @@ async fn list_shows_id_and_name() {
     assert_eq!((response.status, response.text()), (200, expected));
 }
 
-/// Returns a service with a merchant that has `count` groups.
+/// Returns a service with a merchant of `count` groups. Without any, the merchant gets the default group alone.
 async fn app_with_groups(count: i64) -> TestApp {
     let app = TestApp::new().await;
     let groups = (1..=count).map(|id| json!({"id": id, "name": format!("g{id}"), "default": id == 1}));

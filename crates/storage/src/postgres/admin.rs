@@ -39,8 +39,8 @@ async fn ping(db: &Client) -> AttemptResult<()> {
     Ok(())
 }
 
-/// Inspects the whole database without a time limit.
-pub(super) async fn inspect_slowly(client: &Client) -> AttemptResult<Inspection> {
+/// Inspects the whole database without a time limit. The connection keeps no statement timeout.
+pub(super) async fn inspect_without_timeout(client: &Client) -> AttemptResult<Inspection> {
     client.batch_execute("SET statement_timeout = 0").await?;
     inspect(client).await
 }
@@ -63,7 +63,7 @@ async fn inspect(db: &Client) -> AttemptResult<Inspection> {
                             (SELECT count(*) FROM past_memberships),
                             {counted}"
     );
-    // The one statement that reads whole tables, for which a sequential scan is best.
+    // The pool disables sequential scans, but they are best for a statement that reads whole tables.
     db.batch_execute("SET enable_seqscan = on").await?;
     let row = db.query_one(&statement, &[]).await;
     db.batch_execute("RESET enable_seqscan").await?;

@@ -21,7 +21,7 @@ impl Fixtures for PostgresStorage {
         // A large fixture takes longer than a single statement may.
         let merchant = fixture.merchant.id;
         self.connections
-            .write_slowly(merchant, operation, fixture, |tx, fixture| Box::pin(load(tx, fixture)))
+            .write_without_deadline(merchant, operation, fixture, |tx, fixture| Box::pin(load(tx, fixture)))
             .await
     }
 }

@@ -59,7 +59,9 @@ impl PostgresStorage {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Unavailable`](crate::StorageError::Unavailable) if the server does not reply within seconds.
+    /// [`Unavailable`](crate::StorageError::Unavailable) if the server does not reply,
+    /// [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if it contains tables of another program,
+    /// [`NewerSchema`](crate::StorageError::NewerSchema) if a newer version has migrated it.
     pub async fn open(options: &PostgresOptions, now: Timestamp, entropy: &dyn Entropy) -> Result<Self> {
         let metrics = Metrics::new();
         let replica = options.replica.as_deref();
@@ -94,6 +96,6 @@ impl PostgresStorage {
     pub async fn inspect(options: &PostgresOptions) -> Result<Inspection> {
         let client = pool::connect(options).await?;
         schema::require_schema(&client).await?;
-        admin::inspect_slowly(&client).await.map_err(AttemptError::into_storage_error)
+        admin::inspect_without_timeout(&client).await.map_err(AttemptError::into_storage_error)
     }
 }

@@ -82,8 +82,8 @@ impl Connections {
         self.write_until_known(merchant, &operation, &write).await
     }
 
-    /// Like [`Connections::write`], limited only by the server's timeout of each statement.
-    pub(super) async fn write_slowly<W, T, F>(
+    /// Like [`Connections::write`], but only the server limits the time, by its timeout of each statement.
+    pub(super) async fn write_without_deadline<W, T, F>(
         &self,
         merchant: MerchantId,
         operation: Operation,

@@ -9,7 +9,7 @@ use super::sql;
 use super::tx::Tx;
 use crate::Result;
 
-/// The only shard in use: the table has several for engines with concurrent writers.
+/// The only shard in use. PostgreSQL, which has concurrent writers, uses several in the same table.
 const SHARD: i64 = 1;
 
 /// Adds `difference` to the number of the merchant's customers.

@@ -17,8 +17,8 @@ use crate::failure::{Exit, Failure};
 
 /// Run the service on a persistent database
 ///
-/// Creates the database if it does not exist, and migrates its schema. Logs JSON lines to standard error. SIGTERM and
-/// Ctrl-C stop it gracefully: it completes the requests it has accepted.
+/// Creates the database if it does not exist, and migrates its schema. Logs to standard error, by default in JSON lines.
+/// SIGTERM and Ctrl-C stop it gracefully: it completes the requests it has accepted.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,8 @@ Examples:
   zumra serve --database postgres://zumra@db1/zumra --replica postgres://zumra@db2/zumra
 
 Then create a merchant and a token, also while the service runs:
-  zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db")]
+  zumra merchant create --name 'My shop' --database /var/lib/zumra/zumra.db
+  zumra token create --merchant ID --scope customers.read_write --database /var/lib/zumra/zumra.db")]
 pub(crate) struct Command {
     #[command(flatten)]
     databases: DatabaseOptions,

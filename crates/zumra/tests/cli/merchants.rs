@@ -106,7 +106,19 @@ fn errors_name_the_missing_merchant() {
     ] {
         assert!(zumra.fails(line, 3).starts_with("merchant 4 does not exist; "), "{line}");
     }
+}
+
+#[test]
+fn empty_token_list_suggests_to_create_one() {
+    let zumra = Zumra::new();
+    zumra.ok("merchant create --id 5 --name Shop");
     assert!(zumra.ok("token list --merchant 5").starts_with("Merchant 5 has no tokens. Create one: "));
+}
+
+#[test]
+fn invalid_tokens_are_usage_errors() {
+    let zumra = Zumra::new();
+    zumra.ok("merchant create --id 5 --name Shop");
     for invalid in [
         "--scope customers.write",
         "--scope customers.read --expires-in 30",

@@ -88,7 +88,7 @@ fn customer_lifecycle_survives_kills_on_postgres() {
 }
 
 /// Makes the statement that stores progress run for minutes after 5,000 rows, so that a kill hits an open
-/// transaction on a host of any speed. A trigger cannot have a recursive query, but can read from a view.
+/// transaction on a host of any speed. A trigger cannot contain a WITH clause, but can read from a view that does.
 const SLOW_CHUNK: &str = "
     CREATE VIEW slow AS
         WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers)
