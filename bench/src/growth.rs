@@ -36,9 +36,10 @@ const CLIENTS: usize = 8;
 /// Requests of a run with one merchant, and of the discarded warm-up before it.
 const REQUESTS: u64 = 3000;
 const WARM_UP_REQUESTS: u64 = 50;
+/// Runs for each group size.
 pub(crate) const RUNS: u64 = 5;
-/// Requests of a run with many merchants, and the number of runs. The data are not reset between these runs,
-/// which also differ more from each other.
+/// Requests of a run with many merchants, and the number of runs. These runs vary more, so there are more of them. The
+/// data are not reset between them.
 const MANY_REQUESTS: u64 = 4000;
 pub(crate) const MANY_RUNS: u64 = 9;
 /// Minimum number of requests of a run, at any scale.
@@ -198,10 +199,10 @@ fn summarize(
         merchants: size.merchants,
         members: size.members,
         customers: size.customers,
-        ms_per_request: 1000.0 / summary.requests,
+        ms_per_request: 1000.0 / summary.median_per_second,
         ratio_to_empty: median(ratios.collect()),
-        fastest_ms: 1000.0 / summary.fastest,
-        slowest_ms: 1000.0 / summary.slowest,
+        fastest_ms: 1000.0 / summary.fastest_per_second,
+        slowest_ms: 1000.0 / summary.slowest_per_second,
         p50_ms: summary.p50_ms,
         p99_ms: summary.p99_ms,
         memory_mib,

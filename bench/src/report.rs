@@ -191,12 +191,12 @@ impl Bounds {
 impl WorkloadResult {
     /// Returns the throughput as a fraction of a bound's, if the bound was measured.
     pub(crate) fn ratio_to(&self, bound: Option<&Summary>) -> Option<f64> {
-        bound.map(|bound| self.summary.requests / bound.requests)
+        bound.map(|bound| self.summary.median_per_second / bound.median_per_second)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a count of customers")]
     pub(crate) fn customers_per_second(&self) -> f64 {
-        self.summary.requests * self.size as f64
+        self.summary.median_per_second * self.size as f64
     }
 }
 
@@ -269,9 +269,9 @@ mod tests {
 
     fn summary() -> Summary {
         Summary {
-            requests: 1.0,
-            slowest: 1.0,
-            fastest: 1.0,
+            median_per_second: 1.0,
+            slowest_per_second: 1.0,
+            fastest_per_second: 1.0,
             p50_ms: 1.0,
             p99_ms: 1.0,
             requests_per_run: 1,

@@ -8,9 +8,12 @@ use crate::load::Run;
 #[derive(Serialize, Clone)]
 pub(crate) struct Summary {
     /// Requests per second: median, minimum and maximum of the runs.
-    pub(crate) requests: f64,
-    pub(crate) slowest: f64,
-    pub(crate) fastest: f64,
+    #[serde(rename = "requests")]
+    pub(crate) median_per_second: f64,
+    #[serde(rename = "slowest")]
+    pub(crate) slowest_per_second: f64,
+    #[serde(rename = "fastest")]
+    pub(crate) fastest_per_second: f64,
     /// Percentiles of the response time over the requests of all runs.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
@@ -39,9 +42,9 @@ impl Summary {
         let generator_seconds: Option<f64> =
             runs.iter().map(|run| Some(run.generator_busy? * run.elapsed.as_secs_f64())).sum();
         Self {
-            requests: rates[rates.len() / 2],
-            slowest: rates[0],
-            fastest: rates[rates.len() - 1],
+            median_per_second: rates[rates.len() / 2],
+            slowest_per_second: rates[0],
+            fastest_per_second: rates[rates.len() - 1],
             p50_ms: percentile_ms(&micros, 0.5),
             p99_ms: percentile_ms(&micros, 0.99),
             requests_per_run: micros.len() / runs.len(),

@@ -84,7 +84,7 @@ async fn revoked_token_is_rejected_after_the_cache_ttl() {
 }
 
 #[tokio::test]
-async fn new_token_is_accepted_immediately_after_a_failed_attempt() {
+async fn new_token_is_accepted_immediately_although_it_was_rejected_before() {
     let app = TestApp::new().await;
     let secret = "a-token-that-is-created-later";
     let status = async || app.request("GET", "/customers").token(secret).send().await.status;
