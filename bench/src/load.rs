@@ -77,7 +77,8 @@ impl std::error::Error for UnexpectedStatus {}
 ///
 /// Each client has one connection and takes the next number after each response. Clients are distributed over
 /// the addresses. `write_request` receives client and number, appends the complete request and returns the
-/// expected status.
+/// expected status. The run fails at the first response with another status ([`UnexpectedStatus`]), or if a
+/// response takes longer than [`RESPONSE_TIMEOUT`].
 pub(crate) fn run<F>(
     addresses: &[SocketAddr],
     clients: usize,

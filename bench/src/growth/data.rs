@@ -75,9 +75,11 @@ fn row_sources(
     let customers_per_merchant = customers.end() - customers.start() + 1;
     let merchants_per_statement = (ROWS_PER_STATEMENT / customers_per_merchant.max(1)).max(1);
     let mut sources = Vec::new();
-    for m in chunks(merchants, merchants_per_statement) {
-        for c in chunks(customers, ROWS_PER_STATEMENT) {
-            sources.push(format!("{} CROSS JOIN {}", series(engine, "m", &m), series(engine, "c", &c)));
+    for merchant_ids in chunks(merchants, merchants_per_statement) {
+        for customer_ids in chunks(customers, ROWS_PER_STATEMENT) {
+            let merchant_series = series(engine, "m", &merchant_ids);
+            let customer_series = series(engine, "c", &customer_ids);
+            sources.push(format!("{merchant_series} CROSS JOIN {customer_series}"));
         }
     }
     sources
@@ -114,7 +116,8 @@ mod tests {
     use crate::database::Database;
     use crate::installation::{self, merchant_fixture};
 
-    /// Creates 2 merchants with 30 customers each, of whom `members` are members.
+    /// Returns statements that insert 30 customers for each of 2 merchants, and make the first `members_per_merchant`
+    /// of them members.
     fn statements(engine: Engine, members_per_merchant: i64) -> Vec<String> {
         let mut statements = customers(engine, 1..=2, 30);
         statements.extend(members(engine, 1..=2, 1..=members_per_merchant));

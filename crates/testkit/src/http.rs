@@ -67,7 +67,7 @@ impl TestRequest {
 pub struct TestResponse {
     /// The HTTP status code.
     pub status: u16,
-    /// The headers, in the order of the router.
+    /// The headers.
     pub headers: HeaderMap,
     /// The complete body; empty if the response has none.
     pub body: Vec<u8>,
@@ -84,7 +84,7 @@ impl TestResponse {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Returns the first value of a header, or `None` if it is missing.
+    /// Returns the first value of a header, or `None` if it is missing. Panics if it is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().expect("the header is ASCII"))
     }

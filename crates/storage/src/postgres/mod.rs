@@ -59,7 +59,7 @@ impl PostgresStorage {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::StorageError::Unavailable) if the server does not reply,
+    /// [`Unavailable`](crate::StorageError::Unavailable) if the server does not reply or the CA file is invalid,
     /// [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if it contains tables of another program,
     /// [`NewerSchema`](crate::StorageError::NewerSchema) if a newer version has migrated it.
     pub async fn open(options: &PostgresOptions, now: Timestamp, entropy: &dyn Entropy) -> Result<Self> {

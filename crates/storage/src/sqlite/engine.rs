@@ -4,7 +4,7 @@ use super::group_commit::Writer;
 use super::read_pool::ReadPool;
 use crate::metrics::Metrics;
 
-/// Storage in an SQLite file.
+/// Storage in a SQLite file.
 pub struct SqliteStorage {
     pub(super) read_pool: ReadPool,
     // Dropped after the read connections, for the reason in `Admin::close`.

@@ -1,4 +1,4 @@
--- A merchant with rows in every table that the second migration renames, under its first names.
+-- A merchant with rows in every table that the second migration changes, with the names before that migration.
 
 INSERT INTO merchants (merchant_id, name, plan, time_zone, created_at) VALUES (1, 'shop', 'basic', 'UTC', 0);
 INSERT INTO groups (merchant_id, id, name, is_default, created_at) VALUES (1, 10, 'all', true, 0), (1, 11, 'vip', false, 0);

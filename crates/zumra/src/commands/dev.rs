@@ -115,8 +115,8 @@ enum Example {
 }
 
 impl Example {
-    /// Suggests to add two customers to the first group, preferably customers who are not members yet. Suggests a list
-    /// of customers if the merchant has no groups or no customers.
+    /// Suggests adding two customers to the first group, preferably customers who are not members yet. Suggests listing
+    /// customers if the merchant has no groups or no customers.
     fn new(shop: &MerchantFixture) -> Self {
         let Some(group) = shop.groups.first().filter(|_| !shop.customers.is_empty()) else {
             return Self::ListCustomers;
