@@ -54,13 +54,13 @@ impl PostgresEndpoint {
         let rows = sql::query(&self.0, &statement, &parameters).await?;
         let mut chunk = Vec::with_capacity(rows.len());
         for row in rows {
-            let values = table.columns.iter().enumerate().map(|(i, (_, kind))| {
+            let values = table.columns.iter().enumerate().map(|(column, (_, kind))| {
                 let value = match kind {
                     ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => {
-                        row.try_get::<_, Option<_>>(i)?.map(Value::Int)
+                        row.try_get::<_, Option<_>>(column)?.map(Value::Int)
                     }
-                    ColumnType::Text => row.try_get::<_, Option<_>>(i)?.map(Value::Text),
-                    ColumnType::Bytes => row.try_get::<_, Option<_>>(i)?.map(Value::Bytes),
+                    ColumnType::Text => row.try_get::<_, Option<_>>(column)?.map(Value::Text),
+                    ColumnType::Bytes => row.try_get::<_, Option<_>>(column)?.map(Value::Bytes),
                 };
                 Ok(value.unwrap_or(Value::Null))
             });
@@ -97,10 +97,10 @@ impl PostgresEndpoint {
             ColumnType::Bool => format!("{name} <> 0"),
             ColumnType::Int | ColumnType::Text | ColumnType::Bytes => (*name).to_owned(),
         }));
-        let arrays = join(table.columns.iter().enumerate().map(|(i, (_, kind))| match kind {
-            ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => format!("${}::bigint[]", i + 2),
-            ColumnType::Text => format!("${}::text[]", i + 2),
-            ColumnType::Bytes => format!("${}::bytea[]", i + 2),
+        let arrays = join(table.columns.iter().enumerate().map(|(column, (_, kind))| match kind {
+            ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => format!("${}::bigint[]", column + 2),
+            ColumnType::Text => format!("${}::text[]", column + 2),
+            ColumnType::Bytes => format!("${}::bytea[]", column + 2),
         }));
         // No attempt will look for the nonce of a copied operation.
         let (nonce, zero) = if table.name == "operations" { (", nonce", ", 0") } else { ("", "") };
@@ -151,8 +151,8 @@ async fn disable_statement_timeout(client: &Client) -> AttemptResult<()> {
 /// Turns rows into columns.
 fn transpose(table: &Table, rows: RowChunk) -> Vec<ColumnArray> {
     let mut rows = rows.0;
-    let columns = table.columns.iter().enumerate().map(|(i, (_, kind))| -> ColumnArray {
-        let values = rows.iter_mut().map(|row| std::mem::replace(&mut row[i], Value::Null));
+    let columns = table.columns.iter().enumerate().map(|(column, (_, kind))| -> ColumnArray {
+        let values = rows.iter_mut().map(|row| std::mem::replace(&mut row[column], Value::Null));
         match kind {
             ColumnType::Int | ColumnType::SmallInt | ColumnType::Bool => {
                 let numbers = values.map(|value| if let Value::Int(n) = value { Some(n) } else { None });

@@ -8,8 +8,8 @@ use super::tx::Tx;
 use crate::operations;
 use crate::row::stored_count;
 
-/// Returns the id of the transaction's operation: the proposed id, or a higher one if it is not above the merchant's
-/// newest operation.
+/// Returns the id of the transaction's operation: the proposed id, or an id above the merchant's newest operation if
+/// the proposed one is not. The distance to the newest is the id gap of the attempt.
 pub(super) async fn next_id(tx: &Tx<'_>) -> AttemptResult<OperationId> {
     let statement = "SELECT max(id) FROM operations WHERE merchant_id = $1";
     let row = sql::query_one(&tx.client, statement, &[&tx.merchant.get()]).await?;
@@ -37,7 +37,7 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Inserts the row of an operation that changed one thing. Returns its id.
+/// Inserts the row of an operation that changed one row. Returns its id.
 pub(super) async fn record_one(
     tx: &Tx<'_>,
     kind: OperationKind,

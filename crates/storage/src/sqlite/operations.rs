@@ -43,7 +43,7 @@ pub(super) fn record(
     Ok(())
 }
 
-/// Inserts the row of an operation that changed one thing. Returns its id.
+/// Inserts the row of an operation that changed one row. Returns its id.
 pub(super) fn record_one(tx: &Tx<'_>, kind: OperationKind, subject: Subject) -> Result<OperationId> {
     let id = next_id(tx)?;
     record(tx, id, kind, subject, 1)?;

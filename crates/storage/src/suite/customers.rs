@@ -289,9 +289,9 @@ async fn customers_of_another_merchant_cannot_be_changed(context: TestContext) {
 async fn concurrent_creates_keep_mobiles_unique(context: TestContext) {
     context.load(SHOP).await;
     let tasks: Vec<_> = (1..=60)
-        .map(|i| {
-            // Every mobile number is used twice.
-            let customer = new_customer(1000 + i, &format!("5{}", i / 2), "");
+        .map(|number| {
+            // Two consecutive customers share a mobile number; the first and the last have one of their own.
+            let customer = new_customer(1000 + number, &format!("5{}", number / 2), "");
             let (storage, operation) = (context.storage.clone(), context.operation());
             tokio::spawn(async move {
                 storage.create_customer(merchant_id(1), customer, groups(&[10]), operation).await

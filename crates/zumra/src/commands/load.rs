@@ -78,10 +78,10 @@ impl Command {
         }
         let changes = match loaded.changes {
             0 => "nothing was changed".to_owned(),
-            n => {
-                let rows = if n == 1 { "row was" } else { "rows were" };
+            changes => {
+                let rows = if changes == 1 { "row was" } else { "rows were" };
                 format!(
-                    "{n} {rows} inserted or updated, in {}",
+                    "{changes} {rows} inserted or updated, in {}",
                     format_count(loaded.changed_merchants, "merchant")
                 )
             }
@@ -147,25 +147,25 @@ pub(super) async fn load(
     loop {
         while failed.is_none()
             && running.len() < CONCURRENCY
-            && let Some((i, fixture)) = pending.next()
+            && let Some((index, fixture)) = pending.next()
         {
             let (storage, operation) = (Arc::clone(&session.storage), session.operation());
             running.spawn(async move {
                 let merchant = fixture.merchant.id;
-                (i, merchant, storage.load_fixture(fixture, operation).await)
+                (index, merchant, storage.load_fixture(fixture, operation).await)
             });
         }
         let Some(done) = running.join_next().await else { break };
         match done? {
             (.., Ok(loaded)) => total.add(loaded),
-            (i, merchant, Err(error)) if failed.as_ref().is_none_or(|(first, ..)| i < *first) => {
-                failed = Some((i, merchant, error));
+            (index, merchant, Err(error)) if failed.as_ref().is_none_or(|(first, ..)| index < *first) => {
+                failed = Some((index, merchant, error));
             }
             _ => {}
         }
     }
-    let Some((i, merchant, error)) = failed else { return Ok(total) };
+    let Some((index, merchant, error)) = failed else { return Ok(total) };
     let progress = format!("{} of {} loaded", total.merchants, format_count(all, "merchant"));
     Err(anyhow::Error::from(error)
-        .context(format!("{name}: {progress}; merchants[{i}] (id {merchant}) failed")))
+        .context(format!("{name}: {progress}; merchants[{index}] (id {merchant}) failed")))
 }
