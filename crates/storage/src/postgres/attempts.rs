@@ -14,8 +14,8 @@ pub(super) struct Attempt {
     /// Stored in the operation's row, and the same for all attempts of one write. After a lost connection, it shows
     /// whether the write was committed.
     pub(super) nonce: i64,
-    /// Distance from the newest operation id to the id of this attempt, if it cannot take the proposed id. Without
-    /// random distances, all concurrent writers would take the next id.
+    /// Distance from the merchant's newest operation id to the id of this attempt, if the sum is above the proposed id.
+    /// Without random distances, all concurrent writers would take the next id.
     pub(super) id_gap: i64,
 }
 

@@ -8,8 +8,8 @@ use super::tx::Tx;
 use crate::operations;
 use crate::row::stored_count;
 
-/// Returns the id of the transaction's operation: the proposed id, or an id above the merchant's newest operation if
-/// the proposed one is not. The distance to the newest is the id gap of the attempt.
+/// Returns the id of the transaction's operation: the proposed id, or the id of the merchant's newest operation plus the
+/// attempt's id gap if that is greater.
 pub(super) async fn next_id(tx: &Tx<'_>) -> AttemptResult<OperationId> {
     let statement = "SELECT max(id) FROM operations WHERE merchant_id = $1";
     let row = sql::query_one(&tx.client, statement, &[&tx.merchant.get()]).await?;

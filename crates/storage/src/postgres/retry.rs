@@ -17,12 +17,12 @@ use crate::{Result, StorageError};
 
 /// Attempts of one write.
 const ATTEMPTS_MAX: u32 = 5;
-/// How long a write in doubt tries to get a connection for its lookup.
+/// How long a write in doubt repeats a lookup that fails.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause between two lookups that fail.
 const RESOLVE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Returns the result of a committed write from the row of its operation: its id and its number of changes.
+/// A function from the row of a committed write's operation, its id and its number of changes, to the write's result.
 pub(super) type ResultFromRow<T> = Box<dyn FnOnce(OperationId, u64) -> T + Send>;
 
 /// How one attempt of a write ended.
@@ -82,8 +82,8 @@ impl Connections {
     /// | the last one       | return its error            | resolve, or return its error            |
     ///
     /// To *resolve* is to look up the operation by its nonce, and to return its result if it was committed. If the
-    /// lookup fails, the result is [`StorageError::OutcomeUnknown`]. So is an error in doubt that does not depend on
-    /// rows.
+    /// lookup fails, the result is [`StorageError::OutcomeUnknown`]. If the lookup finds nothing, an error that would be
+    /// returned becomes [`StorageError::OutcomeUnknown`] too, unless it depends on rows, as a conflict does.
     pub(super) async fn write_until_known<T>(
         &self,
         merchant: MerchantId,

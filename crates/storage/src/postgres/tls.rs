@@ -20,7 +20,8 @@ pub(super) fn unverified() -> Result<ClientConfig> {
 }
 
 /// Returns a configuration that verifies the server's certificate against the CA certificates of `ca_file`, or against
-/// those of the operating system. Fails with [`StorageError::Unavailable`] if the file holds no valid certificate.
+/// those of the operating system. Fails with [`StorageError::Unavailable`] if the file cannot be read, contains an
+/// invalid certificate, or contains none.
 pub(super) fn verified(ca_file: Option<&Path>) -> Result<ClientConfig> {
     let roots = if let Some(file) = ca_file { read_ca_file(file)? } else { system_roots() };
     Ok(builder(Arc::new(ring::default_provider()))?.with_root_certificates(roots).with_no_client_auth())
@@ -54,7 +55,8 @@ fn read_ca_file(file: &Path) -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Accepts every server certificate. `sslmode=prefer` means this in every client: it even connects without TLS.
+/// A verifier that accepts every certificate, for `sslmode=prefer`. Clients in that mode also connect without TLS, so
+/// verification would protect nothing.
 #[derive(Debug)]
 struct AcceptAnyServer(Arc<CryptoProvider>);
 

@@ -50,7 +50,8 @@ impl PostgresOptions {
     /// 10 seconds per statement.
     ///
     /// Query parameters are libpq's. `sslmode` is `disable`, `prefer` (the default) or `require`, which always
-    /// verifies the server's certificate. `sslrootcert` names a file of CA certificates to trust.
+    /// verifies the server's certificate. `sslrootcert` names a file of CA certificates to trust, and makes `require`
+    /// the default.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(UrlError("must begin with postgres:// or postgresql://".to_owned()));

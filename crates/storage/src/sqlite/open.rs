@@ -16,8 +16,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 /// Maximum number of prepared statements per connection; more than the engine has.
 const STATEMENT_CACHE_SIZE: usize = 64;
-/// Page cache of the writer. SQLite's default of 2 MiB makes it read the pages of a larger shop again and again. Not
-/// much more, because each commit walks the whole cache. Measurements: `bench/README.md`.
+/// Page cache of the writer. SQLite's default of 2 MiB makes it read the pages of a larger shop again and again. A much
+/// larger cache is slower, because each commit walks all of it. Measurements: `bench/README.md`.
 const WRITER_CACHE_KIB: i64 = 8 << 10;
 
 /// Opens the writer's connection. Commits do not fsync: see `group_commit`.
@@ -25,8 +25,9 @@ pub(super) fn for_writer(path: &Path, now: Timestamp) -> Result<Connection> {
     let connection = for_writing(path, now)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // Foreign keys are assertions here: every write checks what it refers to in its own transaction, and no other
-    // writer exists. A second check is a quarter of the time of a large add request, so only debug builds run it.
+    // Foreign keys are assertions here: every write checks what it refers to in its own transaction, and SQLite runs
+    // only one write transaction at a time. A second check is a quarter of the time of a large add request (measured),
+    // so only debug builds run it.
     connection.pragma_update(None, "foreign_keys", cfg!(debug_assertions))?;
     Ok(connection)
 }

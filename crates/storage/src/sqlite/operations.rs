@@ -10,8 +10,8 @@ use crate::{Result, operations};
 /// The writer assigns ids one by one, so the next id is free.
 const ID_GAP: i64 = 1;
 
-/// Returns the id of the transaction's operation: the proposed id, or the next free id if the proposed one is not above
-/// the id of the merchant's newest operation.
+/// Returns the id of the transaction's operation: the proposed id, or the id after the merchant's newest operation if
+/// that is greater.
 pub(super) fn next_id(tx: &Tx<'_>) -> Result<OperationId> {
     let statement = "SELECT max(id) FROM operations WHERE merchant_id = ?1";
     let newest = sql::query_value(tx.connection, statement, [tx.merchant.get()])?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::values::{ListenAddress, LogStyle, PublicUrl, from_text};
 use crate::database::Database;
 
-/// The database: the only setting of commands that do not serve.
+/// The database: the only setting of commands that neither serve nor check a service's settings.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct DatabaseOption {
     /// The database: a file path, or the URL of a PostgreSQL server [default: zumra.db]
