@@ -42,8 +42,8 @@ fn merchant_api() -> OpenApiRouter<App> {
         .routes(requires::<PaymentsRead>(routes!(payments::methods)))
 }
 
-/// Routes whose last segment is a word where other routes have an id. As at Salla, these methods take the word for
-/// an id and respond with 404 instead of 405.
+/// Returns routes whose last segment is a word where other routes have an id. As at Salla, these methods take the word
+/// for an id and respond with 404 instead of 405.
 fn words_for_ids() -> OpenApiRouter<App> {
     let no_customer = || put(customers::update).delete(customers::delete);
     let no_group = || put(groups::update).delete(groups::delete);

@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line, a setting or an input file is invalid.
     Usage = 2,
-    /// The named object does not exist, or already exists.
+    /// The named object does not exist, already exists, or contradicts existing rows.
     NamedObject = 3,
     /// The database is unavailable, damaged, of a newer version, or of another program.
     Database = 4,

@@ -32,7 +32,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Settings come from flags, then environment variables, then a settings file:
+A flag overrides its environment variable, and the variable overrides the settings file:
 --limits-body-bytes is ZUMRA_LIMITS_BODY_BYTES and, in the file, limits.body_bytes.
 `zumra config` prints the effective settings and their sources.
 
@@ -40,7 +40,7 @@ Exit codes:
   0  success
   1  other error, such as a listen address that is in use
   2  invalid command line, setting or input file
-  3  the named object does not exist, or already exists
+  3  the named object does not exist, already exists, or contradicts existing rows
   4  the database is unavailable, damaged, of a newer version, or of another program
   5  `zumra doctor` reported a warning";
 

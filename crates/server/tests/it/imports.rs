@@ -22,7 +22,7 @@ fn state_path(response: &TestResponse) -> String {
     url.strip_prefix("https://zumra.example/admin/v2").unwrap().to_owned()
 }
 
-/// Processes all imports without a lease.
+/// Processes all imports that no worker has leased.
 async fn process_imports(app: &TestApp) {
     let ids = IdGenerator::new(9);
     let context = ImportContext { storage: &*app.storage, clock: &*app.clock, ids: &ids };
@@ -126,7 +126,7 @@ async fn pending_imports_are_limited() {
 }
 
 #[tokio::test]
-async fn stale_lease_cannot_write_after_takeover() {
+async fn stale_lease_cannot_write_after_another_worker_took_it() {
     let app = TestApp::new().await;
     let rows: Vec<_> = (1..=1200).map(|i| format!("c{i},d,{},,,,", 700_000 + i)).collect();
     let response = upload(&app, format!("{HEADER}\n{}", rows.join("\n"))).await;

@@ -143,7 +143,7 @@ fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Statements of a copy may take longer than those of a request.
+/// Disables the statement timeout, because statements of a copy may take longer than those of a request.
 async fn disable_statement_timeout(client: &Client) -> AttemptResult<()> {
     Ok(client.batch_execute("SET statement_timeout = 0").await?)
 }

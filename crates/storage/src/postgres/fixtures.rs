@@ -51,7 +51,7 @@ async fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<LoadOutco
 /// Inserts and updates groups, and ensures that the merchant has a default group. Returns the number of rows changed.
 async fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<u64> {
     // Otherwise a soft-deleted group of the fixture would come back with its old memberships.
-    groups::archive_all_of_merchant(tx).await?;
+    groups::archive_merchant(tx).await?;
     if let Some(default) = fixture.groups.iter().find(|group| group.is_default) {
         groups::clear_default_except(tx, default.id).await?;
     }

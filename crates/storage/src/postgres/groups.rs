@@ -207,7 +207,7 @@ async fn archive_chunk<C: GenericClient>(db: &C, deleted: &DeletedGroup, limit: 
 }
 
 /// Archives all memberships of the merchant's soft-deleted groups, and deletes the rows of these groups.
-pub(super) async fn archive_all_of_merchant(tx: &Tx<'_>) -> AttemptResult<()> {
+pub(super) async fn archive_merchant(tx: &Tx<'_>) -> AttemptResult<()> {
     let columns = DeletedGroup::COLUMNS;
     let statement = format!("SELECT {columns} FROM groups WHERE merchant_id = $1 AND deleted_by IS NOT NULL");
     for row in sql::query(&tx.client, &statement, &[&tx.merchant.get()]).await? {

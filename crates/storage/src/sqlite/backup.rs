@@ -13,7 +13,9 @@ use crate::{Result, StorageError};
 /// The backup has a temporary name until it is complete and durable.
 ///
 /// # Errors
-/// [`StorageError::Unavailable`] if `target` exists or cannot be written.
+///
+/// [`StorageError::Unavailable`] if `source` cannot be read, or if `target` exists or cannot be written;
+/// [`StorageError::ForeignDatabase`] or [`StorageError::NewerSchema`] if this version did not write `source`.
 pub(super) fn copy(source: &Path, target: &Path) -> Result<()> {
     if target.exists() {
         return Err(StorageError::Unavailable(format!("{} already exists", target.display())));

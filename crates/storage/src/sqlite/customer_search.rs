@@ -10,7 +10,7 @@ use super::{counters, sql};
 use crate::customers::prefix_end;
 use crate::{CustomerFilter, Result};
 
-/// A period in microseconds: the first is inclusive, the second exclusive.
+/// The bounds of a period in microseconds since 1970: the first is inclusive, the second exclusive.
 type Period = (i64, i64);
 
 /// The period that contains every time of creation.
@@ -24,8 +24,8 @@ pub(super) fn find_page(
     page: PageRequest,
 ) -> Result<(Vec<i64>, u64)> {
     match (&filter.keyword, period(filter)) {
-        (None, None) => Ok((page_of_all(db, merchant, page)?, counters::total(db, merchant)?)),
-        (None, Some(period)) => page_of_period(db, merchant, period, page),
+        (None, None) => Ok((find_unfiltered_page(db, merchant, page)?, counters::total(db, merchant)?)),
+        (None, Some(period)) => find_period_page(db, merchant, period, page),
         (Some(query), period) => {
             let matches = find_matches(db, merchant, query)?;
             let matches = sort_by_creation(db, merchant, &matches, period.unwrap_or(ALWAYS))?;
@@ -45,13 +45,13 @@ fn period(filter: &CustomerFilter) -> Option<Period> {
     Some((from, filter.created_before.map_or(ALWAYS.1, Timestamp::as_microsecond)))
 }
 
-fn page_of_all(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Vec<i64>> {
+fn find_unfiltered_page(db: &Connection, merchant: MerchantId, page: PageRequest) -> Result<Vec<i64>> {
     let statement = "SELECT id FROM customers WHERE merchant_id = ?1
          ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
     sql::query_values(db, statement, (merchant.get(), page.per_page, page.offset()))
 }
 
-fn page_of_period(
+fn find_period_page(
     db: &Connection,
     merchant: MerchantId,
     (from, before): Period,

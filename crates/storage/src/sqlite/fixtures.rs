@@ -42,7 +42,7 @@ fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<LoadOutcome> {
 /// changed.
 fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<u64> {
     // Otherwise a deleted group that the fixture inserts again would get its former memberships back.
-    groups::archive_all_of_merchant(tx)?;
+    groups::archive_merchant(tx)?;
     if let Some(default) = fixture.groups.iter().find(|group| group.is_default) {
         groups::clear_default_except(tx, default.id)?;
     }

@@ -151,7 +151,7 @@ fn archive_deleted(connection: &Connection, limit: u32) -> Result<bool> {
 }
 
 /// Archives all deleted groups of the transaction's merchant.
-pub(super) fn archive_all_of_merchant(tx: &Tx<'_>) -> Result<()> {
+pub(super) fn archive_merchant(tx: &Tx<'_>) -> Result<()> {
     let columns = DeletedGroup::COLUMNS;
     let statement = format!("SELECT {columns} FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL");
     let groups = sql::query(tx.connection, &statement, [tx.merchant.get()], DeletedGroup::decode)?;

@@ -81,7 +81,9 @@ impl SqliteStorage {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::StorageError::Unavailable) if `target` exists or cannot be written.
+    /// [`Unavailable`](crate::StorageError::Unavailable) if `source` cannot be read, or if `target` exists or cannot be
+    /// written; [`ForeignDatabase`](crate::StorageError::ForeignDatabase) or
+    /// [`NewerSchema`](crate::StorageError::NewerSchema) if this version did not write `source`.
     pub fn backup(source: &Path, target: &Path) -> Result<()> {
         backup::copy(source, target)
     }
