@@ -16,7 +16,7 @@ const FIRST_POWER: f64 = 3.0;
 /// One color per engine. They differ in lightness too.
 const COLORS: [&str; 2] = ["#b45309", "#1d4ed8"];
 
-/// Converts values to coordinates in the plot.
+/// The conversion of values to coordinates in the plot.
 struct Scale {
     last_power: f64,
     /// Upper end of the time axis in milliseconds.

@@ -24,8 +24,8 @@ const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', rep
 /// How long SQLite waits for a lock that another connection holds.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Creates, copies and drops the databases of one engine: files in a directory, or databases of its own
-/// server.
+/// The databases of one engine, which it creates, copies and drops: files in a directory, or databases of its
+/// own server.
 pub(crate) struct Databases {
     janitor: Rc<Janitor>,
     server: Option<DurableServer>,

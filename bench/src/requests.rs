@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::installation::{CUSTOMERS, token};
 use crate::workloads::{Request, Workload};
 
-/// Writes the requests of a workload. The lists of ids are formatted once: formatting a thousand numbers per
+/// A writer of the requests of a workload. The lists of ids are formatted once: formatting a thousand numbers per
 /// request would cost more than everything else that the generator does.
 pub(crate) struct RequestWriter<'a> {
     workload: &'a Workload,

@@ -36,7 +36,7 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> anyhow::Result<()> {
     })
 }
 
-/// Reports each add as successful without writing it. Lookups read the inner storage.
+/// Memberships that report each add as successful without writing it. Lookups read the inner storage.
 struct DiscardedMemberships(Arc<dyn Storage>);
 
 #[async_trait]

@@ -13,7 +13,7 @@ use crate::process::Process;
 use crate::requests::RequestWriter;
 use crate::workloads::Workload;
 
-/// Something that executes the requests of a workload.
+/// A measured system: it executes the requests of a workload.
 pub(crate) enum System {
     /// Server processes; the clients are distributed over them.
     Http(Vec<Process>),

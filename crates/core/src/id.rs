@@ -70,7 +70,7 @@ id!(OperationId, "an operation");
 id!(TokenId, "a token");
 id!(ImportId, "an import");
 
-/// Generates ascending ids below 2^53, which JavaScript represents exactly.
+/// A generator of ascending ids below 2^53, which JavaScript represents exactly.
 ///
 /// An id consists of 41 bits of milliseconds since 2024 (until 2093) and 12 bits that distinguish ids of the same
 /// millisecond. One generator never repeats an id. Two generators may collide; storage rejects the second id.

@@ -66,7 +66,7 @@ pub struct ImportLease {
     pub file: Vec<u8>,
 }
 
-/// Identifies an import and the lease under which a chunk is written.
+/// The key of an import and of the lease under which a chunk is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseKey {
     /// The merchant that owns the import.

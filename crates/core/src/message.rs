@@ -34,7 +34,7 @@ impl Language {
 
 macro_rules! codes {
     ($($variant:ident $key:ident),* $(,)?) => {
-        /// Identifies a message, independent of language.
+        /// The code of a message, independent of language.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum MessageCode {
             $(#[doc = concat!("The key `", stringify!($key), "` in `i18n/`.")] $variant,)*

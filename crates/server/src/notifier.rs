@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// Wakes one background task. A notification that arrives while the task is busy is kept for its next wait.
+/// The notifier of one background task. A notification that arrives while the task is busy is kept for its next wait.
 #[derive(Default)]
 pub(crate) struct Notifier(Notify);
 

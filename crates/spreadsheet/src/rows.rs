@@ -63,7 +63,7 @@ pub enum FileError {
     Unpacked(u64),
 }
 
-/// Collects the cells of a row and checks the limits.
+/// A builder that collects the cells of a row and checks the limits.
 pub(crate) struct RowBuilder<'a> {
     limits: &'a FileLimits,
     row: Row,

@@ -65,7 +65,7 @@ pub trait Groups: Send + Sync {
     async fn archive_deleted_groups(&self, limit: u32) -> Result<bool>;
 }
 
-/// Selects one group of a merchant.
+/// A selector of one group of a merchant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupSelector {
     /// The group with this id.

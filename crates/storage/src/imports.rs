@@ -14,7 +14,7 @@ use crate::{Contacts, Result, StorageError};
 /// Storage of imports. A process that works on one holds its lease.
 #[async_trait]
 pub trait Imports: Send + Sync {
-    /// Inserts a file to be imported.
+    /// Inserts a file to be imported. The merchant must have no import with this id: the engines differ in that case.
     async fn create_import(
         &self,
         merchant: MerchantId,

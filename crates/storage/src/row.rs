@@ -18,7 +18,7 @@ pub(crate) trait Row {
     fn flag(&self, index: usize) -> Result<bool>;
 }
 
-/// Reads the columns of a row from left to right, and names the column of a value that is invalid.
+/// A reader of the columns of a row, from left to right. Its errors name the column of the invalid value.
 pub(crate) struct RowReader<'r, R> {
     row: &'r R,
     table: &'static str,

@@ -11,7 +11,7 @@ use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::suite::{Case, TestContext, cases};
 use zumra_testkit::TestDatabase;
 
-/// Runs a case on an empty storage of one engine.
+/// A function that runs a case on an empty storage of one engine.
 type Run = fn(&'static Case) -> Pin<Box<dyn Future<Output = ()>>>;
 
 const ENGINES: &[(&str, Run)] =

@@ -42,7 +42,7 @@ pub struct TestApp {
     _database: DatabaseGuard,
 }
 
-/// Deletes the database of a [`TestApp`] on drop.
+/// A guard that deletes the database of a [`TestApp`] on drop.
 type DatabaseGuard = Box<dyn Any + Send + Sync>;
 
 impl TestApp {

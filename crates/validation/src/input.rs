@@ -9,14 +9,14 @@ use crate::{Map, Value, form, json, multipart};
 pub enum Method {
     /// `POST`
     Post,
-    /// `PUT`
+    /// `PUT`, `PATCH` or `DELETE`
     Put,
 }
 
 /// The parts of a request that may contain input.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRequest<'a> {
-    /// HTTP method; forms are parsed differently for `PUT`.
+    /// HTTP method; only [`Method::Post`] has multipart forms.
     pub method: Method,
     /// Value of the header `Content-Type`.
     pub content_type: Option<&'a [u8]>,

@@ -45,7 +45,7 @@ pub struct Lookups {
     pub mobiles: Vec<String>,
 }
 
-/// Records every lookup. Its results never cause a violation, so that all rules run.
+/// A record of every lookup. Its results never cause a violation, so that all rules run.
 #[derive(Default)]
 pub(crate) struct Recorder(RefCell<Lookups>);
 

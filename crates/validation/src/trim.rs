@@ -17,7 +17,7 @@ fn is_blank(character: char) -> bool {
     character.is_whitespace() || character == '\0' || is_invisible(character)
 }
 
-/// Returns true for characters without a visible glyph that Unicode does not classify as white space.
+/// Returns true for characters without a visible glyph, most of which Unicode does not classify as white space.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -58,7 +58,7 @@ const TEXTS: &[&str] = &[
     "x",
 ];
 
-/// Every id exists and no value is used.
+/// Lookup results by which every id exists and no value is used.
 struct EverythingExists;
 
 impl LookupResults for EverythingExists {
@@ -115,7 +115,7 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof![4 => scalar(), 4 => list, 1 => object]
 }
 
-/// Bodies as clients send them, and slightly damaged ones.
+/// Generates bodies as clients send them, and slightly damaged ones.
 fn almost_valid_body() -> impl Strategy<Value = Vec<u8>> {
     let member = (space(), key(), space(), value())
         .prop_map(|(a, key, b, value)| format!("{a}\"{key}\"{b}:{value}{b}"));
@@ -184,7 +184,7 @@ fn document() -> impl Strategy<Value = serde_json::Value> {
         .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-/// Documents with texts that trimming does not change.
+/// Generates documents with texts that trimming does not change.
 fn plain_document() -> impl Strategy<Value = serde_json::Value> {
     let text = || "x([ -~]|[é中😀]|\n|\u{0}){0,6}x";
     let leaf = prop_oneof![
@@ -226,7 +226,7 @@ fn is_equal(actual: &Value, expected: &serde_json::Value) -> bool {
     }
 }
 
-/// Records every lookup. Half of the ids exist and half of the values are used.
+/// A record of every lookup. Half of the ids exist and half of the values are used.
 #[derive(Default)]
 struct RecordedLookups {
     ids: RefCell<Vec<(Entity, i64)>>,

@@ -19,7 +19,7 @@ const NOT_STORABLE: &str = "it cannot be kept";
 /// Placeholder for the id of a new customer; the worker sets ids when it writes a chunk.
 const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
 
-/// Reads the rows of a file with given columns.
+/// A parser of the rows of a file with given columns.
 pub(super) struct RowParser {
     columns: Columns,
     rules: RuleSet,

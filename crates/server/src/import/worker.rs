@@ -110,7 +110,7 @@ pub async fn process_import(
     Ok(last_state)
 }
 
-/// Reads the file of a lease and sends it in chunks.
+/// A reader of the file of a lease, which it sends in chunks.
 struct ChunkReader {
     lease: ImportLease,
     chunk_sender: mpsc::Sender<ImportChunk>,

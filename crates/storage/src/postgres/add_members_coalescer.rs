@@ -140,7 +140,7 @@ impl Drain {
 }
 
 impl Drop for Drain {
-    /// If the task ends early, drops the requests in the queue, so that their callers attempt them again.
+    /// Drops the requests in the queue if the task ends early, so that their callers attempt them again.
     fn drop(&mut self) {
         if self.has_ended {
             return;

@@ -44,7 +44,7 @@ impl PooledConnection {
     }
 }
 
-/// Counts one on a gauge until it is dropped.
+/// A guard that counts one on a gauge until it is dropped.
 struct GaugeGuard(Gauge);
 
 impl GaugeGuard {

@@ -75,13 +75,18 @@ impl PostgresStorage {
     }
 
     /// Opens a database to copy from. All rows are read in one snapshot.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if migrations are
+    /// outstanding, which this does not run.
     pub async fn source(options: &PostgresOptions) -> Result<impl CopyEndpoint + use<>> {
         let client = pool::connect(options).await?;
         schema::require_newest_schema(&client).await?;
         copy::PostgresEndpoint::source(client).await.map_err(AttemptError::into_storage_error)
     }
 
-    /// Opens a database to copy into, after migrating its schema.
+    /// Opens a database to copy into, after migrating its schema. Fails as [`open`](Self::open) does.
     pub async fn target(
         options: &PostgresOptions,
         now: Timestamp,
@@ -92,7 +97,12 @@ impl PostgresStorage {
         copy::PostgresEndpoint::target(client).await.map_err(AttemptError::into_storage_error)
     }
 
-    /// Inspects a database without changing it. Does not migrate its schema.
+    /// Inspects a database without changing it. Does not migrate its schema. Takes as long as reading all rows does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if the database
+    /// contains no tables of Zumra.
     pub async fn inspect(options: &PostgresOptions) -> Result<Inspection> {
         let client = pool::connect(options).await?;
         schema::require_schema(&client).await?;

@@ -70,7 +70,7 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    /// Does not connect yet, because the replica may be unreachable.
+    /// Returns a replica without connecting to it, because it may be unreachable.
     pub(super) fn new(options: &PostgresOptions, metrics: Metrics) -> Result<Self> {
         let mut options = options.clone();
         if options.config.get_connect_timeout().is_none() {

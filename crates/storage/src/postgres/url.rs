@@ -13,7 +13,7 @@ pub const CONNECTIONS_DEFAULT: usize = 16;
 /// Default time limit of a statement.
 const STATEMENT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
-/// How to connect to a database.
+/// The options of a connection to a database, and its limits.
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// Everything the URL sets, including the password.

@@ -38,7 +38,7 @@ use read_pool::ReadPool;
 
 pub use engine::SqliteStorage;
 
-/// Where a database is, and its limits.
+/// The location of a database, and its limits.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     /// The file. Created if it does not exist; its directory must exist.
@@ -92,17 +92,26 @@ impl SqliteStorage {
     ///
     /// # Errors
     ///
-    /// [`ForeignDatabase`](crate::StorageError::ForeignDatabase) also if migrations are outstanding.
+    /// Those of [`open`](Self::open), and [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if migrations are
+    /// outstanding, which this does not run.
     pub fn source(path: &Path) -> Result<impl CopyEndpoint + use<>> {
         copy::SqliteEndpoint::source(open::for_reading_all(path)?)
     }
 
-    /// Returns a file to copy rows into; creates it if it does not exist. Blocks.
+    /// Returns a file to copy rows into. Creates it if it does not exist, and runs outstanding migrations. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open).
     pub fn target(path: &Path, now: Timestamp) -> Result<impl CopyEndpoint + use<>> {
         Ok(copy::SqliteEndpoint::target(open::for_writing(path, now)?))
     }
 
     /// Checks the integrity of a database and counts its rows. Changes nothing, not even the schema. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open). Integrity problems are part of the result.
     pub fn inspect(path: &Path) -> Result<Inspection> {
         admin::inspect(&open::for_reading(path)?)
     }

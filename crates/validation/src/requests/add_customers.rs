@@ -63,7 +63,7 @@ impl AddCustomers {
 const GROUP_ID: &str = "group_id";
 const CUSTOMERS: &str = "customers";
 
-/// Deserializes the object; fails on anything that needs the slow path.
+/// A deserializer of the object. It fails on anything that needs the slow path.
 struct Request {
     max_customers: usize,
 }
@@ -101,7 +101,7 @@ impl<'de> Visitor<'de> for Request {
     }
 }
 
-/// Deserializes the list: 1 to `max` customers.
+/// A deserializer of the list: 1 to `max` customers.
 struct Customers {
     max: usize,
 }

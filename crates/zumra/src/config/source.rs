@@ -68,7 +68,7 @@ pub(crate) struct EffectiveSetting {
     pub(crate) source: Source,
 }
 
-/// Resolves settings, and records each effective value with its source.
+/// A resolver of settings, which records each effective value with its source.
 pub(super) struct Resolver<'a> {
     command_line: &'a CommandLine,
     file_path: Option<PathBuf>,

@@ -209,7 +209,7 @@ impl<J, B> Queue<J, B> {
         matches!(self.lock().intake, Intake::Failed(_))
     }
 
-    /// Tells the syncer that no batch will follow. Returns the jobs that were never run, and why.
+    /// Reports to the syncer that no batch will follow. Returns the jobs that were never run, and why.
     pub(super) fn writer_exited(&self, reason: &str) -> (VecDeque<J>, String) {
         self.close(reason);
         let mut state = self.lock();

@@ -47,7 +47,7 @@ pub(super) fn run(queue: &Queue<Box<dyn WriteJob>, Batch>, fsync: &Fsync, metric
     }
 }
 
-/// Completes committed batches when the thread exits by panic, so that their callers do not hang.
+/// A guard that completes committed batches when the thread exits by panic, so that their callers do not hang.
 struct ExitGuard<'a>(&'a Queue<Box<dyn WriteJob>, Batch>);
 
 impl Drop for ExitGuard<'_> {

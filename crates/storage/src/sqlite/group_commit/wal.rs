@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::{Result, StorageError};
 
-/// Makes durable what was written to one file (`fdatasync`).
+/// A function that makes durable what was written to one file (`fdatasync`).
 pub(in crate::sqlite) type Fsync = Box<dyn Fn() -> io::Result<()> + Send>;
 
-/// Returns the fsync of the WAL of the database at `path`. The writer's connection must have created the WAL.
+/// Returns a function that fsyncs the WAL of the database at `path`. The writer's connection must have created the WAL.
 pub(in crate::sqlite) fn wal_fsync(path: &Path) -> Result<Fsync> {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
@@ -18,7 +18,7 @@ pub(in crate::sqlite) fn wal_fsync(path: &Path) -> Result<Fsync> {
     Ok(Box::new(move || wal.sync_data()))
 }
 
-/// Returns the fsync of the database file at `path`.
+/// Returns a function that fsyncs the database file at `path`.
 pub(in crate::sqlite) fn database_fsync(path: &Path) -> Result<Fsync> {
     // Never closed: closing a descriptor releases all POSIX locks that the process has on the file, SQLite's too.
     let file: &'static File = Box::leak(Box::new(open(path)?));

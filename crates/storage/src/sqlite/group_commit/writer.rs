@@ -51,7 +51,7 @@ pub(super) fn run(
     }
 }
 
-/// Closes the queue when the thread exits, including by panic, so that queued jobs fail instead of hanging.
+/// A guard that closes the queue when the thread exits, including by panic. Queued jobs then fail instead of hanging.
 struct ExitGuard<'a> {
     queue: &'a Queue<Box<dyn WriteJob>, Batch>,
     metrics: &'a Metrics,
