@@ -1,5 +1,5 @@
-//! Resource usage of processes and properties of the host, read from `/proc`. Every function returns `None`
-//! on systems without it.
+//! Resource usage of processes and properties of the host, read from `/proc`. On systems without it, values are
+//! `None` and a process tree has only its root.
 
 use std::fs::read_to_string;
 

@@ -17,7 +17,8 @@ use crate::{FakeClock, SeededEntropy, TestDatabase, TestRequest};
 /// A token of [`SHOP`] with the scope `customers.read_write`.
 pub const WRITE_TOKEN: &str = "test-token-with-read-write";
 
-/// The fixture of [`TestApp::new`]: the ids of the contract's examples, and one token per set of scopes.
+/// The fixture of [`TestApp::new`]: the ids of the contract's examples, and tokens with different scopes, of which one
+/// expires.
 pub const SHOP: &str = r#"{"merchants": [{"id": 1305146709, "name": "متجر", "plan": "special",
     "tokens": [
         {"token": "test-token-with-read-write", "scopes": ["customers.read_write"]},

@@ -33,10 +33,10 @@ async fn groups_are_listed_oldest_first(context: TestContext) {
 }
 
 fn group(id: i64, name: &str) -> Group {
-    let condition = r#"[{"type":"total_sales","symbol":"between","min_value":1.5,"max_value":9007199254740993},
+    let conditions = r#"[{"type":"total_sales","symbol":"between","min_value":1.5,"max_value":9007199254740993},
                         {"type":"doesnt_have_orders"}]"#;
     Group {
-        conditions: serde_json::from_str(condition).expect("conditions"),
+        conditions: serde_json::from_str(conditions).expect("conditions"),
         features: Features { payment_method: Some(vec!["mada".to_owned()]), shipping: None },
         ..Group::new(group_id(id), Name::parse(name).expect("a name"))
     }
