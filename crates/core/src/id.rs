@@ -73,7 +73,8 @@ id!(ImportId, "an import");
 /// A generator of ascending ids below 2^53, which JavaScript represents exactly.
 ///
 /// An id consists of 41 bits of milliseconds since 2024 (until 2093) and 12 bits that distinguish ids of the same
-/// millisecond. One generator never repeats an id. Two generators may collide; storage rejects the second id.
+/// millisecond. One generator never repeats an id. Two generators may collide: storage then gives an operation or a
+/// token another id, and rejects any other row.
 #[derive(Debug)]
 pub struct IdGenerator {
     last: AtomicI64,

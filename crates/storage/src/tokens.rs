@@ -36,7 +36,7 @@ pub trait Tokens: Send + Sync {
 
     /// Returns the token with this hash, valid or not, and its merchant.
     ///
-    /// The only lookup without a merchant: it is how a request finds its tenant.
+    /// Takes no merchant: it is how a request finds its tenant.
     async fn find_token(&self, hash: TokenHash) -> Result<Option<(Token, Merchant)>>;
 }
 

@@ -1,4 +1,5 @@
-//! One transaction of several writes. Each write is kept or rolled back by itself.
+//! One transaction of several writes. A write with a savepoint is rolled back alone. A write without one must fail before
+//! its first change; otherwise the whole transaction is rolled back.
 
 use std::time::{Duration, Instant};
 
