@@ -59,7 +59,7 @@ impl Modules {
     }
 
     /// Returns the module that defines what a path names.
-    fn module_of(&self, path: &[String]) -> ModulePath {
+    fn find_module(&self, path: &[String]) -> ModulePath {
         let mut path = path.to_vec();
         // The limit ends a re-export of itself, such as `pub use groups::Groups` of a module with the same name.
         for _ in 0..10 {
@@ -83,7 +83,7 @@ impl Modules {
         let mut parents: BTreeMap<_, BTreeMap<_, BTreeSet<_>>> = BTreeMap::new();
         for (module, references) in &self.references {
             for reference in references {
-                let target = self.module_of(reference);
+                let target = self.find_module(reference);
                 let common = module.iter().zip(&target).take_while(|(a, b)| a == b).count();
                 if let (Some(user), Some(used)) = (module.get(common), target.get(common)) {
                     let children = parents.entry(module[..common].to_vec()).or_default();
@@ -117,14 +117,14 @@ fn paths(code: &str) -> Vec<ModulePath> {
 /// Returns the elements of a list in braces, up to its closing brace.
 fn elements(list: &str) -> Vec<&str> {
     let (mut elements, mut depth, mut start) = (Vec::new(), 0, 0);
-    for (i, c) in list.char_indices() {
-        match c {
+    for (position, character) in list.char_indices() {
+        match character {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             ',' | '}' if depth == 0 => {
-                elements.push(list[start..i].trim());
-                start = i + 1;
-                if c == '}' {
+                elements.push(list[start..position].trim());
+                start = position + 1;
+                if character == '}' {
                     break;
                 }
             }

@@ -35,7 +35,7 @@ fn merchant(number: usize, case: &Value) -> Value {
         "tokens": [{"token": token(number), "scopes": ["customers.read_write"]}]})
 }
 
-/// The id of a group that is in no case.
+/// The id of each merchant's default group. No case contains it.
 const DEFAULT_GROUP: i64 = 77;
 
 fn token(number: usize) -> String {

@@ -235,8 +235,8 @@ pub(super) async fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> AttemptR
     Ok(())
 }
 
-/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no other group
-/// has. Returns false if another group has that id.
+/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no group has
+/// unless a fixture chose the same id. Returns false in that case.
 pub(super) async fn insert_default(tx: &Tx<'_>) -> AttemptResult<bool> {
     let proposed = tx.operation.proposed_id;
     let id =

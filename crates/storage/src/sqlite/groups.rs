@@ -202,8 +202,8 @@ pub(super) fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Inserts a default group, with the proposed id of the operation: no other group can have it. Returns true if it was
-/// inserted.
+/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no group has
+/// unless a fixture chose the same id. Returns false in that case.
 pub(super) fn insert_default(tx: &Tx<'_>) -> Result<bool> {
     let id = tx.operation.proposed_id.get();
     let id = GroupId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;

@@ -33,7 +33,7 @@ impl Memberships for SqliteStorage {
     }
 }
 
-/// Validates all ids before the first change, as writes without a savepoint must.
+/// Adds customers to a group. Validates all ids before the first change, as writes without a savepoint must.
 fn add(tx: &Tx<'_>, group: GroupId, customers: &IdSet<CustomerId>) -> Result<AddMembersOutcome> {
     let has_group = group_exists(tx.connection, tx.merchant, group)?;
     let missing = Ids {
