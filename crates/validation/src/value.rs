@@ -104,7 +104,7 @@ impl Value {
         *self == Self::Null || self.len() == Some(0)
     }
 
-    /// Returns the entry with this key in its text form.
+    /// Returns the entry with this key. For a list, the key is the index as text.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(map) => map.get(key),

@@ -15,9 +15,9 @@ fn newer_database_is_rejected() {
     let connection = Connection::open(zumra.path("zumra.db")).unwrap();
     connection.execute("INSERT INTO schema_migrations VALUES (999, 'future', 'hash', 0)", []).unwrap();
     drop(connection);
-    for line in COMMANDS {
-        let problem = zumra.fails(line, 4);
-        assert!(problem.contains("the database has schema 999"), "{line}: {problem}");
+    for command in COMMANDS {
+        let problem = zumra.fails(command, 4);
+        assert!(problem.contains("the database has schema 999"), "{command}: {problem}");
     }
 }
 
@@ -32,9 +32,9 @@ fn files_of_other_programs_are_rejected_and_unchanged() {
         [("other.db", "it is a database of another program"), ("letter.txt", "it is not a database")]
     {
         let before = std::fs::read(zumra.path(name)).unwrap();
-        for line in COMMANDS {
-            let problem = zumra.fails(&format!("{line} --database {name}"), 4);
-            assert!(problem.contains(name) && problem.contains(expected), "{line}: {problem}");
+        for command in COMMANDS {
+            let problem = zumra.fails(&format!("{command} --database {name}"), 4);
+            assert!(problem.contains(name) && problem.contains(expected), "{command}: {problem}");
         }
         assert_eq!(std::fs::read(zumra.path(name)).unwrap(), before, "{name}");
     }
@@ -43,15 +43,15 @@ fn files_of_other_programs_are_rejected_and_unchanged() {
 #[test]
 fn mistyped_path_creates_no_database() {
     let zumra = Zumra::new();
-    for line in
+    for command in
         ["merchant list", "token list --merchant 1", "token create --merchant 1 --scope customers.read"]
     {
-        let problem = zumra.fails(&format!("{line} --database typo.db"), 4);
+        let problem = zumra.fails(&format!("{command} --database typo.db"), 4);
         assert!(problem.contains("file typo.db does not exist"), "{problem}");
         assert!(!zumra.path("typo.db").exists());
     }
-    for line in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
-        let problem = zumra.fails(&format!("{line} --database no/such.db"), 4);
+    for command in ["serve --listen 127.0.0.1:0", "merchant create --name a"] {
+        let problem = zumra.fails(&format!("{command} --database no/such.db"), 4);
         assert!(problem.starts_with("database no/such.db: "), "{problem}");
         assert!(
             problem.ends_with("directory no does not exist; create it or choose another path"),

@@ -50,15 +50,15 @@ impl Zumra {
         std::fs::write(self.path(name), content).unwrap();
     }
 
-    /// Runs a command line, whose words are separated by spaces.
-    fn run(&self, line: &str) -> Output {
-        self.run_with(line, "")
+    /// Runs `zumra` with these arguments, separated by spaces.
+    fn run(&self, arguments: &str) -> Output {
+        self.run_with(arguments, "")
     }
 
     /// Like [`run`](Self::run), with text on standard input.
-    fn run_with(&self, line: &str, input: &str) -> Output {
+    fn run_with(&self, arguments: &str, input: &str) -> Output {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_zumra")));
-        command.args(line.split_whitespace()).current_dir(self.directory.path());
+        command.args(arguments.split_whitespace()).current_dir(self.directory.path());
         command.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -70,22 +70,22 @@ impl Zumra {
     }
 
     /// Runs a command that must succeed. Returns its output.
-    fn ok(&self, line: &str) -> String {
-        let output = self.run(line);
-        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{line}\n{output:?}");
+    fn ok(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{arguments}\n{output:?}");
         output.stdout
     }
 
     /// Runs a command with `--json` that must succeed. Returns its output.
-    fn json(&self, line: &str) -> Value {
-        serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{arguments} --json"))).unwrap()
     }
 
     /// Runs a command that must fail with this exit code. Returns its error, which must be one line.
-    fn fails(&self, line: &str, code: i32) -> String {
-        let output = self.run(line);
-        assert_eq!(output.code, Some(code), "{line}\n{output:?}");
-        assert_eq!(output.stderr.lines().count(), 1, "{line}\n{}", output.stderr);
+    fn fails(&self, arguments: &str, code: i32) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.code, Some(code), "{arguments}\n{output:?}");
+        assert_eq!(output.stderr.lines().count(), 1, "{arguments}\n{}", output.stderr);
         output.stderr.strip_prefix("zumra: ").unwrap().trim_end().to_owned()
     }
 }
@@ -104,8 +104,9 @@ fn help_lists_the_exit_codes_and_version_is_one_line() {
 #[test]
 fn unknown_commands_and_flags_are_usage_errors() {
     let zumra = Zumra::new();
-    for line in ["", "serv", "serve --listn 127.0.0.1:0", "merchant", "token create --merchant 1", "load"] {
-        assert_eq!(zumra.run(line).code, Some(2), "{line}");
+    for command in ["", "serv", "serve --listn 127.0.0.1:0", "merchant", "token create --merchant 1", "load"]
+    {
+        assert_eq!(zumra.run(command).code, Some(2), "{command}");
     }
 }
 

@@ -99,12 +99,12 @@ fn token_is_revoked_by_id() {
 fn errors_name_the_missing_merchant() {
     let zumra = Zumra::new();
     zumra.ok("merchant create --id 5 --name Shop");
-    for line in [
+    for command in [
         "token list --merchant 4",
         "token create --merchant 4 --scope customers.read",
         "token revoke --merchant 4 1",
     ] {
-        assert!(zumra.fails(line, 3).starts_with("merchant 4 does not exist; "), "{line}");
+        assert!(zumra.fails(command, 3).starts_with("merchant 4 does not exist; "), "{command}");
     }
 }
 
