@@ -63,6 +63,10 @@ impl Fields {
     }
 
     /// Deserializes a field. Returns `None` if it is absent, and the default of `T` if it is null.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::InvalidFields`] if the value is no `T`, which the rule set should have rejected before.
     pub(crate) fn deserialize<T: serde::de::DeserializeOwned + Default>(
         &self,
         field: &str,
