@@ -128,9 +128,9 @@ async fn fixture_can_change_the_default_group(context: TestContext) {
 
 async fn fixture_without_a_default_group_keeps_the_stored_one(context: TestContext) {
     context.load(SHOP).await;
-    context.load(r#"{"id":1,"name":"shop","groups":[{"id":30,"name":"everybody"}]}"#).await;
+    context.load(r#"{"id":1,"name":"shop","groups":[{"id":30,"name":"renamed"}]}"#).await;
     let default = find(&context, GroupSelector::Default).await.expect("a default group");
-    assert_eq!((default.id, default.name.as_str()), (group_id(30), "everybody"));
+    assert_eq!((default.id, default.name.as_str()), (group_id(30), "renamed"));
 }
 
 async fn default_group_cannot_be_deleted(context: TestContext) {
