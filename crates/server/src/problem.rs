@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use zumra_core::message::format_message;
 use zumra_core::{Language, MessageCode, Scope};
 use zumra_storage::{Conflict, StorageError};
-use zumra_validation::FieldErrors;
+use zumra_validation::{FieldErrors, InputTooLarge};
 
 use crate::envelope::json_response;
 use crate::language::PreferredLanguage;
@@ -75,6 +75,13 @@ impl From<StorageError> for Problem {
             | StorageError::LeaseLost
             | StorageError::Internal(_) => Self::Internal(error.to_string()),
         }
+    }
+}
+
+/// The same response as to a body with too many bytes.
+impl From<InputTooLarge> for Problem {
+    fn from(_: InputTooLarge) -> Self {
+        Self::BodyTooLarge
     }
 }
 

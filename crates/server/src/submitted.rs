@@ -104,12 +104,12 @@ impl Submitted {
     /// Reads the fields of body and query as Laravel does.
     async fn read_input(&self, app: &App) -> Result<Input, Problem> {
         if self.body.len() < LARGE_BODY_BYTES {
-            return Ok(Input::read(&self.raw_request()));
+            return Ok(Input::read(&self.raw_request())?);
         }
         let _permit = app.body_budget.large_body_permit().await?;
         let submitted = self.clone();
         let reading = tokio::task::spawn_blocking(move || Input::read(&submitted.raw_request()));
-        reading.await.map_err(|error| Problem::Internal(error.to_string()))
+        Ok(reading.await.map_err(|error| Problem::Internal(error.to_string()))??)
     }
 
     fn raw_request(&self) -> RawRequest<'_> {

@@ -47,6 +47,11 @@ impl ServerProcess {
         &self.address
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.child().id()
+    }
+
     /// Sends a request and reads the complete response. Returns its status and body.
     ///
     /// `head` is the request line and headers, without `Host`, `Connection` and `Content-Length`.

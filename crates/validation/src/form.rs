@@ -1,23 +1,41 @@
 //! Forms and query strings. Names with brackets build lists and maps, as in PHP (`parse_str`).
 
+use indexmap::map::Entry;
+
+use crate::budget::{Budget, InputTooLarge, LIST, LIST_ENTRY, MAP, MAP_ENTRY};
 use crate::{Map, Value};
 
 /// Maximum number of brackets in a name. A field with more removes its whole variable, as in PHP.
 const DEPTH_MAX: usize = 64;
 
-/// Maximum number of lists and maps in a form: PHP's limits of 1,000 fields with 64 brackets each. Fields that would
-/// create more are dropped. The number of fields is not limited here, because a list may have thousands of entries.
-const ARRAYS_MAX: usize = 64_000;
+/// Memory of an entry with an explicit key: once under construction, and once as a value.
+const FORM_ENTRY: usize = 2 * MAP_ENTRY;
 
 /// Parses percent-encoded `name=value` pairs separated by `&`.
-pub(crate) fn parse(bytes: &[u8]) -> Map {
+pub(crate) fn parse(bytes: &[u8], budget: &mut Budget) -> Result<Map, InputTooLarge> {
     let mut form = Form::default();
+    for_each_pair(bytes, |name, value| form.add(&name, value, budget))?;
+    Ok(form.into_map())
+}
+
+/// Like [`parse`], but drops the pairs that are too many, as PHP does from the thousandth pair on.
+pub(crate) fn parse_query(bytes: &[u8]) -> Map {
+    let mut form = Form::default();
+    let mut budget = Budget::new(bytes.len());
+    let _ = for_each_pair(bytes, |name, value| form.add(&name, value, &mut budget));
+    form.into_map()
+}
+
+fn for_each_pair(
+    bytes: &[u8],
+    mut visit: impl FnMut(Vec<u8>, Vec<u8>) -> Result<(), InputTooLarge>,
+) -> Result<(), InputTooLarge> {
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let equals = pair.iter().position(|byte| *byte == b'=');
         let (name, value) = equals.map_or((pair, &[][..]), |index| (&pair[..index], &pair[index + 1..]));
-        form.add(&percent_decode(name), percent_decode(value));
+        visit(percent_decode(name), percent_decode(value))?;
     }
-    form.into_map()
+    Ok(())
 }
 
 /// Decodes `+` to a space and `%XX` to a byte. A `%` without two hexadecimal digits is kept.
@@ -41,26 +59,27 @@ fn percent_decode(bytes: &[u8]) -> Vec<u8> {
 /// Builder of the variables of a form.
 #[derive(Default)]
 pub(crate) struct Form {
-    variables: Array,
-    /// Number of lists and maps created so far.
-    arrays: usize,
-}
-
-/// A list or map under construction.
-#[derive(Default)]
-struct Array {
-    entries: indexmap::IndexMap<String, Node>,
-    /// Key for the next `[]`; `None` if the largest key is used.
-    next_key: NextKey,
+    variables: Branch,
 }
 
 /// A value under construction.
 enum Node {
     Text(Vec<u8>),
-    Array(Box<Array>),
+    /// An array with the keys 0, 1, 2 and so on.
+    List(Vec<Self>),
+    /// An array with other keys.
+    Map(Box<Branch>),
 }
 
-/// The next free number in an array, starting at 0.
+/// An array with explicit keys under construction.
+#[derive(Default)]
+struct Branch {
+    entries: indexmap::IndexMap<String, Node>,
+    /// Key for the next `[]`.
+    next_key: NextKey,
+}
+
+/// The next free number in an array, starting at 0; `None` if the largest number is used.
 struct NextKey(Option<i64>);
 
 impl Default for NextKey {
@@ -73,24 +92,32 @@ impl Default for NextKey {
 struct Name {
     variable: String,
     indexes: Vec<Option<String>>,
+    /// True if the name has more than [`DEPTH_MAX`] brackets. The indexes are incomplete then.
+    is_too_deep: bool,
 }
 
 impl Form {
     /// Adds a field with a decoded name. Invalid UTF-8 in the name is replaced.
-    pub(crate) fn add(&mut self, name: &[u8], value: Vec<u8>) {
-        let Some(name) = Name::parse(name) else { return };
-        if name.indexes.len() > DEPTH_MAX {
-            self.variables.entries.shift_remove(&name.variable);
-            return;
+    pub(crate) fn add(
+        &mut self,
+        name: &[u8],
+        value: Vec<u8>,
+        budget: &mut Budget,
+    ) -> Result<(), InputTooLarge> {
+        let Some(name) = Name::parse(name) else { return Ok(()) };
+        if name.is_too_deep {
+            // The order of variables has no meaning, and removing one in order would move all behind it.
+            self.variables.entries.swap_remove(&name.variable);
+            return Ok(());
         }
-        let mut array = &mut self.variables;
-        let mut key = Some(name.variable);
+        let Some(mut node) = self.variables.slot(Some(name.variable), budget)? else { return Ok(()) };
         for index in name.indexes {
-            let Some(nested) = array.nested_array(key, &mut self.arrays) else { return };
-            array = nested;
-            key = index;
+            let Some(nested) = node.slot(index, budget)? else { return Ok(()) };
+            node = nested;
         }
-        array.set_entry(key, Node::Text(value));
+        budget.take_text(value.len())?;
+        *node = Node::Text(value);
+        Ok(())
     }
 
     /// Returns the variables as values.
@@ -99,28 +126,69 @@ impl Form {
     }
 }
 
-impl Array {
-    /// Returns the array under `key`, creating it or replacing a text there. Returns `None` at the limit of arrays.
-    fn nested_array(&mut self, key: Option<String>, arrays: &mut usize) -> Option<&mut Self> {
-        let key = self.assign_key(key)?;
-        if !matches!(self.entries.get(&key), Some(Node::Array(_))) {
-            if *arrays == ARRAYS_MAX {
-                return None;
-            }
-            *arrays += 1;
-            self.entries.insert(key.clone(), Node::Array(Box::default()));
+impl Node {
+    /// Returns the node under `key` of an array, which replaces a text and gets the key if it lacks it. Returns `None`
+    /// if there is no number left for a `[]`.
+    fn slot(&mut self, key: Option<String>, budget: &mut Budget) -> Result<Option<&mut Self>, InputTooLarge> {
+        if matches!(self, Self::Text(_)) {
+            budget.take(LIST)?;
+            *self = Self::List(Vec::new());
         }
-        match self.entries.get_mut(&key)? {
-            Node::Array(array) => Some(array),
-            Node::Text(_) => None,
+        if let Self::List(list) = self
+            && key.as_ref().is_some_and(|key| list_index(key).is_none_or(|index| index > list.len()))
+        {
+            *self = Self::Map(Box::new(Branch::from_list(std::mem::take(list), budget)?));
+        }
+        match self {
+            Self::Text(_) => Ok(None),
+            Self::List(list) => {
+                let index = key.as_deref().and_then(list_index).unwrap_or(list.len());
+                if index == list.len() {
+                    budget.take(LIST_ENTRY)?;
+                    list.push(Self::Text(Vec::new()));
+                }
+                Ok(list.get_mut(index))
+            }
+            Self::Map(branch) => branch.slot(key, budget),
         }
     }
 
-    /// Inserts a node, replacing an earlier one under the same key.
-    fn set_entry(&mut self, key: Option<String>, node: Node) {
-        if let Some(key) = self.assign_key(key) {
-            self.entries.insert(key, node);
+    /// Converts the node and the nodes in it. Recursive; `DEPTH_MAX` limits the depth.
+    fn into_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::from_bytes(text),
+            Self::List(list) => Value::List(list.into_iter().map(Self::into_value).collect()),
+            Self::Map(branch) => Value::from_map(branch.into_map()),
         }
+    }
+}
+
+/// Returns the index that a key means in a list: digits without leading zeros.
+fn list_index(key: &str) -> Option<usize> {
+    let is_plain = key == "0" || !key.starts_with('0') && key.bytes().all(|byte| byte.is_ascii_digit());
+    key.parse().ok().filter(|_| is_plain)
+}
+
+impl Branch {
+    fn from_list(list: Vec<Node>, budget: &mut Budget) -> Result<Self, InputTooLarge> {
+        budget.take(MAP + list.len() * FORM_ENTRY)?;
+        let next_key = NextKey(i64::try_from(list.len()).ok());
+        let entries = list.into_iter().enumerate().map(|(index, node)| (index.to_string(), node)).collect();
+        Ok(Self { entries, next_key })
+    }
+
+    /// Like [`Node::slot`].
+    fn slot(&mut self, key: Option<String>, budget: &mut Budget) -> Result<Option<&mut Node>, InputTooLarge> {
+        let Some(key) = self.assign_key(key) else { return Ok(None) };
+        let node = match self.entries.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                budget.take_text(entry.key().len())?;
+                budget.take(FORM_ENTRY)?;
+                entry.insert(Node::Text(Vec::new()))
+            }
+        };
+        Ok(Some(node))
     }
 
     /// Returns the key, or the next free number for `None`. A numeric key advances the next free number.
@@ -137,13 +205,8 @@ impl Array {
         key.or_else(|| number.map(|number| number.to_string()))
     }
 
-    /// Converts the array and the arrays in it. Recursive; `DEPTH_MAX` limits the depth.
     fn into_map(self) -> Map {
-        let value = |node| match node {
-            Node::Text(text) => Value::from_bytes(text),
-            Node::Array(array) => Value::from_map(array.into_map()),
-        };
-        self.entries.into_iter().map(|(key, node)| (key, value(node))).collect()
+        self.entries.into_iter().map(|(key, node)| (key, node.into_value())).collect()
     }
 }
 
@@ -159,20 +222,28 @@ impl Name {
         if variable.is_empty() {
             return None;
         }
-        let mut variable = to_text(variable).replace([' ', '.'], "_");
-        let mut indexes = Vec::new();
+        let mut variable = variable.to_vec();
+        for byte in variable.iter_mut().filter(|byte| matches!(byte, b' ' | b'.')) {
+            *byte = b'_';
+        }
+        let mut name = Self { variable: to_text(variable), indexes: Vec::new(), is_too_deep: false };
         while let [b'[', inner @ ..] = rest {
+            if name.indexes.len() == DEPTH_MAX {
+                name.is_too_deep = true;
+                break;
+            }
             let leading_space = usize::from(inner.first().is_some_and(|byte| is_space(*byte)));
             let Some(length) = inner[leading_space..].iter().position(|byte| *byte == b']') else {
-                if indexes.is_empty() {
-                    variable = format!("{variable}_{}", to_text(inner));
+                if name.indexes.is_empty() {
+                    name.variable.push('_');
+                    name.variable.push_str(&String::from_utf8_lossy(inner));
                 }
                 break;
             };
-            indexes.push((length > 0).then(|| to_text(&inner[..leading_space + length])));
+            name.indexes.push((length > 0).then(|| to_text(inner[..leading_space + length].to_vec())));
             rest = &inner[leading_space + length + 1..];
         }
-        Some(Self { variable, indexes })
+        Some(name)
     }
 }
 
@@ -180,8 +251,9 @@ fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0B
 }
 
-fn to_text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+/// Replaces invalid UTF-8. Valid bytes are not copied.
+fn to_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
@@ -200,7 +272,7 @@ mod tests {
             }
         }
         let mut lines = Vec::new();
-        parse(query.as_bytes()).iter().for_each(|(key, value)| walk(key, value, &mut lines));
+        parse_query(query.as_bytes()).iter().for_each(|(key, value)| walk(key, value, &mut lines));
         lines
     }
 
@@ -231,18 +303,34 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_limited() {
-        let deep = |depth: usize| format!("a[x]=1&b=2&a{}=3", "[y]".repeat(depth));
-        assert_eq!(flatten(&deep(64)).len(), 3);
-        assert_eq!(flatten(&deep(65)), ["b=2"]);
+    fn keys_of_a_list_may_become_explicit() {
+        assert_eq!(flatten("a[0]=1&a[1]=2&a[]=3&a[0]=4"), ["a.0=4", "a.1=2", "a.2=3"]);
+        assert_eq!(
+            flatten("a[]=1&a[]=2&a[3]=3&a[]=4&a[01]=5"),
+            ["a.0=1", "a.1=2", "a.3=3", "a.4=4", "a.01=5"]
+        );
+        assert_eq!(flatten("a[][b]=1&a[0][]=2&a=3&a[x][y]=4"), ["a.x.y=4"]);
+        assert_eq!(flatten("a[+0]=1&a[ 1]=2&a[-0]=3"), ["a. 0=1", "a. 1=2", "a.-0=3"]);
     }
 
     #[test]
-    fn arrays_are_limited_and_fields_are_not() {
-        let many = "a[][]=1&".repeat(70_000) + &"b[]=2&".repeat(70_000);
-        let form = parse(many.as_bytes());
-        // One of the arrays is `a` itself.
-        assert_eq!((form["a"].len(), form.get("b")), (Some(ARRAYS_MAX - 1), None));
-        assert_eq!(parse("c[]=3&".repeat(70_000).as_bytes())["c"].len(), Some(70_000));
+    fn depth_is_limited() {
+        let deep = |depth: usize, end: &str| format!("a[x]=1&b=2&a{}{end}=3", "[y]".repeat(depth));
+        assert_eq!(flatten(&deep(64, "")).len(), 3);
+        assert_eq!(flatten(&deep(65, "")), ["b=2"]);
+        assert_eq!(flatten(&deep(64, "[z")), ["b=2"]);
+        assert_eq!(flatten(&deep(1 << 20, "")), ["b=2"]);
+    }
+
+    #[test]
+    fn pieces_are_limited_by_their_memory() {
+        let parse = |text: &str| super::parse(text.as_bytes(), &mut Budget::new(text.len()));
+        assert_eq!(parse(&"customers[]=447121768&".repeat(50_000)).unwrap()["customers"].len(), Some(50_000));
+        for piece in ["a[]&", "a[][]=1&", "a[x][]&a[x][y][]&"] {
+            assert_eq!(parse(&piece.repeat(100_000)), Err(InputTooLarge), "{piece}");
+        }
+        let names = (0..100_000).map(|number| format!("{number:x}")).collect::<Vec<_>>().join("&");
+        assert_eq!(parse(&names), Err(InputTooLarge));
+        assert!((1000..100_000).contains(&parse_query(names.as_bytes()).len()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, InputTooLarge};
 use crate::{Map, Value, form, json, multipart};
 
 /// Method of a request with a body.
@@ -34,17 +35,22 @@ pub struct Input {
 
 impl Input {
     /// Parses a request. An invalid body counts as empty. The query string adds fields that the body lacks.
-    pub fn read(request: &RawRequest<'_>) -> Self {
-        let mut fields = parse_body(request);
-        for (key, value) in request.query.map(|query| form::parse(query.as_bytes())).unwrap_or_default() {
+    ///
+    /// # Errors
+    ///
+    /// [`InputTooLarge`] if the fields of the body would take more than seven times its size and 640 KiB of memory.
+    pub fn read(request: &RawRequest<'_>) -> Result<Self, InputTooLarge> {
+        let mut fields = parse_body(request, &mut Budget::new(request.body.len()))?;
+        for (key, value) in request.query.map(|query| form::parse_query(query.as_bytes())).unwrap_or_default()
+        {
             fields.entry(key).or_insert(value);
         }
-        Self { fields: Value::from_map(fields) }
+        Ok(Self { fields: Value::from_map(fields) })
     }
 
-    /// Parses a query string.
+    /// Parses a query string. Pairs that would take too much memory are dropped, as PHP drops all after the first 1,000.
     pub fn from_query(query: &str) -> Self {
-        Self { fields: Value::from_map(form::parse(query.as_bytes())) }
+        Self { fields: Value::from_map(form::parse_query(query.as_bytes())) }
     }
 
     /// Returns the value of a field.
@@ -86,24 +92,24 @@ pub fn is_json(content_type: Option<&[u8]>) -> bool {
     content_type.is_some_and(|value| value.windows(5).any(|part| part == b"/json" || part == b"+json"))
 }
 
-fn parse_body(request: &RawRequest<'_>) -> Map {
+fn parse_body(request: &RawRequest<'_>, budget: &mut Budget) -> Result<Map, InputTooLarge> {
     const URL_ENCODED: &[u8] = b"application/x-www-form-urlencoded";
-    let Some(content_type) = request.content_type else { return Map::new() };
+    let Some(content_type) = request.content_type else { return Ok(Map::new()) };
     if is_json(Some(content_type)) {
-        return match json::parse(request.body) {
+        return Ok(match json::parse(request.body, budget)? {
             Some(Value::Map(map)) => *map,
             // Other documents have no keys, or numeric keys, which do not name a field.
             _ => Map::new(),
-        };
+        });
     }
     let media_type = content_type.split(|byte| matches!(byte, b';' | b',' | b' ')).next().unwrap_or_default();
     match request.method {
-        Method::Post if media_type.eq_ignore_ascii_case(URL_ENCODED) => form::parse(request.body),
+        Method::Post if media_type.eq_ignore_ascii_case(URL_ENCODED) => form::parse(request.body, budget),
         Method::Post if media_type.eq_ignore_ascii_case(b"multipart/form-data") => {
-            multipart::parse(content_type, request.body)
+            multipart::parse(content_type, request.body, budget)
         }
-        Method::Put if content_type.starts_with(URL_ENCODED) => form::parse(request.body),
-        _ => Map::new(),
+        Method::Put if content_type.starts_with(URL_ENCODED) => form::parse(request.body, budget),
+        _ => Ok(Map::new()),
     }
 }
 
@@ -118,6 +124,7 @@ mod tests {
             query,
             body: body.as_bytes(),
         })
+        .unwrap()
     }
 
     #[test]

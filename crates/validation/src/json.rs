@@ -5,32 +5,49 @@
 
 use indexmap::map::Entry;
 
+use crate::budget::{Budget, InputTooLarge, LIST, LIST_ENTRY, MAP, MAP_ENTRY};
 use crate::{Map, Value};
 
 /// Maximum nesting depth of lists and objects.
 const DEPTH_MAX: usize = 511;
 
-/// Maximum number of lists and objects in a document. No request needs as many, and each takes far more memory than
-/// its two bytes of JSON.
-const CONTAINERS_MAX: usize = 1 << 18;
-
-/// Parses a document. Returns `None` if it is not valid JSON or exceeds a limit.
-pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
-    let mut parser = Parser { bytes, position: 0, containers: 0 };
-    parser.skip_space();
-    let value = parser.parse_value(0)?;
-    parser.skip_space();
-    (parser.position == bytes.len()).then_some(value)
+/// Parses a document. Returns `None` if it is not valid JSON or nests too deep.
+pub(crate) fn parse(bytes: &[u8], budget: &mut Budget) -> Result<Option<Value>, InputTooLarge> {
+    let mut parser = Parser { bytes, position: 0, budget, is_too_large: false };
+    let value = parser.parse_document();
+    if parser.is_too_large { Err(InputTooLarge) } else { Ok(value) }
 }
 
 struct Parser<'a> {
     bytes: &'a [u8],
     position: usize,
-    /// Number of lists and objects opened so far.
-    containers: usize,
+    budget: &'a mut Budget,
+    /// True if the budget does not suffice.
+    is_too_large: bool,
 }
 
 impl Parser<'_> {
+    fn parse_document(&mut self) -> Option<Value> {
+        self.skip_space();
+        let value = self.parse_value(0)?;
+        self.skip_space();
+        (self.position == self.bytes.len()).then_some(value)
+    }
+
+    /// Takes memory for a piece that will be built.
+    fn take(&mut self, bytes: usize) -> Option<()> {
+        let taken = self.budget.take(bytes);
+        self.is_too_large |= taken.is_err();
+        taken.ok()
+    }
+
+    /// Takes memory for a text.
+    fn take_text(&mut self, length: usize) -> Option<()> {
+        let taken = self.budget.take_text(length);
+        self.is_too_large |= taken.is_err();
+        taken.ok()
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
     }
@@ -54,13 +71,16 @@ impl Parser<'_> {
     fn parse_value(&mut self, depth: usize) -> Option<Value> {
         match self.peek()? {
             open @ (b'{' | b'[') => {
-                self.containers += 1;
-                if depth == DEPTH_MAX || self.containers > CONTAINERS_MAX {
+                if depth == DEPTH_MAX {
                     return None;
                 }
                 if open == b'{' { self.parse_object(depth + 1) } else { self.parse_list(depth + 1) }
             }
-            b'"' => self.parse_string().map(Value::from_text),
+            b'"' => {
+                let text = self.parse_string()?;
+                self.take_text(text.len())?;
+                Some(Value::from_text(text))
+            }
             b't' => self.parse_literal(b"true", Value::Bool(true)),
             b'f' => self.parse_literal(b"false", Value::Bool(false)),
             b'n' => self.parse_literal(b"null", Value::Null),
@@ -81,8 +101,10 @@ impl Parser<'_> {
         if self.consume(b']') {
             return Some(Value::List(list));
         }
+        self.take(LIST)?;
         loop {
             self.skip_space();
+            self.take(LIST_ENTRY)?;
             list.push(self.parse_value(depth)?);
             self.skip_space();
             if self.consume(b']') {
@@ -103,9 +125,12 @@ impl Parser<'_> {
         if self.consume(b'}') {
             return Some(Value::from_map(map));
         }
+        self.take(MAP)?;
         loop {
             self.skip_space();
             let key = self.parse_string()?;
+            self.take_text(key.len())?;
+            self.take(MAP_ENTRY)?;
             self.skip_space();
             if !self.consume(b':') {
                 return None;
@@ -230,6 +255,11 @@ impl Parser<'_> {
 mod tests {
     use super::*;
 
+    /// Parses a document that is not too large.
+    fn parse(bytes: &[u8]) -> Option<Value> {
+        super::parse(bytes, &mut Budget::new(bytes.len())).unwrap()
+    }
+
     #[test]
     fn integers_and_doubles_are_distinct() {
         assert_eq!(parse(b"9223372036854775807"), Some(Value::Int(i64::MAX)));
@@ -306,9 +336,17 @@ mod tests {
     }
 
     #[test]
-    fn number_of_containers_is_limited() {
-        let list = |count: usize| format!("[{}0]", "[],".repeat(count));
-        assert!(parse(list(CONTAINERS_MAX - 1).as_bytes()).is_some());
-        assert!(parse(list(CONTAINERS_MAX).as_bytes()).is_none());
+    fn pieces_are_limited_by_their_memory() {
+        let parse = |text: &str| super::parse(text.as_bytes(), &mut Budget::new(text.len()));
+        let list = |element: &str, count: usize| format!("[{}0]", format!("{element},").repeat(count));
+        assert!(parse(&list("447121768", 100_000)).is_ok());
+        assert!(parse(&list("\"447121768\"", 100_000)).is_ok());
+        assert!(parse(&list("1", 10_000)).is_ok() && parse(&list("\"1\"", 10_000)).is_ok());
+        for element in ["1", "\"1\"", "[]", "[1]", "{}", "{\"\":1}"] {
+            assert_eq!(parse(&list(element, 100_000)), Err(InputTooLarge), "{element}");
+        }
+        let keys = (0..100_000).map(|number| format!("\"{number:x}\":1")).collect::<Vec<_>>().join(",");
+        assert_eq!(parse(&format!("{{{keys}}}")), Err(InputTooLarge));
+        assert_eq!(parse("[1"), Ok(None));
     }
 }

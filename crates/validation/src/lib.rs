@@ -9,10 +9,11 @@
 //!
 //! let body = br#"{"group_id": 667738032, "customers": ["447121768"]}"#;
 //! let content_type = Some("application/json".as_bytes());
-//! let input = Input::read(&RawRequest { method: Method::Post, content_type, query: None, body });
+//! let input = Input::read(&RawRequest { method: Method::Post, content_type, query: None, body })?;
 //! let rules = AddCustomers::rules(10_000);
 //! let lookups = rules.lookups(&input);
 //! assert_eq!((lookups.groups, lookups.customers), (vec![667_738_032], vec![447_121_768]));
+//! # Ok::<(), zumra_validation::InputTooLarge>(())
 //! ```
 
 // Compiles and runs the examples in the README.
@@ -20,6 +21,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod budget;
 mod check;
 mod date;
 mod double;
@@ -37,6 +39,7 @@ mod trim;
 mod value;
 mod violation;
 
+pub use budget::InputTooLarge;
 pub use input::{Input, Method, RawRequest, is_json};
 pub use lookups::{Entity, LookupResults, Lookups, UniqueField};
 pub use multipart::file as uploaded_file;

@@ -1,17 +1,21 @@
 //! Fields and uploaded files of `multipart/form-data` (RFC 7578), parsed like PHP.
 
 use crate::Map;
+use crate::budget::{Budget, InputTooLarge};
 use crate::form::Form;
 
 /// Parses the fields of a body; uploaded files are skipped. `content_type` contains the boundary.
-pub(crate) fn parse(content_type: &[u8], body: &[u8]) -> Map {
+pub(crate) fn parse(content_type: &[u8], body: &[u8], budget: &mut Budget) -> Result<Map, InputTooLarge> {
     let mut form = Form::default();
+    let mut added = Ok(());
     for_each_part(content_type, body, &mut |part| {
-        if let Some(Part { name, value, is_file: false }) = parse_part(part) {
-            form.add(&name, value.to_vec());
+        if added.is_ok()
+            && let Some(Part { name, value, is_file: false }) = parse_part(part)
+        {
+            added = form.add(&name, value.to_vec(), budget);
         }
     });
-    form.into_map()
+    added.map(|()| form.into_map())
 }
 
 /// Returns the uploaded file with a name; the last one if there are several. Returns `None` if there is no such file.
@@ -155,6 +159,11 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::Value;
+
+    /// Parses a body that is not too large.
+    fn parse(content_type: &[u8], body: &[u8]) -> Map {
+        super::parse(content_type, body, &mut Budget::new(body.len())).unwrap()
+    }
 
     fn text(text: &str) -> Value {
         Value::Text(text.to_owned())

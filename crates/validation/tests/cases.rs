@@ -142,7 +142,8 @@ impl Case {
         let content_type = self.content_type.as_deref().map(str::as_bytes);
         let method = if self.endpoint.starts_with("PUT") { Method::Put } else { Method::Post };
         let input =
-            Input::read(&RawRequest { method, content_type, query: self.query.as_deref(), body: &body });
+            Input::read(&RawRequest { method, content_type, query: self.query.as_deref(), body: &body })
+                .expect("the body has few pieces");
         let rules = rules(&self.endpoint);
         let result = rules.check(&input, &self.existing);
         let language = if self.locale == "ar" { Language::Arabic } else { Language::English };

@@ -27,6 +27,7 @@ fn read(content_type: &str, body: &[u8]) -> Input {
         query: None,
         body,
     })
+    .expect("the body has few pieces")
 }
 
 fn errors(rules: &RuleSet, body: &str) -> Option<FieldErrors> {

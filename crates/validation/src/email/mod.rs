@@ -11,9 +11,12 @@ mod whitespace;
 
 use lexer::TokenCursor;
 
+/// Maximum length in bytes of a text that is parsed. No address is as long, and each token takes 16 bytes of memory.
+const LENGTH_MAX: usize = 16 << 10;
+
 /// Returns true if a text is an email address.
 pub(crate) fn is_email(text: &str) -> bool {
-    parse(text).is_some()
+    text.len() <= LENGTH_MAX && parse(text).is_some()
 }
 
 fn parse(text: &str) -> Option<()> {
@@ -106,7 +109,8 @@ mod tests {
 
     #[test]
     fn lengths_of_labels_and_domains_are_limited() {
-        assert!(is_email(&format!("{}@example.com", "a".repeat(300))));
+        assert!(is_email(&format!("{}@example.com", "a".repeat(10_000))));
+        assert!(!is_email(&format!("{}@example.com", "a".repeat(LENGTH_MAX))));
         assert!(is_email(&format!("a@{}.com", "b".repeat(63))));
         assert!(!is_email(&format!("a@{}.com", "b".repeat(64))));
         assert!(is_email(&format!("a@{}com", "bbbbbbbbb.".repeat(25))));

@@ -5,6 +5,8 @@
 mod crash;
 mod dev;
 mod failover;
+#[cfg(target_os = "linux")]
+mod hostile_bodies;
 mod limits;
 mod operating;
 mod postgres;
