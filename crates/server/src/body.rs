@@ -51,7 +51,7 @@ impl BodyBudget {
 ///
 /// # Errors
 ///
-/// [`Problem::BodyTooLarge`], [`Problem::BodyTimeout`], or [`Problem::Unavailable`] if the budget is used up.
+/// [`Problem::BodyTooLarge`], [`Problem::BodyTimeout`], [`Problem::BadRequest`], or [`Problem::Unavailable`] if the budget is used up.
 pub(crate) async fn read_body(
     body: Body,
     headers: &HeaderMap,
@@ -61,28 +61,21 @@ pub(crate) async fn read_body(
 ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let is_declared_too_large = declared.is_some_and(|bytes| bytes > max_bytes);
-    if is_declared_too_large && headers.contains_key(header::EXPECT) {
-        return Err(Problem::BodyTooLarge); // the client has sent nothing yet: it waits for 100 Continue
+    if declared.is_some_and(|bytes| bytes > max_bytes) {
+        return Err(Problem::BodyTooLarge);
     }
-    // A body without a declared length, or with one above the limit, can reach the limit.
-    let reservation = budget.reserve(declared.unwrap_or(max_bytes).min(max_bytes))?;
-    let reading = async {
-        if is_declared_too_large {
-            discard(body, 0, max_bytes).await?;
-            return Err(Problem::BodyTooLarge);
-        }
-        collect(body, declared.unwrap_or(0), max_bytes).await
-    };
+    // A body without a declared length can reach the limit.
+    let reservation = budget.reserve(declared.unwrap_or(max_bytes))?;
+    let reading = collect(body, declared.unwrap_or(0), max_bytes);
     let bytes = tokio::time::timeout(timeout, reading).await.unwrap_or(Err(Problem::BodyTimeout))?;
     Ok((bytes, reservation))
 }
 
+/// Reads a body. The connection discards the rest of one that is too large.
 async fn collect(mut body: Body, capacity: usize, max_bytes: usize) -> Result<Bytes, Problem> {
     let mut bytes = Vec::with_capacity(capacity);
     while let Some(data) = next_data(&mut body).await? {
         if bytes.len() + data.len() > max_bytes {
-            discard(body, data.len(), max_bytes).await?;
             return Err(Problem::BodyTooLarge);
         }
         bytes.extend_from_slice(&data);
@@ -90,21 +83,11 @@ async fn collect(mut body: Body, capacity: usize, max_bytes: usize) -> Result<By
     Ok(bytes.into())
 }
 
-/// Discards the rest of a body that is too large, up to `max_bytes`, so that a client that reads only after sending
-/// gets its response. `discarded` bytes were discarded before.
-async fn discard(mut body: Body, mut discarded: usize, max_bytes: usize) -> Result<(), Problem> {
-    while discarded <= max_bytes {
-        let Some(data) = next_data(&mut body).await? else { break };
-        discarded += data.len();
-    }
-    Ok(())
-}
-
 /// Returns the next data of a body, or `None` at its end.
 async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = body.frame().await {
-        // The client closed the connection in the middle of the body, and reads no response.
-        let frame = frame.map_err(|_| Problem::BodyTimeout)?;
+        // A chunk is malformed, or the client has closed the connection in the middle of the body.
+        let frame = frame.map_err(|_| Problem::BadRequest)?;
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }

@@ -147,13 +147,19 @@ fn page_url(url: &str, query: Option<&str>, page: u64) -> String {
     link + "page=" + &page.to_string()
 }
 
+/// The content type of every body with an envelope.
+pub(crate) const JSON: &str = "application/json";
+
+/// Returns a body as JSON.
+pub(crate) fn json_bytes(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("bodies have string keys and infallible fields")
+}
+
 /// Returns a response with a JSON body.
 pub(crate) fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
-    let bytes = serde_json::to_vec(body).expect("bodies have string keys and infallible fields");
-    let mut response = Response::new(Body::from(bytes));
+    let mut response = Response::new(Body::from(json_bytes(body)));
     *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use crate::app::{App, BASE_PATH};
 use crate::language::PreferredLanguage;
 use crate::problem::{Problem, write_problem};
-use crate::request::accepts_json;
+use crate::request::{InvalidHost, accepts_json};
 
 /// Runs a request: writes its log line and metrics, enforces the time limit, and responds with 500 after a panic.
 pub(crate) async fn observe_request(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -24,6 +24,7 @@ pub(crate) async fn observe_request(State(app): State<App>, request: Request, ne
 }
 
 async fn run_request(app: &App, request: Request, next: Next) -> Result<Response, Problem> {
+    check_host(&request)?;
     if request.uri().path().starts_with(BASE_PATH) && !accepts_json(request.headers()) {
         return Err(Problem::NotAcceptable);
     }
@@ -43,7 +44,16 @@ async fn run_request(app: &App, request: Request, next: Next) -> Result<Response
 /// Writes the body of a problem, for routers without [`observe_request`].
 pub(crate) async fn write_problems(request: Request, next: Next) -> Response {
     let language = PreferredLanguage::from_headers(request.headers());
-    write_problem(next.run(request).await, language)
+    let response = match check_host(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    write_problem(response, language)
+}
+
+/// HTTP requires a server to reject a request with a wrong `Host`.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    if request.extensions().get::<InvalidHost>().is_some() { Err(Problem::BadRequest) } else { Ok(()) }
 }
 
 /// Removes trailing slashes below [`BASE_PATH`], as Laravel's router does. Runs before routing.

@@ -12,12 +12,14 @@ use zumra_core::{Language, MessageCode, Scope};
 use zumra_storage::{Conflict, StorageError};
 use zumra_validation::{FieldErrors, InputTooLarge};
 
-use crate::envelope::json_response;
+use crate::envelope::{json_bytes, json_response};
 use crate::language::PreferredLanguage;
 
 /// Why a request failed. The only error type of handlers and extractors.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
+    /// 400: the request violates HTTP: its body is not framed correctly or ends early, or its `Host` is not valid.
+    BadRequest,
     /// 401: the token is missing, malformed, unknown, expired or revoked (contract §3.4, case 5).
     InvalidToken,
     /// 401: the token does not grant this scope (contract §3.4, case 4).
@@ -28,7 +30,7 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// 406: `Accept` excludes JSON.
     NotAcceptable,
-    /// 408: the body was not received within its time limit, or its connection broke.
+    /// 408: the body was not received within its time limit.
     BodyTimeout,
     /// 409: the write contradicts a concurrent one. Nothing was changed. The text is for the log.
     Conflict(String),
@@ -113,32 +115,25 @@ impl Problem {
                 error_response(StatusCode::UNAUTHORIZED, "Unauthorized", &message)
             }
             Self::NotFound => not_found_response(language.for_not_found()),
-            Self::MethodNotAllowed => {
-                error_response(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed")
-            }
-            Self::NotAcceptable => {
-                error_response(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "Not Acceptable")
-            }
-            Self::BodyTimeout => {
-                error_response(StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request Timeout")
-            }
-            Self::Conflict(cause) => {
-                with_cause(error_response(StatusCode::CONFLICT, "conflict", "Conflict"), cause)
-            }
-            Self::BodyTooLarge => {
-                error_response(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload Too Large")
-            }
+            Self::BadRequest => reason_response(StatusCode::BAD_REQUEST),
+            Self::MethodNotAllowed => reason_response(StatusCode::METHOD_NOT_ALLOWED),
+            Self::NotAcceptable => reason_response(StatusCode::NOT_ACCEPTABLE),
+            Self::BodyTimeout => reason_response(StatusCode::REQUEST_TIMEOUT),
+            Self::Conflict(cause) => with_cause(reason_response(StatusCode::CONFLICT), cause),
+            Self::BodyTooLarge => reason_response(StatusCode::PAYLOAD_TOO_LARGE),
             Self::InvalidFields(errors) => invalid_fields_response(&errors, language.for_fields()),
             Self::Rejected(code) => {
                 let message = format_message(language.for_fields(), code, &[]);
                 error_response(StatusCode::UNPROCESSABLE_ENTITY, "error", &message)
             }
             Self::Unavailable(cause) => {
-                let mut response = with_cause(unavailable_response(), cause);
+                let mut response = with_cause(reason_response(StatusCode::SERVICE_UNAVAILABLE), cause);
                 response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
                 response
             }
-            Self::OutcomeUnknown(cause) => with_cause(unavailable_response(), cause),
+            Self::OutcomeUnknown(cause) => {
+                with_cause(reason_response(StatusCode::SERVICE_UNAVAILABLE), cause)
+            }
             Self::Internal(cause) => {
                 let response =
                     error_response(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Server Error");
@@ -177,8 +172,23 @@ fn error_response(status: StatusCode, code: &str, message: &str) -> Response {
     json_response(status, &ErrorBody { status: status.as_u16(), success: false, error })
 }
 
-fn unavailable_response() -> Response {
-    error_response(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service Unavailable")
+/// Returns the response of a status that Salla does not document: HTTP's reason phrase as code and message.
+fn reason_response(status: StatusCode) -> Response {
+    let (code, message) = reason(status);
+    error_response(status, &code, message)
+}
+
+/// Returns the body of [`reason_response`], for a response that is written without the framework.
+pub(crate) fn reason_body(status: StatusCode) -> Vec<u8> {
+    let (code, message) = reason(status);
+    let error = ErrorDetails { code: &code, message };
+    json_bytes(&ErrorBody { status: status.as_u16(), success: false, error })
+}
+
+/// Returns `not_acceptable` and `Not Acceptable` for 406.
+fn reason(status: StatusCode) -> (String, &'static str) {
+    let message = status.canonical_reason().unwrap_or("Error");
+    (message.to_lowercase().replace(' ', "_"), message)
 }
 
 // Contract §4.2

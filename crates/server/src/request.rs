@@ -5,13 +5,26 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, OriginalUri, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Request, Version, header};
 use zumra_core::{Page, PageRequest};
 use zumra_validation::Input;
 
 use crate::app::App;
 use crate::envelope::Listing;
 use crate::problem::Problem;
+
+/// Marks a request whose `Host` is not valid. Requests without a connection have no mark.
+#[derive(Clone)]
+pub(crate) struct InvalidHost;
+
+/// Returns true if `Host` is as HTTP requires: exactly one with HTTP/1.1, at most one before, and an authority or empty.
+pub(crate) fn has_valid_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else { return request.version() < Version::HTTP_11 };
+    let is_authority = |host: &[u8]| !host.contains(&b'@') && Authority::try_from(host).is_ok();
+    hosts.next().is_none() && (host.is_empty() || is_authority(host.as_bytes()))
+}
 
 /// Returns true if `Accept` admits JSON. A request without `Accept` admits everything.
 pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
 use crate::archive::run_archive_task;
+use crate::connection::{ConnectionOptions, serve_connection};
 use crate::import::run_import_task;
 use crate::router::{admin_router, router};
 
@@ -36,18 +33,11 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// tasks and closes the storage.
 pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output = ()> + Send) {
     let (stop_sender, stop) = watch::channel(());
-    let public = Listener {
-        socket: listeners.public,
-        router: router(app.clone()),
-        connection_permits: Arc::new(Semaphore::new(app.options.limits.connections)),
-        app: app.clone(),
-    };
-    let admin = listeners.admin.map(|socket| Listener {
-        socket,
-        router: admin_router(app.clone()),
-        connection_permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX)),
-        app: app.clone(),
-    });
+    let limits = &app.options.limits;
+    let public = Listener::new(listeners.public, router(app.clone()), limits.connections, &app);
+    let admin = listeners
+        .admin
+        .map(|socket| Listener::new(socket, admin_router(app.clone()), ADMIN_CONNECTIONS_MAX, &app));
     let listener_tasks: Vec<_> = [Some(public), admin]
         .into_iter()
         .flatten()
@@ -68,18 +58,29 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
 /// A listening socket and the router behind it.
 struct Listener {
     socket: TcpListener,
-    router: Router,
+    options: ConnectionOptions,
+    connections: usize,
     connection_permits: Arc<Semaphore>,
     app: App,
 }
 
 impl Listener {
+    fn new(socket: TcpListener, router: Router, connections: usize, app: &App) -> Self {
+        Self {
+            socket,
+            options: ConnectionOptions::new(router, &app.options.limits, connections),
+            connections,
+            connection_permits: Arc::new(Semaphore::new(connections)),
+            app: app.clone(),
+        }
+    }
+
     /// Accepts connections until the sender of `stop` is dropped, then shuts down gracefully.
-    async fn run(self, mut stop: watch::Receiver<()>) {
-        let connections = GracefulShutdown::new();
+    async fn run(self, stop: watch::Receiver<()>) {
+        let mut stopping = stop.clone();
         let mut stopped = pin!(async move {
             // The sender never sends a value. Dropping it stops the listener: `changed` then returns an error.
-            let _ = stop.changed().await;
+            let _ = stopping.changed().await;
         });
         loop {
             let accepted = tokio::select! {
@@ -88,7 +89,7 @@ impl Listener {
                 accepted = self.accept() => accepted,
             };
             match accepted {
-                Ok((stream, permit)) => self.spawn_connection(stream, permit, &connections),
+                Ok((stream, permit)) => self.spawn_connection(stream, permit, stop.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed: {error}; retrying in {ACCEPT_RETRY_DELAY:?}");
                     tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
@@ -97,7 +98,10 @@ impl Listener {
         }
         drop(self.socket);
         let timeout = self.app.options.limits.request_timeout;
-        if tokio::time::timeout(timeout, connections.shutdown()).await.is_err() {
+        // All permits are free when the last connection has ended.
+        let connections = u32::try_from(self.connections).unwrap_or(u32::MAX);
+        let ended = self.connection_permits.acquire_many(connections);
+        if tokio::time::timeout(timeout, ended).await.is_err() {
             tracing::warn!("graceful shutdown timed out after {timeout:?}; aborting open requests");
         }
     }
@@ -110,27 +114,14 @@ impl Listener {
         Ok((stream, permit))
     }
 
-    fn spawn_connection(
-        &self,
-        stream: TcpStream,
-        permit: OwnedSemaphorePermit,
-        connections: &GracefulShutdown,
-    ) {
+    fn spawn_connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit, stop: watch::Receiver<()>) {
         // Responses are small and complete, so delaying them to fill a packet gains nothing.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(self.router.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.app.options.limits.header_timeout)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
+        let options = self.options.clone();
         let open_connections = self.app.telemetry.connections.clone();
         open_connections.inc();
         tokio::spawn(async move {
-            // Clients that disconnect or violate HTTP are normal operation.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection closed with an error: {error}");
-            }
+            serve_connection(stream, options, stop).await;
             open_connections.dec();
             drop(permit);
         });

@@ -4,15 +4,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use zumra_testkit::ServerProcess;
-
 use super::{ADD, Installation, TOKEN, add_body};
 
 /// Timeout of one read. Far above the limits under test, so that a missing limit fails the test instead of hanging it.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-fn connect(server: &ServerProcess) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
+pub(crate) fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
     stream
 }
@@ -44,7 +42,7 @@ fn connection_with_unfinished_headers_is_closed() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--limits-header-seconds", "1"]);
     let start = Instant::now();
-    let mut stream = connect(&server);
+    let mut stream = connect(server.address());
     stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n").unwrap();
     let mut response = String::new();
     match stream.read_to_string(&mut response) {
@@ -62,7 +60,7 @@ fn connection_with_unfinished_headers_is_closed() {
 fn unfinished_body_gets_408() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--limits-body-seconds", "1"]);
-    let mut stream = connect(&server);
+    let mut stream = connect(server.address());
     let head = format!(
         "POST {ADD} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 10\r\n\r\n{{"
     );
@@ -92,10 +90,10 @@ fn body_over_the_memory_budget_gets_503() {
             "POST {ADD} HTTP/1.1\r\n{headers}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {bytes}\r\n\r\n"
         )
     };
-    let mut first = connect(&server);
+    let mut first = connect(server.address());
     first.write_all(head(900_000).as_bytes()).unwrap();
     assert_eq!(read_status(&mut first), "HTTP/1.1 100", "the first body fits in the budget");
-    let mut second = connect(&server);
+    let mut second = connect(server.address());
     second.write_all(head(900_000).as_bytes()).unwrap();
     assert_eq!(read_status(&mut second), "HTTP/1.1 503");
     assert_eq!(server.post(ADD, TOKEN, &add_body([1])).unwrap().0, 200, "a small body still fits");
@@ -105,9 +103,9 @@ fn body_over_the_memory_budget_gets_503() {
 fn connection_over_the_limit_waits_for_a_permit() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--limits-connections", "1"]);
-    let mut first = connect(&server);
+    let mut first = connect(server.address());
     get_livez(&mut first);
-    let mut second = connect(&server);
+    let mut second = connect(server.address());
     second.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     // The server handles later requests of the first connection, and nothing of the second.
     for _ in 0..20 {

@@ -4,6 +4,7 @@
 
 mod crash;
 mod dev;
+mod early_responses;
 mod failover;
 #[cfg(target_os = "linux")]
 mod hostile_bodies;

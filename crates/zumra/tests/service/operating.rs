@@ -5,7 +5,7 @@ use zumra_testkit::{ServerProcess, serve_command};
 use super::{ADD, Installation, TOKEN, add_body, command, is_member};
 
 /// Returns a port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
