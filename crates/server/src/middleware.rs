@@ -1,5 +1,6 @@
 //! Middleware of every request: log line, time limit, panics, and the language of error bodies.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::{Request, State};
@@ -56,21 +57,49 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     if request.extensions().get::<InvalidHost>().is_some() { Err(Problem::BadRequest) } else { Ok(()) }
 }
 
-/// Removes trailing slashes below [`BASE_PATH`], as Laravel's router does. Runs before routing.
-pub(crate) fn remove_trailing_slash(mut request: Request) -> Request {
+/// Writes the path as routes do. Runs before routing.
+///
+/// Decodes characters that need no encoding: to HTTP, both spellings are the same path. Other characters stay encoded,
+/// `%2F` in particular, because a proxy may not take it for a slash. Removes trailing slashes below [`BASE_PATH`], as
+/// Laravel's router does.
+pub(crate) fn normalize_path(mut request: Request) -> Request {
     let path = request.uri().path();
-    if !path.starts_with(BASE_PATH) || !path.ends_with('/') {
+    let mut normalized = decode_unreserved(path);
+    if normalized.starts_with(BASE_PATH) && normalized.ends_with('/') {
+        let length = normalized.trim_end_matches('/').len();
+        normalized.to_mut().truncate(length);
+    }
+    if normalized == path {
         return request;
     }
-    let path = path.trim_end_matches('/');
     let path_and_query = match request.uri().query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
+        Some(query) => format!("{normalized}?{query}"),
+        None => normalized.into_owned(),
     };
     if let Ok(uri) = path_and_query.parse::<Uri>() {
         *request.uri_mut() = uri;
     }
     request
+}
+
+/// Decodes `%XX` of letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
+fn decode_unreserved(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut parts = path.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = digits.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
+            decoded.push(char::from(byte));
+            decoded.push_str(&part[2..]);
+        } else {
+            decoded.push('%');
+            decoded.push_str(part);
+        }
+    }
+    Cow::Owned(decoded)
 }
 
 #[cfg(test)]

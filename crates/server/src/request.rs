@@ -26,11 +26,12 @@ pub(crate) fn has_valid_host<B>(request: &Request<B>) -> bool {
     hosts.next().is_none() && (host.is_empty() || is_authority(host.as_bytes()))
 }
 
-/// Returns true if `Accept` admits JSON. A request without `Accept` admits everything.
+/// Returns true if `Accept` admits JSON. An empty list, or no list, admits everything.
 pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut values =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    values.peek().is_none() || values.flat_map(|value| value.split(',')).any(admits_json)
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut items =
+        values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty()).peekable();
+    items.peek().is_none() || items.any(admits_json)
 }
 
 fn admits_json(item: &str) -> bool {
@@ -102,9 +103,17 @@ mod tests {
             accepts_json(&HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]))
         };
         assert!(accepts_json(&HeaderMap::new()));
-        for value in
-            ["*/*", "text/html, */*;q=0.1", "application/*", "application/json", "application/ld+json"]
-        {
+        for value in [
+            "*/*",
+            "text/html, */*;q=0.1",
+            "application/*",
+            "application/json",
+            "application/ld+json",
+            "",
+            " ",
+            ",",
+            " , ,",
+        ] {
             assert!(accept(value), "{value}");
         }
         for value in ["text/html", "application/xml, text/*", "application/json;q=0"] {

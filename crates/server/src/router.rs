@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use crate::app::{App, BASE_PATH};
 use crate::auth::{AnyScope, CustomersRead, CustomersWrite, PaymentsRead, RequiredScope};
 use crate::merchant_api::{add_customers, blacklist, customers, groups, imports, payments, store};
-use crate::middleware::{observe_request, remove_trailing_slash, write_problems};
+use crate::middleware::{normalize_path, observe_request, write_problems};
 use crate::problem::Problem;
 use crate::{explorer, openapi};
 
@@ -79,7 +79,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), observe_request))
         .with_state(app);
-    let service = MapRequestLayer::new(remove_trailing_slash).layer(routes);
+    let service = MapRequestLayer::new(normalize_path).layer(routes);
     Router::new().fallback_service(service)
 }
 

@@ -77,6 +77,22 @@ async fn trailing_slash_is_ignored() {
 }
 
 #[tokio::test]
+async fn encoded_characters_that_need_no_encoding_are_the_same_path() {
+    let app = TestApp::new().await;
+    for path in ["/customers/groups/add%5Fcustomers", "/%63ustomers/groups/add%5fcustomers/"] {
+        let request = app.request("POST", path).token(WRITE_TOKEN);
+        let response = request.json(&add_body(667_738_032, &[447_121_768])).send().await;
+        assert_eq!(response.status, 200, "{path}");
+    }
+    assert_eq!(app.get("/customers/%34471217%368?x=%2F").send().await.status, 200);
+    let base = TestRequest::new(app.router.clone(), "GET", "/%61dmin/v2/customers").token(WRITE_TOKEN);
+    assert_eq!(base.send().await.status, 200);
+    for path in ["/customers%2Fgroups", "/customers%2f447121768", "/customers/447121768%", "/customers%"] {
+        assert_eq!(app.get(path).send().await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn head_is_get_without_a_body() {
     let app = TestApp::new().await;
     for (path, status) in [("/customers", 200), ("/customers/0", 404), ("/no/such/path", 404)] {
@@ -96,7 +112,12 @@ async fn client_that_excludes_json_is_rejected() {
     let app = TestApp::new().await;
     let response = app.get("/customers").header("accept", "text/html").send().await;
     assert_eq!((response.status, &response.json()["error"]["code"]), (406, &json!("not_acceptable")));
-    assert_eq!(app.get("/customers").header("accept", "application/json").send().await.status, 200);
+    for admitted in ["application/json", "*/*", "", " ", ",", ", ,"] {
+        let response = app.get("/customers").header("accept", admitted).send().await;
+        assert_eq!(response.status, 200, "{admitted:?}");
+    }
+    let request = app.get("/customers").header("accept", "").header("accept", "text/html");
+    assert_eq!(request.send().await.status, 406);
 }
 
 /// Returns a service that accepts bodies of up to `body_bytes`.
