@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::problem::Problem;
 
-/// Large bodies that are parsed at the same time. A parsed body needs many times its size.
+/// Large bodies that are parsed at the same time. A parsed body needs up to seven times its size.
 const LARGE_BODIES_MAX: usize = 2;
 
 /// The memory budget of all request bodies together.
