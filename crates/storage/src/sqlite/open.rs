@@ -99,16 +99,50 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 
 /// Switches the file to WAL mode. SQLite does not wait when several processes switch a new file at once, so this does.
 fn switch_to_wal(connection: &Connection) -> Result<()> {
+    Ok(retry_while_busy(BUSY_TIMEOUT, || connection.pragma_update(None, "journal_mode", "WAL"))?)
+}
+
+/// Repeats `attempt` while it fails with `SQLITE_BUSY`, for at most `timeout`.
+fn retry_while_busy(
+    timeout: Duration,
+    mut attempt: impl FnMut() -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let started = Instant::now();
     loop {
-        match connection.pragma_update(None, "journal_mode", "WAL") {
+        match attempt() {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && started.elapsed() < BUSY_TIMEOUT =>
+                    && started.elapsed() < timeout =>
             {
                 std::thread::sleep(BUSY_RETRY_INTERVAL);
             }
-            switched => return Ok(switched?),
+            result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    /// Returns the result of attempts that fail with `code` until there were `failures`, and their number.
+    fn retry(code: i32, failures: u32, timeout: Duration) -> (bool, u32) {
+        let mut attempts = 0;
+        let result = retry_while_busy(timeout, || {
+            attempts += 1;
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            if attempts > failures { Ok(()) } else { Err(error) }
+        });
+        (result.is_ok(), attempts)
+    }
+
+    #[test]
+    fn only_busy_files_are_tried_again_until_the_timeout() {
+        let hour = Duration::from_hours(1);
+        assert_eq!(retry(ffi::SQLITE_BUSY, 2, hour), (true, 3));
+        assert_eq!(retry(ffi::SQLITE_IOERR, 2, hour), (false, 1));
+        assert_eq!(retry(ffi::SQLITE_BUSY, 2, Duration::ZERO), (false, 1));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zumra_core::{CustomerId, MerchantId};
+use zumra_core::{CustomerId, MerchantId, Operation, OperationId};
 use zumra_storage::{AddMembersOutcome, Admin, Customers, Memberships};
 use zumra_testkit::TestDatabase;
 
@@ -76,6 +76,29 @@ async fn deletion_waits_for_additions_that_saw_the_customer() {
     deleting.await.unwrap().unwrap();
     let rows = storage.inspect().await.unwrap();
     assert_eq!((rows.memberships, rows.past_memberships), (0, 1));
+}
+
+/// Another process commits an operation with the same id between the choice of the id and the insertion of its row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operation_whose_id_was_taken_meanwhile_gets_another() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(open_shop(&database, 4).await);
+    let other = database.connect().await;
+    let writer = database.connect().await;
+    // Far above the newest operation, so that it is used as proposed.
+    let proposed = OperationId::new(operation(9).proposed_id.get() << 1).unwrap();
+    let deletion = Operation { proposed_id: proposed, ..operation(9) };
+    let insert =
+        format!("INSERT INTO operations VALUES (1, {proposed}, 0, 'operator', 'test', NULL, NULL, 1, 1)");
+    writer.batch_execute(&format!("BEGIN; {insert}")).await.unwrap();
+    let deleting = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { storage.delete_customer(MerchantId::FIRST, CustomerId::FIRST, deletion).await }
+    });
+    wait_for_blocked_statements(&other, 1).await;
+    writer.batch_execute("COMMIT").await.unwrap();
+    let recorded = deleting.await.unwrap().unwrap();
+    assert!(recorded > proposed, "{recorded} is not above {proposed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,9 @@ fn logs_contain_no_secrets() {
     server.terminate_and_wait();
     let log = log.join().unwrap();
     assert!(log.contains("add_customers"), "{log}");
+    // The request with a valid token names its merchant.
+    let line = log.lines().find(|line| line.contains("add_customers 200")).unwrap();
+    assert!(line.contains(r#""merchant":1"#), "{line}");
     for secret in [TOKEN, "a-wrong-token-that-is-long", "searched", "group_id"] {
         assert!(!log.contains(secret), "{secret}\n{log}");
     }
