@@ -28,6 +28,7 @@ pub(crate) fn serve(address: SocketAddr, database: &str) -> anyhow::Result<()> {
             public_url: format!("http://{address}"),
             token_cache_ttl: TOKEN_CACHE_TTL,
             limits: Limits::default(),
+            shown_tokens: Vec::new(),
         };
         let app = App::with_memberships(memberships, storage, Arc::new(SystemClock), &SystemEntropy, options);
         let public = tokio::net::TcpListener::bind(address).await?;

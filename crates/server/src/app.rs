@@ -59,6 +59,8 @@ pub struct AppOptions {
     pub token_cache_ttl: Duration,
     /// Limits of the service.
     pub limits: Limits,
+    /// Tokens that the pages at `/` and `/docs` show to every visitor, for a throwaway service. Empty otherwise.
+    pub shown_tokens: Vec<String>,
 }
 
 /// The shared state of the service. Cloning copies a pointer.

@@ -12,6 +12,7 @@ mod customer_fields;
 mod envelope;
 mod explorer;
 mod fields;
+mod home;
 pub mod import;
 mod language;
 mod lookups;

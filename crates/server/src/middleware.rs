@@ -124,7 +124,12 @@ mod tests {
         let options = SqliteOptions::new(directory.path().join("zumra.db"));
         let storage = SqliteStorage::open(&options, jiff::Timestamp::UNIX_EPOCH).unwrap();
         let limits = Limits { request_timeout: Duration::from_millis(20), ..Limits::default() };
-        let options = AppOptions { public_url: String::new(), token_cache_ttl: Duration::ZERO, limits };
+        let options = AppOptions {
+            public_url: String::new(),
+            token_cache_ttl: Duration::ZERO,
+            limits,
+            shown_tokens: Vec::new(),
+        };
         let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
         let panic = async || -> &'static str { panic!("a defect in a handler") };
         let routes = Router::new()

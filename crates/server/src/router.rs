@@ -21,7 +21,7 @@ use crate::auth::{AnyScope, CustomersRead, CustomersWrite, PaymentsRead, Require
 use crate::merchant_api::{add_customers, blacklist, customers, groups, imports, payments, store};
 use crate::middleware::{normalize_path, observe_request, write_problems};
 use crate::problem::Problem;
-use crate::{explorer, openapi};
+use crate::{explorer, home, openapi};
 
 /// Returns the routes of the Merchant API.
 fn merchant_api() -> OpenApiRouter<App> {
@@ -71,6 +71,7 @@ pub fn router(app: App) -> Router {
     let (api, _) =
         OpenApiRouter::new().nest(BASE_PATH, merchant_api().merge(words_for_ids())).split_for_parts();
     let routes = api
+        .route("/", get(home::home))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/avatar.svg", get(customers::avatar))
@@ -143,6 +144,7 @@ mod tests {
             public_url: String::new(),
             token_cache_ttl: Duration::ZERO,
             limits: Limits::default(),
+            shown_tokens: Vec::new(),
         };
         let app = App::new(Arc::new(storage), Arc::new(SystemClock), &SystemEntropy, options);
         let request =

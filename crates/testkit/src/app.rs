@@ -56,12 +56,24 @@ impl TestApp {
 
     /// Returns a service without merchants.
     pub async fn with_limits(limits: Limits) -> Self {
+        Self::with_options(limits, Vec::new()).await
+    }
+
+    /// Returns a service with the merchant of [`SHOP`], whose pages show [`WRITE_TOKEN`] as `zumra dev` does.
+    pub async fn showing_tokens() -> Self {
+        let app = Self::with_options(Limits::default(), vec![WRITE_TOKEN.to_owned()]).await;
+        app.load(SHOP).await;
+        app
+    }
+
+    async fn with_options(limits: Limits, shown_tokens: Vec<String>) -> Self {
         let clock = Arc::new(FakeClock::default());
         let (storage, database) = open(&clock).await;
         let options = AppOptions {
             public_url: "https://zumra.example".to_owned(),
             token_cache_ttl: Duration::from_secs(2),
             limits,
+            shown_tokens,
         };
         let app = App::new(Arc::clone(&storage), clock.clone(), &SeededEntropy::default(), options);
         Self {

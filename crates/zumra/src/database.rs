@@ -14,6 +14,7 @@ use zumra_storage::sqlite::{SqliteOptions, SqliteStorage};
 use zumra_storage::{Storage, StorageError};
 
 use crate::failure::{Exit, Failure};
+use crate::output::note;
 
 /// A database as the settings name it. Every text is accepted: [`location`](Self::location) rejects invalid ones, without
 /// their password, which an error of the settings parser would repeat.
@@ -155,11 +156,30 @@ pub(crate) fn missing_merchant(merchant: MerchantId) -> Failure {
     )
 }
 
-/// Opens a SQLite file: creates it if it does not exist, and migrates its schema.
-pub(crate) fn open_file(options: &SqliteOptions) -> anyhow::Result<Arc<dyn Storage>> {
+/// Opens a SQLite file: creates it if it does not exist, and migrates its schema. Calls `on_create` with the absolute path
+/// of a file that it created.
+pub(crate) fn open_file(
+    options: &SqliteOptions,
+    on_create: impl FnOnce(&Path),
+) -> anyhow::Result<Arc<dyn Storage>> {
+    let is_new = !options.path.exists();
     let storage = SqliteStorage::open(options, SystemClock.now())
         .with_context(|| format!("database {}", options.path.display()))?;
+    if is_new {
+        on_create(&absolute(&options.path));
+    }
     Ok(Arc::new(storage))
+}
+
+/// Returns the absolute path, or the path itself if the working directory is unknown.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Says on standard error that a command created a database. The path is absolute: a command that runs in another directory
+/// than the ones before creates a second database there.
+pub(crate) fn report_created(path: &Path) {
+    note(format_args!("created database {}", path.display()));
 }
 
 /// Opens a PostgreSQL database and migrates its schema. Errors contain `name`.
@@ -190,7 +210,7 @@ pub(crate) fn with_session<T>(
     }
     runtime()?.block_on(async {
         let storage = match location {
-            DatabaseLocation::File(path) => open_file(&SqliteOptions::new(path))?,
+            DatabaseLocation::File(path) => open_file(&SqliteOptions::new(path), report_created)?,
             DatabaseLocation::Server(options) => open_server(&options, database).await?,
         };
         let session = Session::new(storage);

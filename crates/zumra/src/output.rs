@@ -21,6 +21,11 @@ pub(crate) fn print_line(line: impl std::fmt::Display) -> anyhow::Result<()> {
     print(format!("{line}\n"))
 }
 
+/// Writes a line to standard error, where it does not disturb programs that read the output. Failures are ignored.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "zumra: {line}");
+}
+
 /// Prints indented JSON.
 pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print_line(format_args!("{value:#}"))

@@ -9,6 +9,7 @@ mod customers_read;
 mod customers_write;
 mod groups_read;
 mod groups_write;
+mod home;
 mod http;
 mod imports;
 mod openapi;

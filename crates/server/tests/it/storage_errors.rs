@@ -39,6 +39,7 @@ async fn add_customers(error: StorageError) -> TestResponse {
         public_url: "https://zumra.example".to_owned(),
         token_cache_ttl: Duration::ZERO,
         limits: Limits::default(),
+        shown_tokens: Vec::new(),
     };
     let memberships = Arc::new(FailingMemberships(error));
     let app_with_fault = App::with_memberships(

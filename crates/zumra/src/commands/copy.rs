@@ -8,7 +8,7 @@ use zumra_storage::copy::{self, CopiedTable, CopyEndpoint, CopyError, CopyProgre
 use zumra_storage::postgres::PostgresStorage;
 use zumra_storage::sqlite::SqliteStorage;
 
-use crate::database::{Database, DatabaseLocation, runtime};
+use crate::database::{Database, DatabaseLocation, absolute, report_created, runtime};
 use crate::failure::{Exit, Failure};
 use crate::output::{format_count, format_table, print_json, print_line};
 
@@ -94,7 +94,14 @@ async fn source(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
 async fn target(database: &Database) -> anyhow::Result<Box<dyn CopyEndpoint>> {
     let now = SystemClock.now();
     Ok(match database.location()? {
-        DatabaseLocation::File(path) => Box::new(SqliteStorage::target(path, now)?),
+        DatabaseLocation::File(path) => {
+            let is_new = !path.exists();
+            let target = SqliteStorage::target(path, now)?;
+            if is_new {
+                report_created(&absolute(path));
+            }
+            Box::new(target)
+        }
         DatabaseLocation::Server(options) => {
             Box::new(PostgresStorage::target(&options, now, &SystemEntropy).await?)
         }

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use serde::Deserialize;
 use zumra_core::fixture::{self, MerchantFixture};
-use zumra_core::{CustomerId, Group, GroupId, NewToken, Scope, Scopes, TokenSecret};
+use zumra_core::{CustomerId, Group, GroupId, MerchantId, NewToken, Scope, Scopes, TokenSecret};
+use zumra_storage::GroupSelector;
 
 use super::{load, serve};
 use crate::config::{self, CommandLine, DatabaseOptions, LogStyle, Options};
@@ -48,9 +50,13 @@ impl Command {
     pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         let settings =
             config::settings(command_line, DatabaseOptions::default(), self.options, LogStyle::Pretty)?;
-        let (mut shops, name) = match &self.fixtures {
-            Some(file) => (load::read(file)?, load::display_name(file)),
-            None => (fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
+        let (json, mut shops, name) = match &self.fixtures {
+            Some(file) => {
+                let json = load::read_bytes(file)?;
+                let shops = load::parse(&json, file)?;
+                (json, shops, load::display_name(file))
+            }
+            None => (DEMO.into(), fixture::parse(DEMO.as_bytes())?, "the demo shop".to_owned()),
         };
         let Some(shop_index) = assign_tokens(&mut shops)? else {
             return Err(Failure::usage(format!("{name}: the file has no merchants; add at least one")).into());
@@ -63,12 +69,17 @@ impl Command {
         runtime()?.block_on(async {
             let listeners = serve::listen(&settings).await?;
             let stop = serve::shutdown_signal()?;
-            let storage = database::open_file(&settings.sqlite_options(directory.path().join("dev.db")))?;
-            let banner = Banner::new(&shops, shop_index);
+            let file = directory.path().join("dev.db");
+            let storage = database::open_file(&settings.sqlite_options(file), |_| {})?;
+            let mut banner = Banner::new(&shops, shop_index, &secrets(&json)?);
+            let merchant = shops[shop_index].merchant.id;
             load::load(&Session::new(storage.clone()), shops, &name).await?;
+            banner.default_group = storage.find_group(merchant, GroupSelector::Default).await?;
             let address = listeners.public.local_addr()?;
-            print(banner.text(&settings.app_options(address).public_url, address))?;
-            serve::serve(&settings, storage, listeners, address, stop).await;
+            let mut options = settings.app_options(address);
+            options.shown_tokens = TOKENS.map(|(text, _)| text.to_owned()).into();
+            print(banner.text(&options.public_url, address))?;
+            serve::serve(options, storage, listeners, stop).await;
             Ok(())
         })
     }
@@ -89,6 +100,26 @@ fn assign_tokens(shops: &mut [MerchantFixture]) -> anyhow::Result<Option<usize>>
     Ok(token_owner(shops, &TOKENS[0].0.parse()?))
 }
 
+/// Returns the secrets of the tokens in a fixture file, in its order. A parsed file has only their hashes.
+fn secrets(json: &[u8]) -> anyhow::Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct File {
+        merchants: Vec<Merchant>,
+    }
+    #[derive(Deserialize)]
+    struct Merchant {
+        #[serde(default)]
+        tokens: Vec<Token>,
+    }
+    #[derive(Deserialize)]
+    struct Token {
+        token: String,
+    }
+    let file: File = serde_json::from_slice(json)?;
+    let tokens = file.merchants.into_iter().flat_map(|merchant| merchant.tokens);
+    Ok(tokens.map(|token| token.token).collect())
+}
+
 /// Returns the index of the merchant that has a token.
 fn token_owner(shops: &[MerchantFixture], secret: &TokenSecret) -> Option<usize> {
     shops.iter().position(|shop| shop.tokens.iter().any(|token| token.hash == secret.hash()))
@@ -98,14 +129,45 @@ fn token_owner(shops: &[MerchantFixture], secret: &TokenSecret) -> Option<usize>
 struct Banner {
     /// Id and name of the merchant of the example.
     shop: String,
-    /// One line for each group, up to a limit.
-    groups: Vec<String>,
+    /// The groups of the file.
+    groups: Vec<(GroupId, String)>,
+    /// The group that new customers join. Loading creates it if the file names none.
+    default_group: Option<Group>,
     customers: String,
     /// Number of other merchants.
     others: usize,
-    /// The fixed tokens with the scopes that the fixture or this program gives them.
-    tokens: Vec<(&'static str, Scopes)>,
+    /// The fixed tokens and those of the file.
+    tokens: Vec<TokenLine>,
     example: Example,
+}
+
+/// A token of the banner.
+struct TokenLine {
+    secret: String,
+    /// The scopes that the fixture or this program gives it.
+    scopes: Scopes,
+    /// Its merchant, unless that is the merchant of the example.
+    other_merchant: Option<MerchantId>,
+}
+
+impl TokenLine {
+    /// Returns the lines of the fixed tokens and of `secrets`, each token once.
+    fn all(shops: &[MerchantFixture], shop_index: usize, secrets: &[String]) -> Vec<Self> {
+        let fixed = TOKENS.iter().map(|(text, _)| *text);
+        let others = secrets.iter().map(String::as_str);
+        let others = others.filter(|secret| TOKENS.iter().all(|(text, _)| text != secret));
+        let line = |secret: &str| {
+            let parsed: TokenSecret = secret.parse().ok()?;
+            let owner = token_owner(shops, &parsed)?;
+            let token = shops[owner].tokens.iter().find(|token| token.hash == parsed.hash())?;
+            Some(Self {
+                secret: secret.to_owned(),
+                scopes: token.scopes,
+                other_merchant: (owner != shop_index).then(|| shops[owner].merchant.id),
+            })
+        };
+        fixed.chain(others).filter_map(line).collect()
+    }
 }
 
 /// The suggested request.
@@ -143,25 +205,11 @@ impl Example {
 }
 
 impl Banner {
-    fn new(shops: &[MerchantFixture], shop_index: usize) -> Self {
-        const GROUP_LIMIT: usize = 10;
+    fn new(shops: &[MerchantFixture], shop_index: usize, secrets: &[String]) -> Self {
         let others = shops.len() - 1;
-        let scopes = |text: &str| {
-            let hash = text.parse::<TokenSecret>().ok()?.hash();
-            shops
-                .iter()
-                .flat_map(|shop| &shop.tokens)
-                .find(|token| token.hash == hash)
-                .map(|token| token.scopes)
-        };
-        let tokens = TOKENS.iter().filter_map(|(text, _)| Some((*text, scopes(text)?))).collect();
+        let tokens = TokenLine::all(shops, shop_index, secrets);
         let shop = &shops[shop_index];
-        let width = shop.groups.iter().map(|group| group.id.to_string().len()).max().unwrap_or_default();
-        let line = |group: &Group| format!("{:<width$}  {}", group.id.get(), group.name);
-        let mut groups: Vec<_> = shop.groups.iter().take(GROUP_LIMIT).map(line).collect();
-        if shop.groups.len() > GROUP_LIMIT {
-            groups.push(format!("and {} more", shop.groups.len() - GROUP_LIMIT));
-        }
+        let groups = shop.groups.iter().map(|group| (group.id, group.name.to_string())).collect();
         let ids: Vec<_> =
             shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();
         let customers = match shop.customers.len() {
@@ -170,13 +218,34 @@ impl Banner {
             count => format!("{} and {} more", ids.join(", "), count - ids.len()),
         };
         let shop_line = format!("{}  {}", shop.merchant.id, shop.merchant.name);
-        Self { shop: shop_line, groups, customers, others, tokens, example: Example::new(shop) }
+        let example = Example::new(shop);
+        Self { shop: shop_line, groups, default_group: None, customers, others, tokens, example }
+    }
+
+    /// Returns one line for each group, up to a limit. The default group is the first, because the next customer joins it.
+    fn group_lines(&self) -> Vec<String> {
+        let default = self.default_group.as_ref();
+        let is_default = |id: GroupId| default.is_some_and(|group| group.id == id);
+        let first = default.map(|group| (group.id, format!("{} (every new customer joins it)", group.name)));
+        let others = self.groups.iter().filter(|(id, _)| !is_default(*id)).cloned();
+        let groups: Vec<_> = first.into_iter().chain(others).collect();
+        let width = groups.iter().map(|(id, _)| id.to_string().len()).max().unwrap_or_default();
+        limited(groups.into_iter().map(|(id, name)| format!("{:<width$}  {name}", id.get())).collect())
+    }
+
+    fn token_lines(&self) -> Vec<String> {
+        let width = self.tokens.iter().map(|token| token.secret.len()).max().unwrap_or_default();
+        let line = |TokenLine { secret, scopes, other_merchant }: &TokenLine| {
+            let owner = other_merchant.map(|id| format!("  (merchant {id})")).unwrap_or_default();
+            format!("{secret:<width$}  {scopes}{owner}")
+        };
+        limited(self.tokens.iter().map(line).collect())
     }
 
     fn text(&self, public_url: &str, address: SocketAddr) -> String {
         let mut lines = vec![
             ("API", format!("{public_url}/admin/v2")),
-            ("Docs", format!("{public_url}/docs")),
+            ("Docs", format!("{public_url}/docs  (the first token is filled in)")),
             ("", String::new()),
             ("Shop", self.shop.clone()),
         ];
@@ -184,11 +253,11 @@ impl Banner {
             lines.push(("", format!("and {}", format_count(self.others, "other merchant"))));
         }
         let labels = std::iter::once("Groups").chain(std::iter::repeat(""));
-        lines.extend(labels.zip(self.groups.iter().cloned()));
+        lines.extend(labels.zip(self.group_lines()));
         lines.push(("Customers", self.customers.clone()));
         lines.push(("", String::new()));
         let labels = std::iter::once("Tokens").chain(std::iter::repeat(""));
-        lines.extend(labels.zip(self.tokens.iter().map(|(token, scopes)| format!("{token:<26}  {scopes}"))));
+        lines.extend(labels.zip(self.token_lines()));
 
         let mut text =
             format!("Zumra {}, a throwaway service for development\n\n", env!("CARGO_PKG_VERSION"));
@@ -206,6 +275,17 @@ impl Banner {
         let _ = writeln!(text, "\nTry it:\n\n{curl}\n\nStop with Ctrl-C. The database is deleted on exit.");
         text
     }
+}
+
+/// Returns at most ten lines and, if there are more, one that says how many.
+fn limited(mut lines: Vec<String>) -> Vec<String> {
+    const LIMIT: usize = 10;
+    if lines.len() > LIMIT {
+        let more = lines.len() - LIMIT;
+        lines.truncate(LIMIT);
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -238,7 +318,7 @@ mod tests {
         );
         assert_eq!(assign_tokens(&mut shops).unwrap(), Some(1));
         assert_eq!((shops[0].tokens.len(), shops[1].tokens.len()), (1, 1));
-        let text = Banner::new(&shops, 1).text("http://127.0.0.1:1", "127.0.0.1:1".parse().unwrap());
+        let text = Banner::new(&shops, 1, &[]).text("http://127.0.0.1:1", "127.0.0.1:1".parse().unwrap());
         assert!(text.contains("zumra-dev-token-read-write  customers.read\n"), "{text}");
         assert!(text.contains("curl -sS 'http://127.0.0.1:1/admin/v2/customers' -H"), "{text}");
         assert!(!text.contains("Warning"));
@@ -248,7 +328,8 @@ mod tests {
     fn public_listen_address_prints_a_warning() {
         let mut shops = shops(r#"{"merchants":[{"id":1,"name":"a"}]}"#);
         let shop_index = assign_tokens(&mut shops).unwrap().unwrap();
-        let text = Banner::new(&shops, shop_index).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
+        let text =
+            Banner::new(&shops, shop_index, &[]).text("http://0.0.0.0:1", "0.0.0.0:1".parse().unwrap());
         assert!(text.contains("\nWarning: 0.0.0.0:1 can be reached"), "{text}");
     }
 }

@@ -100,17 +100,26 @@ pub(super) fn display_name(file: &Path) -> String {
     if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
+/// Reads and parses a fixture file, or standard input.
+fn read(file: &Path) -> Result<Vec<MerchantFixture>, Failure> {
+    parse(&read_bytes(file)?, file)
+}
+
+/// Parses what [`read_bytes`] has read. Errors contain the name of `file`.
+pub(super) fn parse(json: &[u8], file: &Path) -> Result<Vec<MerchantFixture>, Failure> {
+    fixture::parse(json).map_err(|error| Failure::usage(format!("{}: {error}", display_name(file))))
+}
+
 /// Reads a fixture file, or standard input.
-pub(super) fn read(file: &Path) -> Result<Vec<MerchantFixture>, Failure> {
+pub(super) fn read_bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut json = Vec::new();
     let reading = if file == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut json).map(drop)
     } else {
         std::fs::read(file).map(|bytes| json = bytes)
     };
-    let name = display_name(file);
-    reading.map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
-    fixture::parse(&json).map_err(|error| Failure::usage(format!("{name}: {error}")))
+    reading.map_err(|error| Failure::usage(format!("cannot read {}: {error}", display_name(file))))?;
+    Ok(json)
 }
 
 /// The sum of all loads.

@@ -2,13 +2,14 @@
 
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use zumra_core::{SystemClock, SystemEntropy};
 use zumra_server::telemetry::{self, LogFormat};
-use zumra_server::{App, Listeners};
+use zumra_server::{App, AppOptions, Listeners};
 use zumra_storage::Storage;
 
 use crate::config::{self, CommandLine, DatabaseOptions, LogStyle, Options, Settings};
@@ -48,7 +49,11 @@ impl Command {
             let listeners = listen(&settings).await?;
             let stop = shutdown_signal()?;
             let storage = match location {
-                DatabaseLocation::File(path) => database::open_file(&settings.sqlite_options(path))?,
+                DatabaseLocation::File(path) => {
+                    let log_created =
+                        |path: &Path| tracing::info!(database = %path.display(), "database created");
+                    database::open_file(&settings.sqlite_options(path), log_created)?
+                }
                 DatabaseLocation::Server(options) => {
                     database::open_server(&settings.postgres_options(*options), &settings.database).await?
                 }
@@ -62,7 +67,7 @@ impl Command {
                 version = env!("CARGO_PKG_VERSION"),
                 "zumra is listening"
             );
-            serve(&settings, storage, listeners, address, stop).await;
+            serve(settings.app_options(address), storage, listeners, stop).await;
             tracing::info!("zumra has stopped");
             Ok(())
         })
@@ -106,13 +111,12 @@ async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
 
 /// Serves until `stop` completes, then shuts down gracefully and closes the storage.
 pub(super) async fn serve(
-    settings: &Settings,
+    options: AppOptions,
     storage: Arc<dyn Storage>,
     listeners: Listeners,
-    address: SocketAddr,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let app = App::new(storage, Arc::new(SystemClock), &SystemEntropy, settings.app_options(address));
+    let app = App::new(storage, Arc::new(SystemClock), &SystemEntropy, options);
     zumra_server::serve(app, listeners, stop).await;
 }
 

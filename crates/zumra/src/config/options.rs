@@ -15,11 +15,14 @@ pub(crate) struct DatabaseOption {
 }
 
 impl DatabaseOption {
-    /// Returns the `--database` flag to append to a suggested command, or nothing if no database was named. A password
-    /// shows as `***`.
+    /// Returns the `--database` flag to append to a suggested command, or nothing if no database was named. The command
+    /// takes a URL with a password from the variable, because the password is not printed.
     pub(crate) fn suggested_flag(&self) -> String {
         let Some(database) = &self.database else { return String::new() };
         let text = database.to_string();
+        if text.contains("***") {
+            return " --database \"$ZUMRA_DATABASE\"".to_owned();
+        }
         let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._:@-".contains(c));
         if is_plain {
             format!(" --database {text}")
@@ -178,6 +181,6 @@ mod tests {
         assert_eq!(suggested(None), "");
         assert_eq!(suggested(Some("data/zumra.db")), " --database data/zumra.db");
         assert_eq!(suggested(Some("my shop's.db")), r" --database 'my shop'\''s.db'");
-        assert_eq!(suggested(Some("postgres://z:s3cret@db/z")), " --database 'postgres://z:***@db/z'");
+        assert_eq!(suggested(Some("postgres://z:s3cret@db/z")), " --database \"$ZUMRA_DATABASE\"");
     }
 }

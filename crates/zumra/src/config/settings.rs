@@ -50,6 +50,7 @@ impl Settings {
             public_url: public_url.to_string(),
             token_cache_ttl: self.token_cache_ttl,
             limits: self.limits.clone(),
+            shown_tokens: Vec::new(),
         }
     }
 

@@ -73,3 +73,24 @@ fn database_is_set_by_flag_variable_or_file() {
     }
     assert!(!zumra.path("zumra.db").exists());
 }
+
+#[test]
+fn command_that_creates_a_database_names_its_file() {
+    let zumra = Zumra::new();
+    zumra.write("shops.json", r#"{"merchants":[{"id":2,"name":"b"}]}"#);
+    let directory = zumra.path("").canonicalize().unwrap();
+    let cases = [
+        ("merchant create --id 1 --name a", "zumra.db"),
+        ("merchant create --id 1 --name a --json --database other.db", "other.db"),
+        ("load shops.json --database loaded.db", "loaded.db"),
+        ("copy --from zumra.db --to copied.db", "copied.db"),
+    ];
+    for (line, file) in cases {
+        let output = zumra.run(line);
+        let note = format!("zumra: created database {}\n", directory.join(file).display());
+        assert_eq!((output.code, output.stderr), (Some(0), note), "{line}");
+    }
+    for line in ["merchant create --id 2 --name b", "load shops.json --database loaded.db", "merchant list"] {
+        assert_eq!(zumra.run(line).stderr, "", "{line}");
+    }
+}

@@ -69,9 +69,20 @@ impl Zumra {
         Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// Runs a command like [`run`](Self::run). The note about a created database is not part of the output.
+    fn run_quietly(&self, arguments: &str) -> Output {
+        let mut output = self.run(arguments);
+        if let Some((_, rest)) =
+            output.stderr.split_once('\n').filter(|(note, _)| note.starts_with("zumra: created database /"))
+        {
+            output.stderr = rest.to_owned();
+        }
+        output
+    }
+
     /// Runs a command that must succeed. Returns its output.
     fn ok(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
+        let output = self.run_quietly(arguments);
         assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{arguments}\n{output:?}");
         output.stdout
     }
@@ -83,7 +94,7 @@ impl Zumra {
 
     /// Runs a command that must fail with this exit code. Returns its error, which must be one line.
     fn fails(&self, arguments: &str, code: i32) -> String {
-        let output = self.run(arguments);
+        let output = self.run_quietly(arguments);
         assert_eq!(output.code, Some(code), "{arguments}\n{output:?}");
         assert_eq!(output.stderr.lines().count(), 1, "{arguments}\n{}", output.stderr);
         output.stderr.strip_prefix("zumra: ").unwrap().trim_end().to_owned()

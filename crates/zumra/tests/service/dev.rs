@@ -65,10 +65,22 @@ fn banner_shows_a_request_that_succeeds() {
 fn fixtures_replace_the_demo_merchant() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("shop.json");
-    let shop = r#"{"merchants":[{"id":9,"name":"mine","groups":[{"id":77,"name":"g"}],"customers":[{"id":88,"first_name":"x"}]}]}"#;
+    let shop = r#"{"merchants":[{"id":9,"name":"mine","groups":[{"id":77,"name":"g"}],"customers":[{"id":88,"first_name":"x"}],
+        "tokens":[{"token":"a-secret-of-my-own-file","scopes":["customers.read"]}]},
+        {"id":10,"name":"other","tokens":[{"token":"a-secret-of-another-shop","scopes":["payments.read"]}]}]}"#;
     std::fs::write(&file, shop).unwrap();
     let dev = Dev::start(&["--fixtures", file.to_str().unwrap()]);
     assert!(dev.banner.contains("77") && !dev.banner.contains("667738032"), "{}", dev.banner);
+    for line in [
+        "zumra-dev-token-read-only   customers.read",
+        "a-secret-of-my-own-file     customers.read",
+        "a-secret-of-another-shop    payments.read  (merchant 10)",
+    ] {
+        assert!(dev.banner.contains(&format!(" {line}\n")), "{line}\n{}", dev.banner);
+    }
+    // The file names no default group.
+    let default = dev.banner.lines().find(|line| line.ends_with("(every new customer joins it)")).unwrap();
+    assert!(default.contains("المجموعة الافتراضية"), "{default}");
     assert!(dev.run_curl().contains("added to group successfully"));
 }
 
