@@ -91,13 +91,15 @@ impl MobileCode {
 impl FromStr for MobileCode {
     type Err = CustomerError;
 
-    /// Parses the code with or without a plus sign.
+    /// Parses the code with or without a plus sign. A plus sign in front of digits does not count for the length, so that a
+    /// stored code is valid when it is read again.
     fn from_str(text: &str) -> Result<Self, CustomerError> {
-        if !(1..=MOBILE_CODE_MAX).contains(&text.chars().count()) {
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let counted = text.strip_prefix('+').filter(|digits| is_number(digits)).unwrap_or(text);
+        if text.is_empty() || counted.chars().count() > MOBILE_CODE_MAX {
             return Err(CustomerError::MobileCode);
         }
-        let is_number = text.bytes().all(|b| b.is_ascii_digit());
-        Ok(Self(if is_number { format!("+{text}") } else { text.to_owned() }))
+        Ok(Self(if is_number(text) { format!("+{text}") } else { text.to_owned() }))
     }
 }
 
@@ -299,5 +301,8 @@ mod tests {
             (code("966"), code("+966"), code("abc")),
             (Ok("+966".into()), Ok("+966".into()), Ok("abc".into()))
         );
+        let longest = code(&"9".repeat(MOBILE_CODE_MAX)).unwrap();
+        assert_eq!(code(&longest), Ok(longest.clone()), "a stored code is read again");
+        assert_eq!(code(&"9".repeat(MOBILE_CODE_MAX + 1)), Err(CustomerError::MobileCode));
     }
 }

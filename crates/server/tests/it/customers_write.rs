@@ -275,3 +275,19 @@ async fn text_that_cannot_be_stored_is_cleaned_or_rejected() {
     let found = app.get("/customers?keyword=%00").send().await;
     assert_eq!(found.status, 200);
 }
+
+#[tokio::test]
+async fn longest_accepted_values_can_be_read_again() {
+    let app = TestApp::new().await;
+    let mut body = example_body();
+    body["first_name"] = "ع".repeat(25).into();
+    body["mobile"] = "9".repeat(64).into();
+    body["mobile_code_country"] = "9".repeat(1024).into();
+    let created = send(&app, "POST", "/customers", body).await;
+    assert_eq!(created.status, 200, "{}", created.text());
+    let id = created.json()["data"]["id"].as_i64().unwrap();
+    for path in [format!("/customers/{id}"), "/customers".to_owned()] {
+        let response = app.get(&path).send().await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+    }
+}
