@@ -1,24 +1,69 @@
 //! The bodies of successful responses under `/admin/v2` (contract §1.4, §5). Errors are in `problem.rs`.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use zumra_core::{OperationId, Page, PageRequest};
 
 /// The header with the id of the operation that a write recorded.
 const OPERATION: HeaderName = HeaderName::from_static("zumra-operation");
 
 /// The body of a success. The order of the keys is part of the contract.
+///
+/// The OpenAPI document names it after its data, `GroupResponse`. A handler documents it by an alias, because the macro
+/// of a route copies the data into a type with parameters, from which clients get a second type for the same data.
 #[expect(clippy::struct_field_names, reason = "the contract names the keys")]
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Success<T> {
-    /// Same value as the HTTP status code.
     status: u16,
-    /// Always true.
     success: bool,
     data: T,
+}
+
+impl<T: ToSchema> PartialSchema for Success<T> {
+    fn schema() -> RefOr<Schema> {
+        let data = ("data", Ref::from_schema_name(T::name()).into());
+        body_schema(format!("A response with `{}`.", T::name()), [data])
+    }
+}
+
+impl<T: ToSchema> ToSchema for Success<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Response", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+/// Returns the schema of a success with `properties` after `status` and `success`. All are required.
+fn body_schema(
+    description: String,
+    properties: impl IntoIterator<Item = (&'static str, RefOr<Schema>)>,
+) -> RefOr<Schema> {
+    let status = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .description(Some("Same value as the HTTP status code."));
+    let success = ObjectBuilder::new().schema_type(Type::Boolean).description(Some("Always true."));
+    let mut body = ObjectBuilder::new()
+        .description(Some(description))
+        .property("status", status)
+        .required("status")
+        .property("success", success)
+        .required("success");
+    for (name, schema) in properties {
+        body = body.property(name, schema).required(name);
+    }
+    body.into()
 }
 
 impl<T: Serialize> Success<T> {
@@ -53,6 +98,7 @@ impl<T: Serialize> IntoResponse for Success<T> {
 
 /// A message that says what was done.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message)]
 pub(crate) struct MessageData {
     /// The message, the same in every language.
     message: &'static str,
@@ -60,16 +106,57 @@ pub(crate) struct MessageData {
     code: u16,
 }
 
-/// The body of a list: one page of its items.
-#[derive(Debug, Serialize, ToSchema)]
+/// A list with one message that says what was done. Some endpoints respond with an array that this type describes.
+pub(crate) struct Messages;
+
+impl PartialSchema for Messages {
+    fn schema() -> RefOr<Schema> {
+        let message = ObjectBuilder::new().schema_type(Type::String);
+        let description = "A message that says what was done, in a list.";
+        let list = ArrayBuilder::new().items(message).min_items(Some(1)).max_items(Some(1));
+        list.description(Some(description)).into()
+    }
+}
+
+impl ToSchema for Messages {}
+
+/// A message that says what was done.
+pub(crate) type MessageResponse = Success<MessageData>;
+/// The same, in a list.
+pub(crate) type MessagesResponse = Success<Messages>;
+
+/// The body of a list: one page of its items. The OpenAPI document names it after them, `GroupList`.
+#[derive(Debug, Serialize)]
 pub(crate) struct Listing<T> {
-    /// Same value as the HTTP status code.
     status: u16,
-    /// Always true.
     success: bool,
-    /// The items on this page.
     data: Vec<T>,
     pagination: Pagination,
+}
+
+impl<T: ToSchema> PartialSchema for Listing<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let items = items.description(Some("The items on this page."));
+        let pagination = Ref::from_schema_name(Pagination::name()).into();
+        body_schema(
+            format!("One page of a list of `{}`.", T::name()),
+            [("data", items.into()), ("pagination", pagination)],
+        )
+    }
+}
+
+impl<T: ToSchema> ToSchema for Listing<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into(), T::schema()));
+        T::schemas(schemas);
+        schemas.push((Pagination::name().into(), Pagination::schema()));
+        Pagination::schemas(schemas);
+    }
 }
 
 // Contract §5.1
@@ -87,11 +174,10 @@ struct Pagination {
     current_page: u64,
     /// Number of pages, at least 1.
     total_pages: u64,
-    /// URLs of the previous and the next page, or an empty list if this page is the only one.
     links: Links,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Links {
     /// The list has no other page.
@@ -104,6 +190,26 @@ enum Links {
         next: Option<String>,
     },
 }
+
+impl PartialSchema for Links {
+    fn schema() -> RefOr<Schema> {
+        let url = || {
+            let format = SchemaFormat::Custom("uri".to_owned());
+            ObjectBuilder::new().schema_type(Type::String).format(Some(format))
+        };
+        let some = ObjectBuilder::new().property("previous", url()).property("next", url());
+        let none = ArrayBuilder::new().items(url()).max_items(Some(0));
+        OneOfBuilder::new()
+            .item(some.description(Some("URLs of the adjacent pages.")))
+            .item(none.description(Some("The list has no other page.")))
+            .description(Some(
+                "URLs of the previous and the next page, or an empty list if there is no other page.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Links {}
 
 impl<T> Listing<T> {
     /// Returns the response to a request for one page of the list at `url`. The links repeat the other parameters of

@@ -2,15 +2,14 @@
 //!
 //! A handler documents its path, tag, query parameters, body and success. [`describe_operations`] adds the rest.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Object, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
-use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
+use utoipa::{IntoParams, Modify, OpenApi, ToResponse, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use zumra_core::Scope;
 
@@ -32,22 +31,44 @@ where
     info(
         title = "Zumra",
         description = "Customers and customer groups of a shop, over the wire format of Salla's Merchant API v2.",
-        license(name = "MIT OR Apache-2.0"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+        contact(name = "Zumra contributors"),
+    ),
+    servers(
+        (url = "/", description = "The service that serves this document"),
+        (url = "http://127.0.0.1:8723", description = "A local service, `zumra dev`"),
+    ),
+    tags(
+        (name = "Customer Groups", description = "Groups of customers, and adding customers to them"),
+        (name = "Customers", description = "Customers of a store, banning, and import from spreadsheets"),
+        (name = "Merchant", description = "The store that a token belongs to"),
+        (name = "Payments", description = "Payment methods, which the features of groups name"),
     ),
     components(
-        schemas(ErrorBody, NotFoundBody, InvalidFieldsBody<FieldMessages>),
+        schemas(ErrorBody, NotFoundBody, InvalidFieldsBody),
         responses(ConflictResponse, InvalidFields, NotFound, PayloadTooLarge, Unavailable),
     ),
     modifiers(&Bearer),
 )]
 struct Frame;
 
+/// The key of an operation's required scope, for programs that read the document.
+const SCOPE_EXTENSION: &str = "x-required-scope";
+
+/// The name of the security scheme.
+pub(crate) const BEARER: &str = "bearer";
+
 struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some(
+            "A token of a merchant, from `zumra token create`. A service that runs as `zumra dev` accepts \
+             `zumra-dev-token-read-write` and `zumra-dev-token-read-only`."
+                .to_owned(),
+        );
+        document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     }
 }
 
@@ -112,7 +133,7 @@ fn path_id(name: &str) -> Parameter {
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
         .description(Some(format!("Id of the {name}, which must belong to this store")))
-        .schema(Some(integer()))
+        .schema(Some(ObjectBuilder::from(integer()).minimum(Some(1))))
         .build()
 }
 
@@ -124,9 +145,22 @@ fn describe_body_errors(operation: &mut Operation) {
     }
 }
 
-/// Documents the scope and 401.
+/// Documents the scope and 401. The scope is in the description: a security requirement can have scopes only for OAuth,
+/// and Zumra does not issue its tokens over OAuth.
 fn describe_security(operation: &mut Operation, scope: Option<Scope>) {
-    operation.security = Some(vec![SecurityRequirement::new("bearer", scope.map(Scope::as_str))]);
+    operation.security = Some(vec![SecurityRequirement::new(BEARER, None::<&str>)]);
+    let needs = match scope {
+        Some(scope) => format!("Requires the scope `{scope}`."),
+        None => "Accepts any valid token.".to_owned(),
+    };
+    operation.description = Some(match operation.description.take() {
+        Some(description) => format!("{description}\n\n{needs}"),
+        None => needs,
+    });
+    if let Some(scope) = scope {
+        let extension = ExtensionsBuilder::new().add(SCOPE_EXTENSION, scope.as_str());
+        operation.extensions = Some(extension.build());
+    }
     let (description, message) = match scope {
         Some(scope) => (
             format!("Missing or invalid token, or a token without the scope `{scope}`"),
@@ -136,7 +170,7 @@ fn describe_security(operation: &mut Operation, scope: Option<Scope>) {
     };
     let example =
         json!({"status": 401, "success": false, "error": {"code": "Unauthorized", "message": message}});
-    let schema = Ref::from_schema_name("ErrorBody");
+    let schema = Ref::from_schema_name(ErrorBody::name());
     let body = Content::builder().schema(Some(schema)).example(Some(example)).build();
     let unauthorized = ResponseBuilder::new().description(description).content("application/json", body);
     add_response(operation, "401", unauthorized.build());
@@ -157,15 +191,12 @@ fn integer() -> Object {
 #[expect(dead_code, reason = "read by the OpenAPI document; `ListRequest` reads requests")]
 pub(crate) struct PageParameters {
     /// Number of the page, from 1.
-    #[param(minimum = 1, default = 1)]
+    #[param(minimum = 1, maximum = 9_007_199_254_740_991_u64, default = 1)]
     page: Option<u64>,
     /// Items per page. Values above 60 are taken as 60.
-    #[param(minimum = 1, default = 15)]
+    #[param(minimum = 1, maximum = 60, default = 15)]
     per_page: Option<u32>,
 }
-
-/// Messages by field key.
-type FieldMessages = BTreeMap<String, Vec<String>>;
 
 #[derive(ToResponse)]
 #[response(
@@ -202,7 +233,7 @@ struct PayloadTooLarge(ErrorBody<'static>);
     ),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-struct InvalidFields(InvalidFieldsBody<FieldMessages>);
+struct InvalidFields(InvalidFieldsBody<'static>);
 
 #[derive(ToResponse)]
 #[response(

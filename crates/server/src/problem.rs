@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use zumra_core::message::format_message;
 use zumra_core::{Language, MessageCode, Scope};
 use zumra_storage::{Conflict, StorageError};
-use zumra_validation::{FieldErrors, InputTooLarge};
+use zumra_validation::{FieldErrors, InputTooLarge, Localized};
 
 use crate::envelope::{json_bytes, json_response};
 use crate::language::PreferredLanguage;
@@ -150,6 +150,7 @@ fn with_cause(mut response: Response, cause: String) -> Response {
 
 /// The body of an error. The order of the keys is part of the contract.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error, description = "The body of an error.")]
 pub(crate) struct ErrorBody<'a> {
     /// Same value as the HTTP status code.
     status: u16,
@@ -194,6 +195,7 @@ fn reason(status: StatusCode) -> (String, &'static str) {
 // Contract §4.2
 /// The body of a 404. The order of its keys and the type of `code` differ from other errors.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotFoundError)]
 pub(crate) struct NotFoundBody<'a> {
     /// Always false.
     success: bool,
@@ -219,24 +221,26 @@ fn not_found_response(language: Language) -> Response {
 
 // Contract §4.3
 /// The body of a 422 for invalid fields.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct InvalidFieldsBody<F> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = InvalidFieldsError)]
+pub(crate) struct InvalidFieldsBody<'a> {
     /// Always 422.
     status: u16,
     /// Always false.
     success: bool,
-    error: InvalidFieldsDetails<F>,
+    error: InvalidFieldsDetails<'a>,
 }
 
 /// What went wrong.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct InvalidFieldsDetails<F> {
+#[derive(Serialize, ToSchema)]
+struct InvalidFieldsDetails<'a> {
     /// Always `error`.
     code: &'static str,
     /// `alert.invalid_fields` in every language.
     message: &'static str,
     /// Messages by field key: `group_id`, `customers.0`.
-    fields: F,
+    #[schema(value_type = std::collections::BTreeMap<String, Vec<String>>)]
+    fields: Localized<'a>,
 }
 
 fn invalid_fields_response(errors: &FieldErrors, language: Language) -> Response {

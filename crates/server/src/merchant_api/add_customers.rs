@@ -8,7 +8,7 @@ use zumra_validation::{AddCustomers, Entity, LookupResults, UniqueField};
 
 use crate::app::App;
 use crate::auth::{Caller, CustomersWrite};
-use crate::envelope::Success;
+use crate::envelope::{MessagesResponse, Success};
 use crate::lookups;
 use crate::problem::Problem;
 use crate::submitted::Submitted;
@@ -18,6 +18,7 @@ const ADDED: &str = "The customers has been added to group successfully";
 
 /// Customers to add to a group.
 #[derive(ToSchema)]
+#[schema(as = NewMembers)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct AddCustomersBody {
     /// Id of a group of this store.
@@ -37,7 +38,7 @@ pub(crate) struct AddCustomersBody {
     path = "/customers/groups/add_customers",
     tag = "Customer Groups",
     request_body = AddCustomersBody,
-    responses((status = 200, description = "All customers are members of the group", body = Success<Vec<String>>,
+    responses((status = 200, description = "All customers are members of the group", body = MessagesResponse,
         example = json!(Success::ok([ADDED])))),
 )]
 pub(crate) async fn add_customers(

@@ -9,7 +9,7 @@ use zumra_validation::requests::ban::ban as rules;
 
 use crate::app::App;
 use crate::auth::{Caller, CustomersWrite};
-use crate::envelope::{MessageData, Success};
+use crate::envelope::{MessageResponse, Success};
 use crate::problem::Problem;
 use crate::request::PathId;
 use crate::submitted::Submitted;
@@ -19,9 +19,10 @@ const UNBANNED: &str = "The customer in the blacklist has been removed successfu
 
 /// The reason of a ban.
 #[derive(ToSchema)]
+#[schema(as = Ban)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct BanBody {
-    #[schema(max_length = 65_535, example = "untrusted customer")]
+    #[schema(min_length = 1, max_length = 65_535, example = "untrusted customer")]
     reason: String,
 }
 
@@ -33,7 +34,7 @@ pub(crate) struct BanBody {
     path = "/customers/blacklist/{customer}",
     tag = "Customers",
     request_body = BanBody,
-    responses((status = 201, description = "The customer is banned", body = Success<MessageData>,
+    responses((status = 201, description = "The customer is banned", body = MessageResponse,
         example = json!(Success::message(StatusCode::CREATED, BANNED)))),
 )]
 pub(crate) async fn ban(
@@ -59,7 +60,7 @@ pub(crate) async fn ban(
     delete,
     path = "/customers/blacklist/{customer}",
     tag = "Customers",
-    responses((status = 202, description = "The customer is no longer banned", body = Success<MessageData>,
+    responses((status = 202, description = "The customer is no longer banned", body = MessageResponse,
         example = json!(Success::message(StatusCode::ACCEPTED, UNBANNED)))),
 )]
 pub(crate) async fn unban(

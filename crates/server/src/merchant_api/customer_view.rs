@@ -12,8 +12,9 @@ use super::store_url::store_url;
 
 /// A customer. The order of the keys is part of the contract. Keys selected by `fields[]` are around `groups`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Customer, description = "A customer. `fields[]` adds further keys.")]
 pub(crate) struct CustomerView {
-    #[schema(value_type = i64, example = 1_188_233_194)]
+    #[schema(value_type = i64, minimum = 1, example = 1_188_233_194)]
     id: CustomerId,
     #[schema(example = "Ali Ahmed")]
     full_name: String,
@@ -23,20 +24,24 @@ pub(crate) struct CustomerView {
     #[schema(example = "Ahmed")]
     last_name: String,
     /// Without the country code.
-    #[schema(example = 560_000_000)]
+    #[schema(required = true, example = 560_000_000)]
     mobile: Option<i64>,
-    #[schema(example = "+966")]
+    #[schema(required = true, example = "+966")]
     mobile_code: Option<String>,
-    #[schema(example = "ali@example.com")]
+    #[schema(required = true, example = "ali@example.com")]
     email: Option<String>,
     urls: Urls,
+    #[schema(format = "uri")]
     avatar: String,
-    #[schema(example = "male")]
+    #[schema(required = true, value_type = Option<GenderName>, example = "male")]
     gender: Option<&'static str>,
+    /// Midnight of the day.
+    #[schema(required = true)]
     birthday: Option<PhpDate>,
     city: String,
     #[schema(example = "السعودية")]
     country: &'static str,
+    /// Of ISO 3166; empty if unknown.
     #[schema(example = "SA")]
     country_code: &'static str,
     #[schema(example = "SAR")]
@@ -61,8 +66,19 @@ pub(crate) struct CustomerView {
 /// URLs of a customer's pages.
 #[derive(Debug, Serialize, ToSchema)]
 struct Urls {
+    #[schema(format = "uri")]
     customer: String,
+    #[schema(format = "uri")]
     admin: String,
+}
+
+/// The gender of a customer.
+#[derive(ToSchema)]
+#[schema(as = Gender, rename_all = "lowercase")]
+#[expect(dead_code, reason = "read by the OpenAPI document; the name comes from the storage")]
+pub(super) enum GenderName {
+    Male,
+    Female,
 }
 
 /// Extra keys in lists and details.

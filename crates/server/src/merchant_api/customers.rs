@@ -11,11 +11,11 @@ use zumra_storage::{CustomerFilter, StorageError, Written};
 use zumra_validation::Input;
 use zumra_validation::requests::customers as rules;
 
-use super::customer_view::{CustomerView, Extras};
+use super::customer_view::{CustomerView, Extras, GenderName};
 use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::customer_fields::read_customer_change;
-use crate::envelope::{Listing, Success};
+use crate::envelope::{Listing, MessagesResponse, Success};
 use crate::openapi::{ConflictResponse, PageParameters};
 use crate::problem::Problem;
 use crate::request::{ListRequest, PathId};
@@ -24,32 +24,57 @@ use crate::submitted::Submitted;
 /// The message after a deletion. Like Salla, the API uses it for every language.
 const DELETED: &str = "تم حذف Customer بنجاح";
 
-/// A new customer, or a change to a customer.
+type CustomerResponse = Success<CustomerView>;
+type CustomerList = Listing<CustomerView>;
+
+/// A new customer.
 #[derive(ToSchema)]
-#[schema(example = json!({"first_name": "Ahmed", "last_name": "Ali", "mobile": "777777777", "mobile_code_country": "+967", "gender": "female", "birthday": "1997-06-03", "email": "ahmedali@test.test", "groups": [11_323_141]}))]
+#[schema(as = NewCustomer, example = json!({"first_name": "Ahmed", "last_name": "Ali", "mobile": "777777777", "mobile_code_country": "+967", "gender": "female", "birthday": "1997-06-03", "email": "ahmedali@test.test", "groups": [11_323_141]}))]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
-pub(crate) struct CustomerBody {
-    /// Required for a new customer.
-    #[schema(max_length = 25)]
+pub(crate) struct NewCustomerBody {
+    #[schema(min_length = 1, max_length = 25)]
+    first_name: String,
+    #[schema(min_length = 1, max_length = 25)]
+    last_name: String,
+    /// Without the country code. Unique within the store.
+    #[schema(max_length = 64, pattern = r"^[+]?[0-9]+$")]
+    mobile: String,
+    /// `+966`
+    #[schema(min_length = 1, max_length = 1024)]
+    mobile_code_country: String,
+    /// Unique within the store, ignoring case.
+    #[schema(max_length = 255, format = Email)]
+    email: Option<String>,
+    gender: Option<GenderName>,
+    #[schema(format = Date, example = "1997-06-03")]
+    birthday: Option<String>,
+    /// Ids of groups of this store, as numbers or strings. The customer joins the default group too.
+    groups: Option<Vec<i64>>,
+}
+
+/// A change to a customer. Keys that are absent keep their values.
+#[derive(ToSchema)]
+#[schema(example = json!({"first_name": "Ahmed", "last_name": "Ali", "email": "ahmed.ali@test.test", "gender": "female", "birthday": "1997-06-03"}))]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+pub(crate) struct CustomerUpdate {
+    #[schema(min_length = 1, max_length = 25, nullable = false)]
     first_name: Option<String>,
-    /// Required for a new customer.
-    #[schema(max_length = 25)]
+    #[schema(min_length = 1, max_length = 25, nullable = false)]
     last_name: Option<String>,
-    /// Without the country code. Unique within the store. Required for a new customer.
-    #[schema(max_length = 64)]
+    /// Without the country code. Unique within the store.
+    #[schema(max_length = 64, pattern = r"^[+]?[0-9]+$", nullable = false)]
     mobile: Option<String>,
-    /// `+966`. Required for a new customer.
-    #[schema(max_length = 1024)]
+    /// `+966`
+    #[schema(min_length = 1, max_length = 1024, nullable = false)]
     mobile_code_country: Option<String>,
     /// Unique within the store, ignoring case.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, format = Email)]
     email: Option<String>,
-    /// `male` or `female`
-    gender: Option<String>,
-    /// `1997-06-03`
+    gender: Option<GenderName>,
+    #[schema(format = Date, example = "1997-06-03")]
     birthday: Option<String>,
-    /// Ids of groups of this store, as numbers or strings. In a change they replace all groups of the customer except
-    /// the default group.
+    /// Ids of groups of this store, as numbers or strings. They replace all groups of the customer except the default
+    /// group.
     groups: Option<Vec<i64>>,
 }
 
@@ -63,7 +88,7 @@ pub(crate) struct CustomerBody {
         ("date_from" = Option<String>, Query, description = "Created on this day or later, in the time zone of the store, `2024-12-30`"),
         ("date_to" = Option<String>, Query, description = "Created on this day or earlier, in the time zone of the store, `2024-12-31`"),
         ("fields[]" = Option<Vec<String>>, Query, description = "Extra keys: `is_blocked`, `is_whitelisted`, `block_reason`, `is_inactive`, `total_points`, `country_id`, `custom_fields`, `current_store_customer`, `is_orders_rated`, `is_notifications_enabled`")),
-    responses((status = 200, description = "One page, newest first", body = Listing<CustomerView>)),
+    responses((status = 200, description = "One page, newest first", body = CustomerList)),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -115,9 +140,9 @@ impl TimeRange {
     post,
     path = "/customers",
     tag = "Customers",
-    request_body = CustomerBody,
+    request_body = NewCustomerBody,
     responses(
-        (status = 200, description = "The customer", body = Success<CustomerView>),
+        (status = 200, description = "The customer", body = CustomerResponse),
         (status = 409, response = ConflictResponse),
     ),
 )]
@@ -169,7 +194,7 @@ async fn try_create(
     path = "/customers/{customer}",
     tag = "Customers",
     params(("fields[]" = Option<Vec<String>>, Query, description = "Extra keys: those of the list, and `orders_count`, `orders_amount`, `orders_average`, `orders_complete_ratio`, `orders_cancel_ratio`, `orders_cancel`, `latest_purchase`, `abandoned_carts_items`, `wallet_balance`")),
-    responses((status = 200, description = "The customer", body = Success<CustomerView>)),
+    responses((status = 200, description = "The customer", body = CustomerResponse)),
 )]
 pub(crate) async fn details(
     State(app): State<App>,
@@ -189,9 +214,9 @@ pub(crate) async fn details(
     put,
     path = "/customers/{customer}",
     tag = "Customers",
-    request_body = CustomerBody,
+    request_body = CustomerUpdate,
     responses(
-        (status = 200, description = "The customer", body = Success<CustomerView>),
+        (status = 200, description = "The customer", body = CustomerResponse),
         (status = 409, response = ConflictResponse),
     ),
 )]
@@ -231,7 +256,7 @@ async fn try_update(
     delete,
     path = "/customers/{customer}",
     tag = "Customers",
-    responses((status = 200, description = "The customer and its memberships are deleted", body = Success<Vec<String>>,
+    responses((status = 200, description = "The customer and its memberships are deleted", body = MessagesResponse,
         example = json!(Success::ok([DELETED])))),
 )]
 pub(crate) async fn delete(

@@ -12,7 +12,7 @@ use zumra_validation::requests::groups as rules;
 
 use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
-use crate::envelope::{Listing, MessageData, Success};
+use crate::envelope::{Listing, MessageResponse, Success};
 use crate::fields::Fields;
 use crate::openapi::PageParameters;
 use crate::problem::{ErrorBody, Problem};
@@ -24,8 +24,9 @@ const DELETED: &str = "The Object has been removed successfully";
 
 /// A group.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Group)]
 pub(crate) struct GroupView {
-    #[schema(value_type = i64, example = 2_075_683_582)]
+    #[schema(value_type = i64, minimum = 1, example = 2_075_683_582)]
     id: GroupId,
     #[schema(example = "VIP Customers")]
     name: String,
@@ -37,13 +38,27 @@ impl From<Group> for GroupView {
     }
 }
 
-/// A new group, or a change to a group.
+type GroupResponse = Success<GroupView>;
+type GroupList = Listing<GroupView>;
+
+/// A new group.
 #[derive(ToSchema)]
-#[schema(example = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}], "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}}))]
+#[schema(as = NewGroup, example = json!({"name": "VIPCustomers", "conditions": [{"type": "total_sales", "symbol": ">", "value": 100}], "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}}))]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
-pub(crate) struct GroupBody {
-    /// Required for a new group.
-    #[schema(max_length = 255)]
+pub(crate) struct NewGroupBody {
+    #[schema(min_length = 1, max_length = 255)]
+    name: String,
+    /// Validated and stored, but not evaluated yet. All conditions must be true.
+    conditions: Option<Vec<ConditionBody>>,
+    features: Option<FeaturesBody>,
+}
+
+/// A change to a group. Keys that are absent keep their values.
+#[derive(ToSchema)]
+#[schema(example = json!({"name": "VIP", "conditions": [{"type": "total_sales", "symbol": "between", "min_value": 100, "max_value": 500}], "features": {"payment_method": ["credit_card", "mada"], "shipping": ["all"]}}))]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+pub(crate) struct GroupUpdate {
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
     name: Option<String>,
     /// Validated and stored, but not evaluated yet. All conditions must be true.
     conditions: Option<Vec<ConditionBody>>,
@@ -52,12 +67,12 @@ pub(crate) struct GroupBody {
 
 /// A condition of automatic membership.
 #[derive(ToSchema)]
+#[schema(as = Condition)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct ConditionBody {
-    /// `total_sales`, `total_orders`, `store_rating` or `doesnt_have_orders`
-    r#type: String,
-    /// `>`, `<` or `between`. Required unless the type is `doesnt_have_orders`.
-    symbol: Option<String>,
+    r#type: ConditionType,
+    /// Required unless the type is `doesnt_have_orders`.
+    symbol: Option<ConditionSymbol>,
     /// For `>` and `<`.
     value: Option<f64>,
     /// For `between`.
@@ -66,8 +81,32 @@ pub(crate) struct ConditionBody {
     max_value: Option<f64>,
 }
 
+/// What a condition compares.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+enum ConditionType {
+    TotalSales,
+    TotalOrders,
+    StoreRating,
+    DoesntHaveOrders,
+}
+
+/// How a condition compares.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
+enum ConditionSymbol {
+    #[schema(rename = ">")]
+    Greater,
+    #[schema(rename = "<")]
+    Less,
+    Between,
+}
+
 /// What the members of a group may use.
 #[derive(ToSchema)]
+#[schema(as = Features)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct FeaturesBody {
     /// Slugs of payment methods, as in `GET /payment/methods`.
@@ -78,6 +117,7 @@ pub(crate) struct FeaturesBody {
 
 /// A change to the default group.
 #[derive(ToSchema)]
+#[schema(as = DefaultGroupUpdate)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct DefaultGroupBody {
     features: Option<FeaturesBody>,
@@ -88,8 +128,8 @@ pub(crate) struct DefaultGroupBody {
     post,
     path = "/customers/groups",
     tag = "Customer Groups",
-    request_body = GroupBody,
-    responses((status = 200, description = "The group", body = Success<GroupView>,
+    request_body = NewGroupBody,
+    responses((status = 200, description = "The group", body = GroupResponse,
         example = json!({"status": 200, "success": true, "data": {"id": 1_394_760_126, "name": "VIPCustomers"}}))),
 )]
 pub(crate) async fn create(
@@ -116,7 +156,7 @@ pub(crate) async fn create(
     path = "/customers/groups",
     tag = "Customer Groups",
     params(PageParameters),
-    responses((status = 200, description = "One page, oldest first", body = Listing<GroupView>)),
+    responses((status = 200, description = "One page, oldest first", body = GroupList)),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -134,8 +174,8 @@ pub(crate) async fn list(
     put,
     path = "/customers/groups/{group}",
     tag = "Customer Groups",
-    request_body = GroupBody,
-    responses((status = 200, description = "The group", body = Success<GroupView>,
+    request_body = GroupUpdate,
+    responses((status = 200, description = "The group", body = GroupResponse,
         example = json!({"status": 200, "success": true, "data": {"id": 21_314_237, "name": "VIP"}}))),
 )]
 pub(crate) async fn update(
@@ -162,7 +202,7 @@ pub(crate) async fn update(
     path = "/customers/groups/default",
     tag = "Customer Groups",
     request_body = DefaultGroupBody,
-    responses((status = 201, description = "The default group is updated", body = Success<MessageData>,
+    responses((status = 201, description = "The default group is updated", body = MessageResponse,
         example = json!(Success::message(StatusCode::CREATED, DEFAULT_GROUP_UPDATED)))),
 )]
 pub(crate) async fn update_default(
@@ -186,7 +226,7 @@ pub(crate) async fn update_default(
     path = "/customers/groups/{group}",
     tag = "Customer Groups",
     responses(
-        (status = 202, description = "The group and all memberships in it are deleted", body = Success<MessageData>,
+        (status = 202, description = "The group and all memberships in it are deleted", body = MessageResponse,
             example = json!(Success::message(StatusCode::ACCEPTED, DELETED))),
         (status = 422, description = "The group is the default group, which cannot be deleted", body = ErrorBody,
             example = json!({"status": 422, "success": false, "error": {"code": "error", "message": "لا يمكن حذف المجموعة الافتراضية"}})),

@@ -11,7 +11,7 @@ use zumra_validation::{FieldErrors, uploaded_file};
 use super::php_date::PhpDate;
 use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
-use crate::envelope::{MessageData, Success};
+use crate::envelope::{MessageResponse, Success};
 use crate::import::check_file;
 use crate::language::PreferredLanguage;
 use crate::problem::{ErrorBody, Problem};
@@ -27,8 +27,11 @@ const IMPORT: HeaderName = HeaderName::from_static("zumra-import");
 /// The message of an accepted import in every language.
 const ACCEPTED: &str = "يتم حالياً معالجة الملف وسوف يستغرق بعض الوقت";
 
+type ImportResponse = Success<ImportView>;
+
 /// A file to import.
 #[derive(ToSchema)]
+#[schema(as = ImportFile)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct ImportBody {
     /// Customers in xlsx or csv format. The first row contains the column names.
@@ -38,13 +41,14 @@ pub(crate) struct ImportBody {
 
 /// The state of an import.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Import)]
 pub(crate) struct ImportView {
-    #[schema(value_type = i64)]
+    #[schema(value_type = i64, minimum = 1)]
     id: ImportId,
-    /// `processing`, `completed` or `failed`
-    #[schema(example = "completed")]
+    #[schema(value_type = ImportStatus, example = "completed")]
     status: &'static str,
     created_at: PhpDate,
+    #[schema(required = true)]
     finished_at: Option<PhpDate>,
     /// Number of the last row processed so far; 0 before the first chunk.
     rows: u32,
@@ -53,13 +57,25 @@ pub(crate) struct ImportView {
     /// Number of rows from which no customer was created.
     refused: u64,
     /// Why the import stopped before the end of the file, if it did.
+    #[schema(required = true)]
     failure: Option<String>,
     /// Problems of the rejected rows, the first thousand.
     problems: Vec<ProblemView>,
 }
 
+/// How far an import is.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "read by the OpenAPI document")]
+enum ImportStatus {
+    Processing,
+    Completed,
+    Failed,
+}
+
 /// A reason why no customer was created from a row.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RowProblem)]
 pub(crate) struct ProblemView {
     row: u32,
     column: String,
@@ -82,7 +98,7 @@ impl From<RowProblem> for ProblemView {
     tag = "Customers",
     request_body(content = ImportBody, content_type = "multipart/form-data"),
     responses(
-        (status = 200, description = "The file is being processed", body = Success<MessageData>,
+        (status = 200, description = "The file is being processed", body = MessageResponse,
             headers(("Zumra-Import" = String, description = "URL of the state of the import")),
             example = json!(Success::message(StatusCode::OK, ACCEPTED))),
         (status = 422, description = "The file is missing, not readable, or lacks columns. The error of an empty file has no `fields`",
@@ -147,7 +163,7 @@ async fn check(app: &App, file: Vec<u8>) -> Result<Result<Vec<u8>, MessageCode>,
     get,
     path = "/customers/import/{import}",
     tag = "Customers",
-    responses((status = 200, description = "The import", body = Success<ImportView>)),
+    responses((status = 200, description = "The import", body = ImportResponse)),
 )]
 pub(crate) async fn details(
     State(app): State<App>,

@@ -9,8 +9,11 @@ use crate::envelope::Listing;
 use crate::openapi::PageParameters;
 use crate::request::ListRequest;
 
+type PaymentMethodList = Listing<PaymentMethodView>;
+
 /// A payment method.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = PaymentMethod)]
 pub(crate) struct PaymentMethodView {
     #[schema(example = 1_298_199_463)]
     id: i64,
@@ -41,7 +44,7 @@ const METHODS: [PaymentMethodView; 10] = [
     tag = "Payments",
     params(PageParameters,
         ("status" = Option<String>, Query, description = "`enabled`; ignored, because all methods are enabled")),
-    responses((status = 200, description = "One page", body = Listing<PaymentMethodView>)),
+    responses((status = 200, description = "One page", body = PaymentMethodList)),
 )]
 pub(crate) async fn methods(
     _caller: Caller<PaymentsRead>,

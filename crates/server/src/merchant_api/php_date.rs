@@ -8,11 +8,12 @@ use utoipa::ToSchema;
 /// A local time with the name of its time zone.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PhpDate {
-    /// `2020-04-02 22:43:26.000000`
+    /// Local time, in PHP's form.
+    #[schema(example = "2020-04-02 22:43:26.000000", pattern = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$")]
     date: String,
     /// Always 3: the time zone is given by name.
     timezone_type: u8,
-    /// `Asia/Riyadh`
+    #[schema(example = "Asia/Riyadh")]
     timezone: String,
 }
 

@@ -10,8 +10,11 @@ use crate::auth::{AnyScope, Caller};
 use crate::envelope::Success;
 use crate::problem::Problem;
 
+type StoreResponse = Success<StoreView>;
+
 /// A shop. Values that Zumra does not store are empty or null.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Store)]
 pub(crate) struct StoreView {
     #[schema(example = 1_305_146_709)]
     id: i64,
@@ -19,6 +22,7 @@ pub(crate) struct StoreView {
     #[schema(example = "company")]
     entity: &'static str,
     email: &'static str,
+    #[schema(format = "uri")]
     avatar: String,
     #[schema(example = "pro")]
     plan: &'static str,
@@ -29,6 +33,7 @@ pub(crate) struct StoreView {
     verified: bool,
     #[schema(example = "SAR")]
     currency: &'static str,
+    #[schema(format = "uri")]
     domain: String,
     description: &'static str,
     licenses: Licenses,
@@ -39,22 +44,34 @@ pub(crate) struct StoreView {
 #[expect(clippy::struct_field_names, reason = "the contract names the keys")]
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Licenses {
+    #[schema(required = true)]
     tax_number: Option<String>,
+    #[schema(required = true)]
     commercial_number: Option<String>,
+    #[schema(required = true)]
     freelance_number: Option<String>,
 }
 
 /// Profiles of a shop on social networks and in app stores.
 #[derive(Debug, Default, Serialize, ToSchema)]
 struct Social {
+    #[schema(required = true)]
     telegram: Option<String>,
+    #[schema(required = true)]
     twitter: Option<String>,
+    #[schema(required = true)]
     facebook: Option<String>,
+    #[schema(required = true)]
     maroof: Option<String>,
+    #[schema(required = true)]
     youtube: Option<String>,
+    #[schema(required = true)]
     snapchat: Option<String>,
+    #[schema(required = true)]
     whatsapp: Option<String>,
+    #[schema(required = true)]
     appstore_link: Option<String>,
+    #[schema(required = true)]
     googleplay_link: Option<String>,
 }
 
@@ -65,7 +82,7 @@ struct Social {
     get,
     path = "/store/info",
     tag = "Merchant",
-    responses((status = 200, description = "The store that the token belongs to", body = Success<StoreView>)),
+    responses((status = 200, description = "The store that the token belongs to", body = StoreResponse)),
 )]
 pub(crate) async fn info(
     State(app): State<App>,
