@@ -64,11 +64,10 @@ impl<S: RequiredScope> FromRequestParts<App> for Caller<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let secret = bearer_token(&parts.headers).ok_or(Problem::InvalidToken)?;
-        let now = app.clock.now();
-        let owner = find_token(app, secret.hash(), now).await?;
-        let TokenOwner { token, merchant } =
-            owner.filter(|owner| owner.token.is_valid(now)).ok_or(Problem::InvalidToken)?;
+        let TokenOwner { token, merchant } = match parts.extensions.remove::<TokenOwner>() {
+            Some(owner) => owner, // the body was read before routing
+            None => authenticate(app, &parts.headers).await?,
+        };
         if let Some(log_fields) = parts.extensions.get::<LogFields>() {
             log_fields.set_merchant(merchant.id);
         }
@@ -77,6 +76,14 @@ impl<S: RequiredScope> FromRequestParts<App> for Caller<S> {
         }
         Ok(Self { merchant, token: token.id, scope: PhantomData })
     }
+}
+
+/// Returns the token of a request, which is valid now, and its merchant.
+pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<TokenOwner, Problem> {
+    let secret = bearer_token(headers).ok_or(Problem::InvalidToken)?;
+    let now = app.clock.now();
+    let owner = find_token(app, secret.hash(), now).await?;
+    owner.filter(|owner| owner.token.is_valid(now)).ok_or(Problem::InvalidToken)
 }
 
 /// Returns the token of `Authorization: Bearer …`. The scheme is case-insensitive (RFC 9110, section 11.1).

@@ -17,6 +17,7 @@ pub mod import;
 mod language;
 mod lookups;
 mod merchant_api;
+mod method_override;
 mod middleware;
 mod notifier;
 mod openapi;

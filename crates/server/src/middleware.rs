@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::Uri;
@@ -13,6 +14,7 @@ use crate::app::{App, BASE_PATH};
 use crate::language::PreferredLanguage;
 use crate::problem::{Problem, write_problem};
 use crate::request::{InvalidHost, accepts_json};
+use crate::telemetry::Started;
 
 /// Runs a request: writes its log line and metrics, enforces the time limit, and responds with 500 after a panic.
 pub(crate) async fn observe_request(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -25,10 +27,8 @@ pub(crate) async fn observe_request(State(app): State<App>, request: Request, ne
 }
 
 async fn run_request(app: &App, request: Request, next: Next) -> Result<Response, Problem> {
-    check_host(&request)?;
-    if request.uri().path().starts_with(BASE_PATH) && !accepts_json(request.headers()) {
-        return Err(Problem::NotAcceptable);
-    }
+    check_head(&request)?;
+    let elapsed = request.extensions().get::<Started>().map_or(Duration::ZERO, Started::elapsed);
     let is_read = request.method().is_safe();
     let response = AssertUnwindSafe(next.run(request)).catch_unwind();
     let timeout_problem = || {
@@ -36,10 +36,23 @@ async fn run_request(app: &App, request: Request, next: Next) -> Result<Response
         // A commit may be in progress, and dropping the handler does not stop it.
         if is_read { Problem::Unavailable(cause) } else { Problem::OutcomeUnknown(cause) }
     };
-    tokio::time::timeout(app.options.limits.request_timeout, response)
+    tokio::time::timeout(app.options.limits.request_timeout.saturating_sub(elapsed), response)
         .await
         .map_err(|_| timeout_problem())?
         .map_err(|_| Problem::Internal("handler panicked".to_owned()))
+}
+
+/// Checks what does not depend on the route.
+///
+/// # Errors
+///
+/// [`Problem::BadRequest`] or [`Problem::NotAcceptable`].
+pub(crate) fn check_head(request: &Request) -> Result<(), Problem> {
+    check_host(request)?;
+    if request.uri().path().starts_with(BASE_PATH) && !accepts_json(request.headers()) {
+        return Err(Problem::NotAcceptable);
+    }
+    Ok(())
 }
 
 /// Writes the body of a problem, for routers without [`observe_request`].

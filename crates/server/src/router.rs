@@ -5,12 +5,12 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use axum::{Extension, Router};
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -19,8 +19,10 @@ use utoipa_axum::routes;
 use crate::app::{App, BASE_PATH};
 use crate::auth::{AnyScope, CustomersRead, CustomersWrite, PaymentsRead, RequiredScope};
 use crate::merchant_api::{add_customers, blacklist, customers, groups, imports, payments, store};
+use crate::method_override::override_method;
 use crate::middleware::{normalize_path, observe_request, write_problems};
 use crate::problem::Problem;
+use crate::submitted::EarlyBody;
 use crate::{explorer, home, openapi};
 
 /// Returns the routes of the Merchant API.
@@ -79,7 +81,9 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), observe_request))
-        .with_state(app);
+        .with_state(app.clone());
+    let routes: Router =
+        Router::new().fallback_service(routes).layer(from_fn_with_state(app, override_method));
     let service = MapRequestLayer::new(normalize_path).layer(routes);
     Router::new().fallback_service(service)
 }
@@ -97,12 +101,16 @@ async fn not_found() -> Problem {
     Problem::NotFound
 }
 
-/// Responds with 405, or to `OPTIONS` with 200. The framework adds `Allow` to both.
-async fn method_not_allowed(method: Method) -> Response {
+/// Responds with 405, or to `OPTIONS` with 200. The framework adds `Allow` to both. If the body of a `POST` could not be
+/// read, the method that it means is unknown, and the response says why.
+async fn method_not_allowed(method: Method, body: Option<Extension<EarlyBody>>) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::OK.into_response();
     }
-    Problem::MethodNotAllowed.into_response()
+    match body {
+        Some(Extension(EarlyBody(Err(problem)))) => problem.into_response(),
+        _ => Problem::MethodNotAllowed.into_response(),
+    }
 }
 
 /// Responds while the process runs.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Uri, header};
 use tokio::sync::OwnedSemaphorePermit;
 use zumra_core::{CustomerId, MerchantId};
@@ -21,7 +22,9 @@ const LARGE_BODY_BYTES: usize = 64 << 10;
 /// A request with its whole body, before validation. Cloning shares the body.
 #[derive(Clone)]
 pub(crate) struct Submitted {
-    method: Method,
+    /// How validation reads a form. PHP parses multipart forms of POST only; Laravel adds URL-encoded forms of PUT, PATCH and
+    /// DELETE, which it treats alike.
+    form_method: FormMethod,
     uri: Uri,
     content_type: Option<HeaderValue>,
     /// The body.
@@ -29,25 +32,51 @@ pub(crate) struct Submitted {
     _reservation: Arc<OwnedSemaphorePermit>,
 }
 
+/// The body of a `POST`, which was read before routing, or why it was not.
+#[derive(Clone)]
+pub(crate) struct EarlyBody(pub(crate) Result<Submitted, Problem>);
+
+/// Marks a request that was sent as `POST` and is routed as another method. Its forms are those of a `POST`.
+#[derive(Clone, Copy)]
+pub(crate) struct SentAsPost;
+
 impl FromRequest<App> for Submitted {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let limits = &app.options.limits;
-        let (body, reservation) =
-            read_body(body, &parts.headers, &app.body_budget, limits.body_bytes, limits.body_timeout).await?;
-        Ok(Self {
-            content_type: parts.headers.get(header::CONTENT_TYPE).cloned(),
-            method: parts.method,
-            uri: parts.uri,
-            body,
-            _reservation: Arc::new(reservation),
-        })
+        let (mut parts, body) = request.into_parts();
+        match parts.extensions.remove::<EarlyBody>() {
+            Some(EarlyBody(read)) => read,
+            None => Self::read(&parts, body, app).await,
+        }
     }
 }
 
 impl Submitted {
+    /// Reads the body of a request within its limits.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_body`].
+    pub(crate) async fn read(parts: &Parts, body: Body, app: &App) -> Result<Self, Problem> {
+        let limits = &app.options.limits;
+        let (body, reservation) =
+            read_body(body, &parts.headers, &app.body_budget, limits.body_bytes, limits.body_timeout).await?;
+        let is_post = parts.method == Method::POST || parts.extensions.get::<SentAsPost>().is_some();
+        Ok(Self {
+            form_method: if is_post { FormMethod::Post } else { FormMethod::Put },
+            content_type: parts.headers.get(header::CONTENT_TYPE).cloned(),
+            uri: parts.uri.clone(),
+            body,
+            _reservation: Arc::new(reservation),
+        })
+    }
+
+    /// Returns the query string.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
     /// Returns the value of `Content-Type`.
     pub(crate) fn content_type(&self) -> Option<&[u8]> {
         self.content_type.as_ref().map(HeaderValue::as_bytes)
@@ -102,7 +131,7 @@ impl Submitted {
     }
 
     /// Reads the fields of body and query as Laravel does.
-    async fn read_input(&self, app: &App) -> Result<Input, Problem> {
+    pub(crate) async fn read_input(&self, app: &App) -> Result<Input, Problem> {
         if self.body.len() < LARGE_BODY_BYTES {
             return Ok(Input::read(&self.raw_request())?);
         }
@@ -114,29 +143,10 @@ impl Submitted {
 
     fn raw_request(&self) -> RawRequest<'_> {
         RawRequest {
-            method: form_method(&self.method),
+            method: self.form_method,
             content_type: self.content_type(),
             query: self.uri.query(),
             body: &self.body,
-        }
-    }
-}
-
-/// Returns how validation reads the form of a request. PHP parses multipart forms of POST only; Laravel adds
-/// URL-encoded forms of PUT, PATCH and DELETE, which it treats alike.
-fn form_method(method: &Method) -> FormMethod {
-    if *method == Method::POST { FormMethod::Post } else { FormMethod::Put }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forms_of_put_patch_and_delete_are_read_alike() {
-        assert_eq!(form_method(&Method::POST), FormMethod::Post);
-        for method in [Method::PUT, Method::PATCH, Method::DELETE] {
-            assert_eq!(form_method(&method), FormMethod::Put, "{method}");
         }
     }
 }

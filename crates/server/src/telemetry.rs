@@ -88,6 +88,22 @@ struct RouteLabels {
     route: String,
 }
 
+/// When the service got the headers of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Started(Instant);
+
+impl Started {
+    /// Returns the current time.
+    pub(crate) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Returns the time since then.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Metrics and request ids of one service.
 pub(crate) struct Telemetry {
     registry: Registry,
@@ -137,7 +153,7 @@ impl Telemetry {
     where
         F: Future<Output = Response>,
     {
-        let started = Instant::now();
+        let started = request.extensions().get().copied().unwrap_or_else(Started::now);
         let id = self.request_id(&request);
         let log_fields = LogFields::default();
         request.extensions_mut().insert(log_fields.clone());

@@ -12,6 +12,7 @@ mod groups_write;
 mod home;
 mod http;
 mod imports;
+mod method_override;
 mod openapi;
 mod payments;
 mod storage_errors;
