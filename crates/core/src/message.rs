@@ -60,7 +60,7 @@ macro_rules! codes {
 
 codes! {
     Required required, RequiredIf required_if, RequiredUnless required_unless, Integer integer, Numeric numeric,
-    String string, Array array, In r#in, Exists exists, Unique unique, Email email, DateFormat date_format,
+    String string, Array array, In r#in, Exists exists, Unique unique, Email email, Date date, DateFormat date_format,
     MaxString max_string, MaxArray max_array, FirstNameRequired first_name_required,
     LastNameRequired last_name_required, MobileCodeCountryRequired mobile_code_country_required,
     MobileRequired mobile_required, NotFound not_found, DefaultGroupStays default_group_stays,

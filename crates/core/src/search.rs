@@ -6,32 +6,41 @@
 
 use crate::NewCustomer;
 use crate::customer::{Email, Mobile, MobileCode};
+use crate::digits::{is_invisible, plain_number};
 
 /// Characters per term; the rest is cut off.
 const TERM_CHARACTERS_MAX: usize = 64;
-/// Prefixes per query; further ones are ignored.
-const PREFIXES_MAX: usize = 8;
+/// Prefixes per query; a query with more matches no customer.
+const PREFIXES_MAX: usize = 16;
 
-/// A parsed search query: at least one prefix.
+/// A parsed search query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery(Vec<String>);
 
 impl SearchQuery {
-    /// Parses the text that a user typed. Returns `None` if it is blank.
+    /// Parses the text that a user typed. Returns `None` if it is blank: white space and invisible characters only.
+    ///
+    /// A text without a searchable character, or with too many words, matches no customer.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = normalize(text);
-        let mut prefixes: Vec<String> = if is_number(&text) {
+        if text.chars().all(|character| character.is_whitespace() || is_invisible(character)) {
+            return None;
+        }
+        let mut prefixes: Vec<String> = match plain_number(text) {
             // One number, whatever its spacing: +966 51 234 5678.
-            vec![to_term(&ascii_digits(&text))]
-        } else {
-            text.split_whitespace().take(PREFIXES_MAX).map(to_term).collect()
+            Some(number) => vec![to_term(&number)],
+            None => normalize(text).split_whitespace().map(to_term).collect(),
         };
         prefixes.sort_unstable();
         prefixes.dedup();
-        (!prefixes.is_empty()).then_some(Self(prefixes))
+        Some(if prefixes.len() > PREFIXES_MAX { Self::unsatisfiable() } else { Self(prefixes) })
     }
 
-    /// Returns the prefixes, sorted and unique. All of them must match.
+    /// Returns the query that matches no customer.
+    pub fn unsatisfiable() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Returns the prefixes, sorted and unique. All of them must match. If there are none, no customer matches.
     pub fn prefixes(&self) -> &[String] {
         &self.0
     }
@@ -90,12 +99,6 @@ fn ascii_digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Returns true if the whole query is one number as users write it, such as `(+966) 51-234`.
-fn is_number(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-().".contains(c))
-}
-
 /// Returns a word in the form in which it is indexed and searched.
 ///
 /// Numbers lose their plus sign and leading zeros, because users write `512` as `0512`, `+966512` or `00966512`.
@@ -146,6 +149,14 @@ mod tests {
             "۹۶۶۵۱۲۳۴۵۶۷۸",
             " 05123 ",
             "9665",
+            "\u{202A}+966 51 234 5678\u{202C}",
+            "+966\u{A0}51\u{202F}234\u{2011}5678",
+            "tel:+966512345678",
+            "'0512345678",
+            "=\"0512345678\"",
+            "+966.51.234.5678",
+            "[+966] 512345678",
+            "512345678.0",
         ] {
             assert!(matches(query, &customer), "{query}");
         }
@@ -178,11 +189,21 @@ mod tests {
 
     #[test]
     fn blank_text_is_not_a_query() {
-        for text in ["", "  \t", "ـ"] {
+        for text in ["", "  \t", "\u{200F}\u{A0}\u{FEFF}"] {
             assert_eq!(SearchQuery::parse(text), None, "{text:?}");
         }
         for text in ["+", "0", "%", "'"] {
             assert_eq!(SearchQuery::parse(text).map(|query| query.0.len()), Some(1), "{text:?}");
         }
+    }
+
+    #[test]
+    fn text_that_the_index_cannot_answer_matches_no_customer() {
+        let words: Vec<String> = (0..=PREFIXES_MAX).map(|word| format!("w{word}")).collect();
+        for text in ["ـ", "\u{64B}", &words.join(" ")] {
+            assert_eq!(SearchQuery::parse(text), Some(SearchQuery::unsatisfiable()), "{text:?}");
+        }
+        let longest = SearchQuery::parse(&words[1..].join(" ")).map(|query| query.prefixes().len());
+        assert_eq!(longest, Some(PREFIXES_MAX));
     }
 }

@@ -233,7 +233,7 @@ struct PayloadTooLarge(ErrorBody<'static>);
     ),
 )]
 #[expect(dead_code, reason = "read by the OpenAPI document")]
-struct InvalidFields(InvalidFieldsBody<'static>);
+pub(crate) struct InvalidFields(InvalidFieldsBody<'static>);
 
 #[derive(ToResponse)]
 #[response(

@@ -113,6 +113,13 @@ impl Argument {
     }
 }
 
+impl FieldError {
+    fn single(key: &str, code: MessageCode) -> Self {
+        let name = FieldName { key: key.to_owned(), is_element: false };
+        Self { name, violations: vec![Violation::new(code)] }
+    }
+}
+
 impl FieldErrors {
     /// Returns `Ok` if `errors` is empty, and the errors otherwise.
     pub(crate) fn ok_if_empty(errors: Vec<FieldError>) -> Result<(), Self> {
@@ -122,8 +129,13 @@ impl FieldErrors {
 
     /// Creates an error with one violation of one field, for checks outside of the rules.
     pub fn single(key: &str, code: MessageCode) -> Self {
-        let name = FieldName { key: key.to_owned(), is_element: false };
-        Self(vec![FieldError { name, violations: vec![Violation::new(code)] }])
+        Self(vec![FieldError::single(key, code)])
+    }
+
+    /// Returns `Ok` if `invalid` is empty, and otherwise one violation for each of its fields, for checks outside of the
+    /// rules.
+    pub fn from_codes<'a>(invalid: impl IntoIterator<Item = (&'a str, MessageCode)>) -> Result<(), Self> {
+        Self::ok_if_empty(invalid.into_iter().map(|(key, code)| FieldError::single(key, code)).collect())
     }
 
     /// Returns the fields with violations.

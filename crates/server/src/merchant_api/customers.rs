@@ -3,20 +3,18 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use jiff::civil::{Date, DateTime};
-use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use utoipa::ToSchema;
-use zumra_core::{Customer, CustomerId, NewCustomer, SearchQuery};
-use zumra_storage::{CustomerFilter, StorageError, Written};
-use zumra_validation::Input;
+use zumra_core::{Customer, CustomerId, NewCustomer};
+use zumra_storage::{StorageError, Written};
 use zumra_validation::requests::customers as rules;
 
+use super::customer_filter::read_filter;
 use super::customer_view::{CustomerView, Extras, GenderName};
 use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::customer_fields::read_customer_change;
 use crate::envelope::{Listing, MessagesResponse, Success};
-use crate::openapi::{ConflictResponse, PageParameters};
+use crate::openapi::{ConflictResponse, InvalidFields, PageParameters};
 use crate::problem::Problem;
 use crate::request::{ListRequest, PathId};
 use crate::submitted::Submitted;
@@ -85,10 +83,13 @@ pub(crate) struct CustomerUpdate {
     tag = "Customers",
     params(PageParameters,
         ("keyword" = Option<String>, Query, description = "Matches customers if each word is a prefix of a word of the name, of the email address or a part before its `@`, or of the mobile number with or without country code"),
-        ("date_from" = Option<String>, Query, description = "Created on this day or later, in the time zone of the store, `2024-12-30`"),
-        ("date_to" = Option<String>, Query, description = "Created on this day or earlier, in the time zone of the store, `2024-12-31`"),
+        ("date_from" = Option<String>, Query, description = "Created at this time or later: `2024-12-30`, or a date with time, `2024-12-30T10:00:00+03:00`. Without an offset, in the time zone of the store"),
+        ("date_to" = Option<String>, Query, description = "Created at this time or earlier, in the same forms; a day is included whole"),
         ("fields[]" = Option<Vec<String>>, Query, description = "Extra keys: `is_blocked`, `is_whitelisted`, `block_reason`, `is_inactive`, `total_points`, `country_id`, `custom_fields`, `current_store_customer`, `is_orders_rated`, `is_notifications_enabled`")),
-    responses((status = 200, description = "One page, newest first", body = CustomerList)),
+    responses(
+        (status = 200, description = "One page, newest first", body = CustomerList),
+        (status = 422, response = InvalidFields),
+    ),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -96,41 +97,10 @@ pub(crate) async fn list(
     request: ListRequest,
 ) -> Result<Listing<CustomerView>, Problem> {
     let extras = Extras::for_list(&request.query);
-    let filter = read_filter(&request.query, &caller.merchant.time_zone);
+    let filter = read_filter(&request.query, &caller.merchant.time_zone)?;
     let customers = app.storage.list_customers(caller.merchant.id, filter, request.page).await?;
     let view = |customer| CustomerView::new(customer, &caller.merchant, &app.options.public_url, &extras);
     Ok(request.respond(customers, view))
-}
-
-/// Reads the filter of a list. A value that is not a date counts as absent.
-fn read_filter(query: &Input, zone: &TimeZone) -> CustomerFilter {
-    let range = |name| query.text(name).and_then(|text| TimeRange::parse(&text, zone));
-    CustomerFilter {
-        keyword: query.text("keyword").and_then(|text| SearchQuery::parse(&text)),
-        created_from: range("date_from").map(|range| range.start),
-        created_before: range("date_to").map(|range| range.end),
-    }
-}
-
-/// The time that a date parameter covers. `end` is exclusive.
-struct TimeRange {
-    start: Timestamp,
-    end: Timestamp,
-}
-
-impl TimeRange {
-    /// Parses a day in the time zone of the shop, or a date with time, which covers one second.
-    fn parse(text: &str, zone: &TimeZone) -> Option<Self> {
-        let timestamp = |at: DateTime| at.to_zoned(zone.clone()).ok().map(|at| at.timestamp());
-        if let Ok(day) = text.parse::<Date>()
-            && !text.contains(':')
-        {
-            let next_day = day.checked_add(1.day()).ok()?;
-            return Some(Self { start: timestamp(day.into())?, end: timestamp(next_day.into())? });
-        }
-        let start = timestamp(text.parse().ok()?)?;
-        Some(Self { start, end: start.checked_add(SignedDuration::from_secs(1)).ok()? })
-    }
 }
 
 /// Create a customer

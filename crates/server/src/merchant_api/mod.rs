@@ -6,6 +6,7 @@
 
 pub(crate) mod add_customers;
 pub(crate) mod blacklist;
+mod customer_filter;
 mod customer_view;
 pub(crate) mod customers;
 pub(crate) mod groups;

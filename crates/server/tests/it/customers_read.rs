@@ -83,6 +83,11 @@ async fn keyword_matches_common_spellings() {
         ("+%20", 2),
         ("", 2),
         ("absent", 0),
+        ("%E2%80%AA%2B966%C2%A051%E2%80%AF234%205678%E2%80%AC", 1),
+        ("tel%3A%2B966512345678", 1),
+        ("%27512345678", 1),
+        ("%3D%22512345678%22", 1),
+        ("%DB%B5%DB%B1%DB%B2%DB%B3%DB%B4%DB%B5%DB%B6%DB%B7%DB%B8", 1),
     ];
     for (keyword, total) in cases {
         let response = app.get(&format!("/customers?keyword={keyword}")).send().await.json();
@@ -99,4 +104,76 @@ async fn page_links_keep_the_query_parameters() {
     let response = app.get("/customers?per_page=1&page=1&fields[]=is_blocked").send().await.json();
     let expected = "https://zumra.example/admin/v2/customers?per_page=1&fields[]=is_blocked&page=2";
     assert_eq!(response["pagination"]["links"], json!({"next": expected}));
+}
+
+/// Returns the number of customers in a list, or the messages of a 422.
+async fn total_or_messages(app: &TestApp, query: &str, language: &str) -> Result<u64, Value> {
+    let response = app.get(&format!("/customers?{query}")).language(language).send().await;
+    let body = response.json();
+    match response.status {
+        200 => Ok(body["pagination"]["total"].as_u64().unwrap()),
+        422 => Err(body["error"]["fields"].clone()),
+        status => panic!("{query}: {status}"),
+    }
+}
+
+#[tokio::test]
+async fn dates_are_read_in_every_documented_form() {
+    // The customers are created at 2026-12-01 12:00 UTC, 15:00 in the time zone of the shop.
+    let app = TestApp::new().await;
+    let (all, none) = (2, 0);
+    for (query, total) in [
+        ("date_from=2026-12-01", all),
+        ("date_from=2026-12-02", none),
+        ("date_to=2026-12-01", all),
+        ("date_to=2026-11-30", none),
+        ("date_from=2099-01-01T00:00:00Z", none),
+        ("date_from=2026-12-01T12:00:00Z", all),
+        ("date_from=2026-12-01T12:00:01Z", none),
+        ("date_to=2026-12-01T12:00:00Z", all),
+        ("date_to=2026-12-01T11:59:59Z", none),
+        ("date_from=2026-12-01T15:00:00", all),
+        ("date_from=2026-12-01%2015:00:01", none),
+        ("date_from=2026-12-01T15:00:00%2B03:00", all),
+        ("date_from=2026-12-01T15:00:01%2B03:00", none),
+        ("date_from=2026-12-01T15:00:00+03:00", all),
+        ("date_from=2026-12-01T15:00:01+03:00", none),
+        ("date_from=2026-12-01+15:00:01+0300", none),
+        ("date_from=2026-12-01T07:00:00-05:00&date_to=9999-12-31", all),
+        ("date_from=&date_to=%20", all),
+        ("date_from=2026-12-01&keyword=ahmed", 1),
+    ] {
+        assert_eq!(total_or_messages(&app, query, "en").await, Ok(total), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn value_that_is_not_a_date_is_rejected() {
+    let app = TestApp::new().await;
+    for value in
+        ["29/11/2026", "tomorrow", "2026-02-30", "1764374400", "2026-11-29T10:00%2B99:00", "%FF", "2026-11"]
+    {
+        let fields = json!({"date_from": ["The date from is not a valid date."]});
+        assert_eq!(
+            total_or_messages(&app, &format!("date_from={value}"), "en").await,
+            Err(fields),
+            "{value}"
+        );
+    }
+    let fields =
+        json!({"date_from": ["حقل date from ليس تاريخًا صحيحًا"], "date_to": ["حقل date to ليس تاريخًا صحيحًا"]});
+    assert_eq!(total_or_messages(&app, "date_to[]=2026-11-29&date_from=x", "ar").await, Err(fields));
+}
+
+#[tokio::test]
+async fn keyword_that_cannot_be_read_finds_no_customer() {
+    let app = TestApp::new().await;
+    for query in
+        ["keyword=%E3%CD%E3%CF", "keyword=ahmed%FF", "keyword[]=ahmed", "keyword[a]=", "keyword=%D9%80"]
+    {
+        assert_eq!(total_or_messages(&app, query, "en").await, Ok(0), "{query}");
+    }
+    for query in ["", "keyword", "keyword=", "keyword=%20+%E2%80%8F"] {
+        assert_eq!(total_or_messages(&app, query, "en").await, Ok(2), "{query}");
+    }
 }

@@ -17,6 +17,9 @@ pub(super) async fn list<C: GenericClient>(
     filter: &CustomerFilter,
     page: PageRequest,
 ) -> AttemptResult<Page<Customer>> {
+    if filter.keyword.as_ref().is_some_and(|query| query.prefixes().is_empty()) {
+        return Ok(Page { items: Vec::new(), total: 0 });
+    }
     let prefixes = filter.keyword.as_ref().map_or(&[][..], SearchQuery::prefixes);
     let ranges: Vec<_> = prefixes.iter().map(|prefix| (prefix.as_str(), prefix_end(prefix))).collect();
     let created = [(filter.created_from, i64::MIN), (filter.created_before, i64::MAX)];

@@ -12,6 +12,7 @@ case_list![
     page_past_the_end_is_empty_and_has_the_total,
     query_matches_name_mobile_and_email,
     query_characters_are_literal,
+    unsatisfiable_query_matches_no_customer,
     matches_are_paged,
     creation_time_filters_the_list,
     every_list_is_ordered_by_creation_and_then_id,
@@ -71,6 +72,7 @@ async fn query_matches_name_mobile_and_email(context: TestContext) {
         ("+966 51 234 5678", vec![1]),
         ("0512345678", vec![1]),
         ("٥١٢٣٤٥٦٧٨", vec![1]),
+        ("\u{202A}+966\u{A0}51.234.5678\u{202C}", vec![1]),
         ("12345678", vec![]),
         ("قحطانى", vec![]),
         ("القحطانى", vec![1]),
@@ -88,6 +90,15 @@ async fn query_characters_are_literal(context: TestContext) {
     context.load(SHOP).await;
     for keyword in ["%", "_", "*", "\"", "'", "a%d"] {
         assert_eq!(ids(&context, Some(keyword), page(1, 15)).await.1, 0, "{keyword}");
+    }
+}
+
+async fn unsatisfiable_query_matches_no_customer(context: TestContext) {
+    context.load(SHOP).await;
+    let keyword = Some(SearchQuery::unsatisfiable());
+    for created_from in [None, Some(TestContext::now())] {
+        let filter = CustomerFilter { keyword: keyword.clone(), created_from, created_before: None };
+        assert_eq!(filtered(&context, filter, page(1, 15)).await, (vec![], 0), "{created_from:?}");
     }
 }
 
