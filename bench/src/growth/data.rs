@@ -31,7 +31,8 @@ pub(super) fn customers(engine: Engine, merchants: RangeInclusive<i64>, count: i
              SELECT m.id, c.id, {name}, {name}, {created_at}, {created_at} FROM {rows}"
         ));
         statements.push(format!(
-            "INSERT INTO customer_search_terms (merchant_id, term, customer_id) SELECT m.id, {name}, c.id FROM {rows}"
+            "INSERT INTO search_index (merchant_id, term, created_at, customer_id)
+             SELECT m.id, {name}, {created_at}, c.id FROM {rows}"
         ));
     }
     statements.push(format!(

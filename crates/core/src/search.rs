@@ -1,26 +1,35 @@
-//! Search for customers: the terms indexed for a customer, and queries over them, normalized alike.
+//! Search for customers: the terms indexed for a customer, and queries over them, folded alike.
 //!
 //! A query consists of prefixes. It matches a customer if every prefix begins at least one search term of the customer.
 //! Search terms come from the names, the whole email and the parts before its `@`, and the mobile number with and
 //! without its country code.
 
 use crate::NewCustomer;
-use crate::customer::{Email, Mobile, MobileCode};
+use crate::customer::{EMAIL_MAX, Email, Mobile, MobileCode};
 use crate::digits::{is_invisible, plain_number};
+use crate::folding::fold;
+use crate::search_v1;
 
-/// Characters per term; the rest is cut off.
-const TERM_CHARACTERS_MAX: usize = 64;
+/// The version of the search terms. A change of [`search_terms`] for any customer needs a new one: the index of every
+/// shop is then rebuilt in the background, and [`SearchQuery::old_prefixes`] must find the terms of the old version.
+pub const SEARCH_VERSION: i64 = 2;
+
+/// Characters per term; the rest is cut off. No field but a country code can be longer.
+const TERM_CHARACTERS_MAX: usize = EMAIL_MAX;
 /// Prefixes per query; a query with more matches no customer.
 const PREFIXES_MAX: usize = 16;
 
 /// A parsed search query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchQuery(Vec<String>);
+pub struct SearchQuery {
+    prefixes: Vec<String>,
+    old_prefixes: Vec<String>,
+}
 
 impl SearchQuery {
     /// Parses the text that a user typed. Returns `None` if it is blank: white space and invisible characters only.
     ///
-    /// A text without a searchable character, or with too many words, matches no customer.
+    /// A text that folds to nothing, has too many words, or a word longer than any term, matches no customer.
     pub fn parse(text: &str) -> Option<Self> {
         if text.chars().all(|character| character.is_whitespace() || is_invisible(character)) {
             return None;
@@ -28,21 +37,31 @@ impl SearchQuery {
         let mut prefixes: Vec<String> = match plain_number(text) {
             // One number, whatever its spacing: +966 51 234 5678.
             Some(number) => vec![to_term(&number)],
-            None => normalize(text).split_whitespace().map(to_term).collect(),
+            None => fold(text).split_whitespace().map(to_term).collect(),
         };
         prefixes.sort_unstable();
         prefixes.dedup();
-        Some(if prefixes.len() > PREFIXES_MAX { Self::unsatisfiable() } else { Self(prefixes) })
+        let is_too_long = |prefix: &String| prefix.chars().count() > TERM_CHARACTERS_MAX;
+        if prefixes.len() > PREFIXES_MAX || prefixes.iter().any(is_too_long) {
+            return Some(Self::unsatisfiable());
+        }
+        let old_prefixes = search_v1::prefixes(text);
+        Some(Self { prefixes, old_prefixes })
     }
 
     /// Returns the query that matches no customer.
     pub fn unsatisfiable() -> Self {
-        Self(Vec::new())
+        Self { prefixes: Vec::new(), old_prefixes: Vec::new() }
     }
 
     /// Returns the prefixes, sorted and unique. All of them must match. If there are none, no customer matches.
     pub fn prefixes(&self) -> &[String] {
-        &self.0
+        &self.prefixes
+    }
+
+    /// Returns the prefixes for terms of the version before [`SEARCH_VERSION`], in the same form.
+    pub fn old_prefixes(&self) -> &[String] {
+        &self.old_prefixes
     }
 }
 
@@ -53,20 +72,28 @@ pub fn search_terms(customer: &NewCustomer) -> String {
     let mut terms = Vec::new();
     let names = [Some(&customer.first_name), customer.last_name.as_ref()];
     for name in names.into_iter().flatten() {
-        terms.extend(normalize(name.as_str()).split_whitespace().map(to_term));
+        terms.extend(fold(name.as_str()).split_whitespace().map(to_term));
     }
     if let Some(email) = customer.email.as_ref().map(Email::as_str) {
-        let email = normalize(email);
+        let email = fold(email);
         let local = email.rsplit_once('@').map_or("", |(local, _)| local);
         let parts = local.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
         terms.extend(parts.map(to_term));
         terms.extend(email.split_whitespace().map(to_term));
     }
     if let Some(mobile) = customer.mobile.as_ref().map(Mobile::as_str) {
-        let national = to_term(&ascii_digits(mobile));
         let code = customer.mobile_code.as_ref().map_or("", MobileCode::as_str);
-        terms.push(to_term(&ascii_digits(&format!("{code}{national}"))));
+        let national = to_term(&ascii_digits(mobile));
+        // In some countries the zero stays after the country code: +39 02 8239 8816.
+        for number in [mobile, &national] {
+            terms.push(to_term(&ascii_digits(&format!("{code}{number}"))));
+        }
         terms.push(national);
+    }
+    for term in &mut terms {
+        if let Some((end, _)) = term.char_indices().nth(TERM_CHARACTERS_MAX) {
+            term.truncate(end);
+        }
     }
     terms.sort_unstable();
     terms.dedup();
@@ -80,36 +107,18 @@ pub fn search_terms(customer: &NewCustomer) -> String {
     indexed.join(" ")
 }
 
-/// Maps characters that users treat as equal to one form: lower case, ASCII digits, one form of alef, ya and ta
-/// marbuta, no vowel signs, no tatweel.
-fn normalize(text: &str) -> String {
-    let map = |character: char| match character {
-        '٠'..='٩' => char::from_digit(character as u32 - '٠' as u32, 10),
-        '۰'..='۹' => char::from_digit(character as u32 - '۰' as u32, 10),
-        'أ' | 'إ' | 'آ' | 'ٱ' => Some('ا'),
-        'ى' => Some('ي'),
-        'ة' => Some('ه'),
-        'ـ' | '\u{64B}'..='\u{652}' | '\0' => None,
-        other => Some(other),
-    };
-    text.chars().filter_map(map).flat_map(char::to_lowercase).collect()
-}
-
 fn ascii_digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Returns a word in the form in which it is indexed and searched.
+/// Returns a folded word in the form in which it is indexed and searched.
 ///
-/// Numbers lose their plus sign and leading zeros, because users write `512` as `0512`, `+966512` or `00966512`.
+/// Numbers lose separators, plus sign and leading zeros: users write `512` as `0512`, `+966-512` or `00966512`.
 fn to_term(word: &str) -> String {
-    let number = word.strip_prefix('+').unwrap_or(word);
-    let term = match number.trim_start_matches('0') {
-        "" => word,
-        rest if rest.bytes().all(|byte| byte.is_ascii_digit()) => rest,
-        _ => word,
-    };
-    term.chars().take(TERM_CHARACTERS_MAX).collect()
+    let Some(number) = plain_number(word) else { return word.to_owned() };
+    let digits = number.trim_start_matches('+');
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() { digits.to_owned() } else { significant.to_owned() }
 }
 
 #[cfg(test)]
@@ -157,6 +166,7 @@ mod tests {
             "+966.51.234.5678",
             "[+966] 512345678",
             "512345678.0",
+            "a ٠٥١٢-٣٤٥-٦٧٨",
         ] {
             assert!(matches(query, &customer), "{query}");
         }
@@ -165,6 +175,14 @@ mod tests {
         }
         let with_leading_zero = super::tests::customer("a", "b", "", "+966", "0512345678");
         assert!(matches("966512345678", &with_leading_zero) && matches("0512345678", &with_leading_zero));
+    }
+
+    #[test]
+    fn number_matches_with_and_without_the_zero_after_the_country_code() {
+        let customer = customer("a", "b", "", "+39", "0282398816");
+        for query in ["+390282398816", "00390282398816", "+39282398816", "0282398816", "282398816"] {
+            assert!(matches(query, &customer), "{query}");
+        }
     }
 
     #[test]
@@ -193,17 +211,27 @@ mod tests {
             assert_eq!(SearchQuery::parse(text), None, "{text:?}");
         }
         for text in ["+", "0", "%", "'"] {
-            assert_eq!(SearchQuery::parse(text).map(|query| query.0.len()), Some(1), "{text:?}");
+            assert_eq!(SearchQuery::parse(text).map(|query| query.prefixes.len()), Some(1), "{text:?}");
         }
     }
 
     #[test]
     fn text_that_the_index_cannot_answer_matches_no_customer() {
         let words: Vec<String> = (0..=PREFIXES_MAX).map(|word| format!("w{word}")).collect();
-        for text in ["ـ", "\u{64B}", &words.join(" ")] {
-            assert_eq!(SearchQuery::parse(text), Some(SearchQuery::unsatisfiable()), "{text:?}");
+        for text in ["ـ", "\u{64B}", &words.join(" "), &"x".repeat(TERM_CHARACTERS_MAX + 1)] {
+            assert_eq!(SearchQuery::parse(text).map(|query| query.prefixes.len()), Some(0), "{text:?}");
         }
-        let longest = SearchQuery::parse(&words[1..].join(" ")).map(|query| query.prefixes().len());
-        assert_eq!(longest, Some(PREFIXES_MAX));
+        assert_eq!(
+            SearchQuery::parse(&words[1..].join(" ")).map(|query| query.prefixes.len()),
+            Some(PREFIXES_MAX)
+        );
+    }
+
+    #[test]
+    fn old_prefixes_find_the_terms_of_the_old_version() {
+        let old = |text| SearchQuery::parse(text).expect("not blank").old_prefixes;
+        assert_eq!(old("José أحمد"), ["josé", "احمد"]);
+        assert_eq!(old("+966 (51) 2"), ["966512"]);
+        assert_eq!(old("مؤمن"), ["مؤمن"]);
     }
 }

@@ -25,6 +25,7 @@ mod problem;
 mod request;
 mod request_body;
 mod router;
+mod search_index;
 pub mod serve;
 mod socket;
 mod submitted;

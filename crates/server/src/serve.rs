@@ -13,6 +13,7 @@ use crate::archive::run_archive_task;
 use crate::connection::{ConnectionOptions, serve_connection};
 use crate::import::run_import_task;
 use crate::router::{admin_router, router};
+use crate::search_index::run_rebuild_task;
 
 /// The listening sockets of a service.
 pub struct Listeners {
@@ -43,8 +44,11 @@ pub async fn serve(app: App, listeners: Listeners, shutdown: impl Future<Output 
         .flatten()
         .map(|listener| tokio::spawn(listener.run(stop.clone())))
         .collect();
-    let background_tasks =
-        [tokio::spawn(run_archive_task(app.clone())), tokio::spawn(run_import_task(app.clone()))];
+    let background_tasks = [
+        tokio::spawn(run_archive_task(app.clone())),
+        tokio::spawn(run_import_task(app.clone())),
+        tokio::spawn(run_rebuild_task(app.clone())),
+    ];
     shutdown.await;
     drop(stop_sender);
     for task in listener_tasks {

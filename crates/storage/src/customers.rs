@@ -81,6 +81,13 @@ pub trait Customers: Send + Sync {
         operation: Operation,
     ) -> Result<Written<()>>;
 
+    /// Rebuilds the search index of up to `limit` customers of one merchant whose search terms have an older version.
+    /// Returns `None` if there is no such merchant. Until its last chunk, a merchant's customers are found by the terms
+    /// of both versions.
+    ///
+    /// Idempotent: several processes may rebuild at once, and a chunk that failed is rebuilt by the next call.
+    async fn rebuild_search_index(&self, limit: u32) -> Result<Option<RebuiltChunk>>;
+
     /// Returns those of `contacts` that a customer other than `except` uses. Validation runs this lookup.
     async fn find_used_contacts(
         &self,
@@ -108,6 +115,17 @@ pub struct Contacts {
     pub mobiles: Vec<String>,
     /// Email addresses, in the form of [`Email::key`](zumra_core::Email::key).
     pub emails: Vec<String>,
+}
+
+/// A part of a merchant's index that was rebuilt in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RebuiltChunk {
+    /// The merchant.
+    pub merchant: MerchantId,
+    /// Number of customers in this part.
+    pub customers: u64,
+    /// True if it was the last part: all customers of the merchant have search terms of this version.
+    pub is_last: bool,
 }
 
 /// The columns that [`decode`] reads.

@@ -18,6 +18,7 @@ pub mod migrate;
 mod operations;
 pub mod postgres;
 mod row;
+mod search_index;
 pub mod sqlite;
 #[cfg(feature = "suite")]
 pub mod suite;
@@ -26,7 +27,7 @@ mod tokens;
 use zumra_core::OperationId;
 
 pub use admin::{Admin, Inspection};
-pub use customers::{Contacts, CustomerFilter, Customers};
+pub use customers::{Contacts, CustomerFilter, Customers, RebuiltChunk};
 pub use error::{Conflict, Resource, Result, StorageError};
 pub use fixtures::{Fixtures, LoadOutcome};
 pub use groups::{GroupSelector, Groups};

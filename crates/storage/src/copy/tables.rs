@@ -34,7 +34,7 @@ impl Table {
     }
 }
 
-/// All tables, referenced tables first. `customer_search_terms` and `customer_counters` are derived from `customers`: the
+/// All tables, referenced tables first. `search_index` and `customer_counters` are derived from `customers`: the
 /// engines write them with its rows.
 pub(crate) const TABLES: &[Table] = &[
     Table {
@@ -105,6 +105,15 @@ pub(crate) const TABLES: &[Table] = &[
             ("search_terms", ColumnType::Text),
             ("created_at", ColumnType::Int),
             ("updated_at", ColumnType::Int),
+        ],
+    },
+    Table {
+        name: "search_index_versions",
+        key_columns: 0,
+        columns: &[
+            ("version", ColumnType::Int),
+            ("next_version", ColumnType::Int),
+            ("rebuilt_through", ColumnType::Int),
         ],
     },
     Table {

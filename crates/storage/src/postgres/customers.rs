@@ -11,10 +11,16 @@ use zumra_core::{
 
 use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult, violated_constraint};
+use super::search_terms::IndexedCustomer;
 use super::tx::Tx;
-use super::{counters, customer_rows, customer_search, memberships, operations, removals, search_terms, sql};
+use super::{
+    counters, customer_rows, customer_search, memberships, operations, removals, search_rebuild,
+    search_terms, sql,
+};
 use crate::customers::{StoredDetails, ban_operation, build_customer};
-use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
+use crate::{
+    Conflict, Contacts, CustomerFilter, Customers, RebuiltChunk, Resource, Result, StorageError, Written,
+};
 
 /// Maximum number of upserts that are sent before their results arrive.
 const PIPELINED_MAX: usize = 1024;
@@ -89,6 +95,12 @@ impl Customers for PostgresStorage {
             .await
     }
 
+    async fn rebuild_search_index(&self, limit: u32) -> Result<Option<RebuiltChunk>> {
+        self.connections
+            .run_idempotent(&limit, |db, &limit| Box::pin(search_rebuild::rebuild_chunk(db, limit)))
+            .await
+    }
+
     async fn find_used_contacts(
         &self,
         merchant: MerchantId,
@@ -148,7 +160,7 @@ async fn create(tx: &Tx<'_>, new: &NewCustomer, groups: &[GroupId]) -> AttemptRe
     if write(tx, &statement, new.id, &stored).await? == 0 {
         return Err(Conflict::Customer(new.id).into());
     }
-    search_terms::add(tx, &[(new.id, &stored.search_terms)]).await?;
+    search_terms::add(tx, &[index_entry(tx, new.id, &stored)]).await?;
     counters::add(tx, 1).await?;
     let subject = Subject::Customer(new.id);
     let operation = operations::record_one(tx, OperationKind::CreateCustomer, subject).await?;
@@ -184,7 +196,8 @@ async fn delete(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<OperationId> {
     find_for_update(tx, id).await?;
     let operation = operations::record_one(tx, OperationKind::DeleteCustomer, Subject::Customer(id)).await?;
     memberships::end_all(tx, id, operation).await?;
-    search_terms::remove(tx, &[(id, &stored_search_terms(tx, id).await?)]).await?;
+    let (created_at, terms) = stored_search_terms(tx, id).await?;
+    search_terms::remove(tx, &[IndexedCustomer { id, created_at, terms: &terms }]).await?;
     counters::add(tx, -1).await?;
     let statement = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
     sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
@@ -217,7 +230,7 @@ pub(super) async fn upsert(tx: &Tx<'_>, customers: &[&NewCustomer]) -> AttemptRe
         let (mut new, mut existing) = (Vec::new(), Vec::new());
         for ((id, stored), inserted) in stored.iter().zip(inserted) {
             if inserted == 1 {
-                new.push((*id, stored.search_terms.as_str()));
+                new.push(index_entry(tx, *id, stored));
             } else {
                 existing.push((*id, stored));
             }
@@ -245,22 +258,28 @@ async fn overwrite(tx: &Tx<'_>, id: CustomerId, new: &StoredDetails<'_>) -> Atte
          WHERE merchant_id = $1 AND id = $2
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS DISTINCT FROM ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    let old_terms = stored_search_terms(tx, id).await?;
+    let (created_at, old_terms) = stored_search_terms(tx, id).await?;
     let statement = tx.client.prepare_cached(statement).await?;
     if write(tx, &statement, id, new).await? == 0 {
         return Ok(0);
     }
     if new.search_terms != old_terms {
-        search_terms::remove(tx, &[(id, &old_terms)]).await?;
-        search_terms::add(tx, &[(id, &new.search_terms)]).await?;
+        search_terms::remove(tx, &[IndexedCustomer { id, created_at, terms: &old_terms }]).await?;
+        search_terms::add(tx, &[IndexedCustomer { id, created_at, terms: &new.search_terms }]).await?;
     }
     Ok(1)
 }
 
-/// Returns the search terms by which a customer is indexed.
-async fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<String> {
-    let statement = "SELECT search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
-    Ok(sql::query_one(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?.try_get(0)?)
+/// Returns the entry of a new customer in the search index.
+fn index_entry<'s>(tx: &Tx<'_>, id: CustomerId, stored: &'s StoredDetails<'_>) -> IndexedCustomer<'s> {
+    IndexedCustomer { id, created_at: tx.operation.at.as_microsecond(), terms: &stored.search_terms }
+}
+
+/// Returns the time of creation and the search terms by which a customer is indexed.
+async fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<(i64, String)> {
+    let statement = "SELECT created_at, search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
+    let row = sql::query_one(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Runs a statement whose parameters are the columns of a customer. Returns the number of rows written.

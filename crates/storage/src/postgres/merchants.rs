@@ -7,7 +7,7 @@ use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, Operation
 use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
 use super::tx::Tx;
-use super::{groups, operations, sql};
+use super::{groups, operations, search_terms, sql};
 use crate::merchants::{COLUMNS, build_merchant, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 
@@ -37,6 +37,7 @@ async fn list<C: GenericClient>(
 }
 
 async fn create(tx: &Tx<'_>, new: &NewMerchant) -> AttemptResult<Merchant> {
+    search_terms::create_index(tx).await?;
     // No check before: a concurrent transaction may be inserting the same id.
     let statement = "INSERT INTO merchants (merchant_id, name, plan, time_zone, domain, created_at)
                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id) DO NOTHING";
@@ -50,6 +51,7 @@ async fn create(tx: &Tx<'_>, new: &NewMerchant) -> AttemptResult<Merchant> {
 
 /// Inserts a merchant or updates the existing one. Returns the number of rows changed, 0 or 1.
 pub(super) async fn upsert(tx: &Tx<'_>, new: &NewMerchant) -> AttemptResult<u64> {
+    search_terms::create_index(tx).await?;
     let statement = "INSERT INTO merchants (merchant_id, name, plan, time_zone, domain, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (merchant_id) DO UPDATE

@@ -29,6 +29,7 @@ mod removals;
 mod replica;
 mod retry;
 mod schema;
+mod search_rebuild;
 mod search_terms;
 mod sql;
 mod tls;

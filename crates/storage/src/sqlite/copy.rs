@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
-use zumra_core::{CustomerId, MerchantId};
+use zumra_core::MerchantId;
 
-use super::{counters, search_terms};
-use crate::copy::{CopiedRow, CopyEndpoint, RowChunk, TABLES, Table, TableSlice, Value};
+use super::counters;
+use super::search_terms::IndexedCustomer;
+use crate::copy::{CopiedRow, CopiedTerms, CopyEndpoint, RowChunk, TABLES, Table, TableSlice, Value};
+use crate::row::stored_count;
 use crate::{Result, StorageError};
 
 /// The rows of a file. Its methods block.
@@ -102,7 +104,7 @@ impl CopyEndpoint for SqliteEndpoint {
         }
         drop(statement);
         if table.name == "customers" {
-            index_customers(&transaction, merchant, rows.search_terms(table))?;
+            index_customers(&transaction, merchant, &rows.search_terms(table))?;
         }
         Ok(transaction.commit()?)
     }
@@ -118,16 +120,13 @@ impl CopyEndpoint for SqliteEndpoint {
 }
 
 /// Writes the derived rows of copied customers: search terms, and the counter of customers.
-fn index_customers(connection: &Connection, merchant: i64, customers: Vec<(i64, &str)>) -> Result<()> {
-    let invalid = |id| StorageError::corrupt("customers", "id", id);
-    let merchant = MerchantId::new(merchant).ok_or_else(|| invalid(merchant))?;
-    let mut count = 0;
-    for (id, terms) in customers {
-        let customer = CustomerId::new(id).ok_or_else(|| invalid(id))?;
-        search_terms::add_copied(connection, merchant, customer, terms)?;
-        count += 1;
+fn index_customers(connection: &Connection, merchant: i64, customers: &[CopiedTerms<'_>]) -> Result<()> {
+    for &CopiedTerms { id, created_at, terms } in customers {
+        IndexedCustomer { merchant, id, created_at }.add(connection, terms)?;
     }
-    counters::add_copied(connection, merchant, count)
+    let invalid = || StorageError::corrupt("customers", "merchant_id", merchant);
+    let merchant = MerchantId::new(merchant).ok_or_else(invalid)?;
+    counters::add_copied(connection, merchant, stored_count(customers.len()))
 }
 
 fn decode_value(value: ValueRef<'_>, table: &Table, column: &str) -> Result<Value> {

@@ -11,10 +11,13 @@ use zumra_core::{
 };
 
 use super::engine::SqliteStorage;
+use super::search_terms::IndexedCustomer;
 use super::tx::Tx;
-use super::{counters, customer_search, memberships, operations, search_terms, sql};
+use super::{counters, customer_search, memberships, operations, search_rebuild, sql};
 use crate::customers::{COLUMNS, StoredDetails, ban_operation, build_customer, decode};
-use crate::{Conflict, Contacts, CustomerFilter, Customers, Resource, Result, StorageError, Written};
+use crate::{
+    Conflict, Contacts, CustomerFilter, Customers, RebuiltChunk, Resource, Result, StorageError, Written,
+};
 
 #[async_trait]
 impl Customers for SqliteStorage {
@@ -68,6 +71,14 @@ impl Customers for SqliteStorage {
         operation: Operation,
     ) -> Result<Written<()>> {
         self.write(merchant, operation, move |tx| ban(tx, customer, reason.as_deref())).await
+    }
+
+    async fn rebuild_search_index(&self, limit: u32) -> Result<Option<RebuiltChunk>> {
+        // Check on a read connection first, so that the writer is not woken when nothing has to be rebuilt.
+        if self.read_pool.read(search_rebuild::find_outdated).await?.is_none() {
+            return Ok(None);
+        }
+        self.writer.write(move |connection| search_rebuild::rebuild_chunk(connection, limit)).await
     }
 
     async fn find_used_contacts(
@@ -148,7 +159,8 @@ fn delete(tx: &Tx<'_>, id: CustomerId) -> Result<OperationId> {
     find_for_update(tx, id)?;
     let operation = operations::record_one(tx, OperationKind::DeleteCustomer, Subject::Customer(id))?;
     memberships::end_all(tx, id, operation)?;
-    search_terms::remove(tx, id, &stored_search_terms(tx, id)?)?;
+    let (indexed, terms) = stored_search_terms(tx, id)?;
+    indexed.remove(tx.connection, &terms)?;
     let statement = "DELETE FROM customers WHERE merchant_id = ?1 AND id = ?2";
     tx.execute(statement, (tx.merchant.get(), id.get()))?;
     counters::add(tx, -1)?;
@@ -208,14 +220,15 @@ fn insert(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
     if inserted == 0 {
         return Ok(false);
     }
-    search_terms::add(tx, new.id, &details.search_terms)?;
+    let created_at = tx.operation.at.as_microsecond();
+    IndexedCustomer::new(tx.merchant, new.id, created_at).add(tx.connection, &details.search_terms)?;
     counters::add(tx, 1)?;
     Ok(true)
 }
 
 /// Overwrites the details and search terms of a stored customer. Returns true if a value differs.
 fn overwrite(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
-    let stored_terms = stored_search_terms(tx, new.id)?;
+    let (indexed, stored_terms) = stored_search_terms(tx, new.id)?;
     let details = StoredDetails::from(new);
     let updated = write(
         tx,
@@ -232,16 +245,20 @@ fn overwrite(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
         return Ok(false);
     }
     if details.search_terms != stored_terms {
-        search_terms::remove(tx, new.id, &stored_terms)?;
-        search_terms::add(tx, new.id, &details.search_terms)?;
+        indexed.remove(tx.connection, &stored_terms)?;
+        indexed.add(tx.connection, &details.search_terms)?;
     }
     Ok(true)
 }
 
-/// Returns the search terms of a stored customer, separated by spaces.
-fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> Result<String> {
-    let statement = "SELECT search_terms FROM customers WHERE merchant_id = ?1 AND id = ?2";
-    sql::query_value(tx.connection, statement, (tx.merchant.get(), id.get()))
+/// Returns a stored customer as it is in the index, and its search terms, separated by spaces.
+fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> Result<(IndexedCustomer, String)> {
+    let statement = "SELECT created_at, search_terms FROM customers WHERE merchant_id = ?1 AND id = ?2";
+    let mut statement = tx.connection.prepare_cached(statement)?;
+    let (created_at, terms) = statement.query_row((tx.merchant.get(), id.get()), |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
+    Ok((IndexedCustomer::new(tx.merchant, id, created_at), terms))
 }
 
 /// Executes a statement with the columns of a customer as parameters. Returns the number of rows changed.

@@ -6,7 +6,7 @@ use zumra_core::{Domain, Merchant, MerchantId, NewMerchant, Operation, Operation
 
 use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{groups, operations, sql};
+use super::{groups, operations, search_terms, sql};
 use crate::merchants::{COLUMNS, build_merchant, decode, stored_time_zone};
 use crate::{Conflict, Merchants, Result};
 
@@ -40,6 +40,7 @@ fn create(tx: &Tx<'_>, new: &NewMerchant) -> Result<Merchant> {
 /// Inserts the merchant, or updates the stored one. Returns the number of rows changed: 0 or 1.
 pub(super) fn upsert(tx: &Tx<'_>, new: &NewMerchant) -> Result<u64> {
     debug_assert_eq!(new.id, tx.merchant, "a transaction writes rows of one merchant");
+    search_terms::create_index(tx)?;
     tx.execute(
         "INSERT INTO merchants (merchant_id, name, plan, time_zone, domain, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -21,6 +21,7 @@ mod open;
 mod operations;
 mod read_pool;
 mod schema;
+mod search_rebuild;
 mod search_terms;
 mod sql;
 mod tokens;

@@ -12,6 +12,7 @@ case_list![
     page_past_the_end_is_empty_and_has_the_total,
     query_matches_name_mobile_and_email,
     query_characters_are_literal,
+    spellings_of_a_name_are_equal,
     unsatisfiable_query_matches_no_customer,
     matches_are_paged,
     creation_time_filters_the_list,
@@ -83,6 +84,27 @@ async fn query_matches_name_mobile_and_email(context: TestContext) {
     for (keyword, expected) in cases {
         let (found, total) = ids(&context, Some(keyword), page(1, 15)).await;
         assert_eq!((found, total), (expected.clone(), expected.len() as u64), "{keyword}");
+    }
+}
+
+async fn spellings_of_a_name_are_equal(context: TestContext) {
+    let names = ["علی", "José", "مؤمن", "رائد", "Jose\u{301} B", "Straße"];
+    let customer = |(name, id)| format!(r#"{{"id":{id},"first_name":"{name}"}}"#);
+    let customers: Vec<_> = names.iter().zip(1..).map(customer).collect();
+    context.load(&format!(r#"{{"id":1,"name":"shop","customers":[{}]}}"#, customers.join(","))).await;
+    for (keyword, expected) in [
+        ("علي", vec![1]),
+        ("علی", vec![1]),
+        ("على", vec![1]),
+        ("Jose", vec![5, 2]),
+        ("JOSÉ", vec![5, 2]),
+        ("jose\u{301}", vec![5, 2]),
+        ("مومن", vec![3]),
+        ("رايد", vec![4]),
+        ("STRASSE", vec![6]),
+    ] {
+        let total = expected.len() as u64;
+        assert_eq!(ids(&context, Some(keyword), page(1, 15)).await, (expected, total), "{keyword}");
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod concurrency;
 mod lost_connections;
+#[path = "../outdated_index/mod.rs"]
+mod outdated_index;
 mod proxy;
 mod schema;
 #[path = "../schema_1/mod.rs"]

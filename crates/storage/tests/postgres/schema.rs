@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use zumra_core::SystemEntropy;
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
-use zumra_storage::{Admin, StorageError, migrate};
+use zumra_storage::{Admin, Customers, StorageError, migrate};
 use zumra_testkit::TestDatabase;
 
-use crate::{now, open, options, schema_1};
+use crate::{now, open, options, outdated_index, schema_1};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn merchant_id_leads_every_key() {
@@ -29,8 +29,8 @@ async fn merchant_id_leads_every_key() {
         JOIN pg_attribute attribute ON attribute.attrelid = confrelid AND attribute.attnum = confkey[1]
         WHERE contype = 'f'";
     let rows = database.connect().await.query(keys, &[]).await.unwrap();
-    // Eleven tables with a primary key, three unique indexes, seven foreign keys.
-    assert_eq!(rows.len(), 11 + 3 + 2 * 7);
+    // Thirteen tables with a primary key, three unique indexes, seven foreign keys.
+    assert_eq!(rows.len(), 13 + 3 + 2 * 7);
     for row in rows {
         let (key, column): (String, String) = (row.get(0), row.get(1));
         assert_eq!(column, "merchant_id", "{key}");
@@ -69,6 +69,35 @@ async fn database_of_the_first_schema_is_inspected_and_migrated_with_its_rows() 
     let opens = [(); 4].map(|()| open(&database));
     let storages = futures_util::future::try_join_all(opens).await.unwrap();
     schema_1::check(&storages[0], now()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outdated_search_index_is_rebuilt_in_chunks() {
+    let database = TestDatabase::new().await;
+    let storage = open(&database).await.unwrap();
+    outdated_index::load(&storage, now()).await;
+    let client = database.connect().await;
+    client.batch_execute(outdated_index::OUTDATE).await.unwrap();
+    outdated_index::check_rebuild(&storage, now()).await;
+    let counts = client.query_one(outdated_index::COUNTS, &[]).await.unwrap();
+    assert_eq!([0, 1, 2].map(|column| counts.get::<_, i64>(column)), [0, 4, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_processes_rebuild_an_index_at_once() {
+    let database = TestDatabase::new().await;
+    let storages =
+        [open(&database).await.unwrap(), open(&database).await.unwrap(), open(&database).await.unwrap()];
+    outdated_index::load(&storages[0], now()).await;
+    let client = database.connect().await;
+    client.batch_execute(outdated_index::OUTDATE).await.unwrap();
+    let rebuilds = storages
+        .each_ref()
+        .map(|storage| async { while storage.rebuild_search_index(2).await.unwrap().is_some() {} });
+    futures_util::future::join_all(rebuilds).await;
+    outdated_index::check_rebuilt(&storages[0]).await;
+    let counts = client.query_one(outdated_index::COUNTS, &[]).await.unwrap();
+    assert_eq!([0, 1, 2].map(|column| counts.get::<_, i64>(column)), [0, 5, 5]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

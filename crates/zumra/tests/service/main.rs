@@ -11,6 +11,7 @@ mod hostile_bodies;
 mod limits;
 mod operating;
 mod postgres;
+mod search_index;
 mod story;
 
 use std::path::{Path, PathBuf};
