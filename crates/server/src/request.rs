@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Request, Version, header};
 use zumra_core::{Page, PageRequest};
-use zumra_validation::Input;
+use zumra_validation::{Input, Value};
 
 use crate::app::App;
 use crate::envelope::Listing;
@@ -70,7 +70,32 @@ pub(crate) struct ListRequest {
     raw_query: Option<String>,
 }
 
+/// A query parameter that filters a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilterParameter<'r> {
+    /// Absent or blank: no filter.
+    Absent,
+    /// A text, trimmed.
+    Text(&'r str),
+    /// Not a text, not UTF-8, or dropped because of its size. Never the same as no filter: a client that writes to the
+    /// first match would write to the wrong row.
+    Unreadable,
+}
+
 impl ListRequest {
+    /// Returns the parameter with this name.
+    pub(crate) fn filter(&self, name: &str) -> FilterParameter<'_> {
+        match self.query.get(name) {
+            Some(Value::Null) => FilterParameter::Absent,
+            Some(Value::Text(text)) => FilterParameter::Text(text),
+            Some(_) => FilterParameter::Unreadable,
+            None if self.raw_query.as_ref().is_some_and(|query| Input::is_in_query(query, name)) => {
+                FilterParameter::Unreadable
+            }
+            None => FilterParameter::Absent,
+        }
+    }
+
     /// Returns the response: the page `found`, each item as `view` shows it.
     pub(crate) fn respond<T, V>(self, found: Page<T>, view: impl FnMut(T) -> V) -> Listing<V> {
         let views = Page { items: found.items.into_iter().map(view).collect(), total: found.total };

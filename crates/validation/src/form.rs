@@ -26,6 +26,16 @@ pub(crate) fn parse_query(bytes: &[u8]) -> Map {
     form.into_map()
 }
 
+/// Returns true if a pair of a query string names this variable, even if [`parse_query`] dropped it.
+pub(crate) fn has_variable(bytes: &[u8], variable: &str) -> bool {
+    let mut is_found = false;
+    let _ = for_each_pair(bytes, |name, _| {
+        is_found |= Name::parse(&name).is_some_and(|name| name.variable == variable);
+        Ok(())
+    });
+    is_found
+}
+
 fn for_each_pair(
     bytes: &[u8],
     mut visit: impl FnMut(Vec<u8>, Vec<u8>) -> Result<(), InputTooLarge>,

@@ -53,6 +53,11 @@ impl Input {
         Self { fields: Value::from_map(form::parse_query(query.as_bytes())) }
     }
 
+    /// Returns true if a query string has a field, even one that [`Input::from_query`] drops.
+    pub fn is_in_query(query: &str, key: &str) -> bool {
+        form::has_variable(query.as_bytes(), key)
+    }
+
     /// Returns the value of a field.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.fields.get(key)
@@ -142,6 +147,15 @@ mod tests {
         assert_eq!(input.text("page").as_deref(), Some("2"));
         assert_eq!((input.text("keyword"), input.text("fields"), input.text("x")), (None, None, None));
         assert_eq!(input.get("n"), Some(&Value::Null));
+    }
+
+    #[test]
+    fn dropped_field_is_in_the_query() {
+        let query = format!("a{}=1&b=2", "[x]".repeat(65));
+        let input = Input::from_query(&query);
+        assert_eq!((input.get("a"), input.text("b").as_deref()), (None, Some("2")));
+        assert!(["a", "b"].iter().all(|key| Input::is_in_query(&query, key)));
+        assert!(!Input::is_in_query(&query, "x"));
     }
 
     #[test]

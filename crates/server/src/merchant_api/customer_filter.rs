@@ -9,36 +9,32 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use zumra_core::{MessageCode, SearchQuery};
 use zumra_storage::CustomerFilter;
-use zumra_validation::{FieldErrors, Input, Value};
+use zumra_validation::FieldErrors;
 
 use crate::problem::Problem;
+use crate::request::{FilterParameter, ListRequest};
 
 /// Reads the filter. Dates without an offset are in the time zone of the shop.
 ///
 /// # Errors
 ///
 /// [`Problem::InvalidFields`] if `date_from` or `date_to` is not a date.
-pub(crate) fn read_filter(query: &Input, zone: &TimeZone) -> Result<CustomerFilter, Problem> {
-    let (from, to) = (TimeRange::read(query, "date_from", zone), TimeRange::read(query, "date_to", zone));
+pub(crate) fn read_filter(request: &ListRequest, zone: &TimeZone) -> Result<CustomerFilter, Problem> {
+    let [from, to] = ["date_from", "date_to"].map(|name| TimeRange::read(request.filter(name), zone));
     let dates = [("date_from", from.is_err()), ("date_to", to.is_err())];
     let invalid = dates.into_iter().filter(|(_, is_invalid)| *is_invalid);
     FieldErrors::from_codes(invalid.map(|(name, _)| (name, MessageCode::Date)))
         .map_err(Problem::InvalidFields)?;
     let (from, to) = (from.ok().flatten(), to.ok().flatten());
     Ok(CustomerFilter {
-        keyword: read_keyword(query.get("keyword")),
+        keyword: match request.filter("keyword") {
+            FilterParameter::Absent => None,
+            FilterParameter::Text(text) => SearchQuery::parse(text),
+            FilterParameter::Unreadable => Some(SearchQuery::unsatisfiable()),
+        },
         created_from: from.as_ref().map(|range| range.start),
         created_before: to.as_ref().and_then(|range| range.end),
     })
-}
-
-/// Reads a keyword. One that is not a text, or not UTF-8, matches no customer.
-fn read_keyword(value: Option<&Value>) -> Option<SearchQuery> {
-    match value {
-        None | Some(Value::Null) => None,
-        Some(Value::Text(text)) => SearchQuery::parse(text),
-        Some(_) => Some(SearchQuery::unsatisfiable()),
-    }
 }
 
 /// The value of a parameter is not a date.
@@ -55,11 +51,11 @@ struct TimeRange {
 
 impl TimeRange {
     /// Reads a parameter. `Ok(None)` if it is absent or blank.
-    fn read(query: &Input, name: &str, zone: &TimeZone) -> Result<Option<Self>, NotADate> {
-        match query.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Text(text)) => Self::parse(text, zone).map(Some).ok_or(NotADate),
-            Some(_) => Err(NotADate),
+    fn read(parameter: FilterParameter<'_>, zone: &TimeZone) -> Result<Option<Self>, NotADate> {
+        match parameter {
+            FilterParameter::Absent => Ok(None),
+            FilterParameter::Text(text) => Self::parse(text, zone).map(Some).ok_or(NotADate),
+            FilterParameter::Unreadable => Err(NotADate),
         }
     }
 

@@ -97,7 +97,7 @@ pub(crate) async fn list(
     request: ListRequest,
 ) -> Result<Listing<CustomerView>, Problem> {
     let extras = Extras::for_list(&request.query);
-    let filter = read_filter(&request.query, &caller.merchant.time_zone)?;
+    let filter = read_filter(&request, &caller.merchant.time_zone)?;
     let customers = app.storage.list_customers(caller.merchant.id, filter, request.page).await?;
     let view = |customer| CustomerView::new(customer, &caller.merchant, &app.options.public_url, &extras);
     Ok(request.respond(customers, view))

@@ -173,6 +173,12 @@ async fn keyword_that_cannot_be_read_finds_no_customer() {
     {
         assert_eq!(total_or_messages(&app, query, "en").await, Ok(0), "{query}");
     }
+    // Too deep, and too many for the limits of PHP, which drops both.
+    let too_deep = format!("keyword{}=ahmed", "[a]".repeat(65));
+    let too_many = format!("{}keyword=a", "a[][][]=&".repeat(7000));
+    for query in [too_deep, too_many] {
+        assert_eq!(total_or_messages(&app, &query, "en").await, Ok(0), "{}", &query[..20]);
+    }
     for query in ["", "keyword", "keyword=", "keyword=%20+%E2%80%8F"] {
         assert_eq!(total_or_messages(&app, query, "en").await, Ok(2), "{query}");
     }
