@@ -14,8 +14,9 @@ const BASE_BYTES: usize = 640 << 10;
 pub(crate) const LIST_ENTRY: usize = 48;
 /// Memory of the first element of a list, in addition.
 pub(crate) const LIST: usize = 128;
-/// Memory of an entry of a map without its key: the entry, its place in the hash table, and the reserve of both.
-pub(crate) const MAP_ENTRY: usize = 128;
+/// Memory of an entry of a map without its key: the entry, its place in the hash table, and the reserve of both while
+/// they grow.
+pub(crate) const MAP_ENTRY: usize = 160;
 /// Memory of the first entry of a map, in addition.
 pub(crate) const MAP: usize = 256;
 
