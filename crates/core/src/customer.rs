@@ -91,15 +91,18 @@ impl MobileCode {
 impl FromStr for MobileCode {
     type Err = CustomerError;
 
-    /// Parses the code with or without a plus sign. A plus sign in front of digits does not count for the length, so that a
-    /// stored code is valid when it is read again.
+    /// Parses the code with a plus sign, with `00` or without either. A plus sign in front of digits does not count for the
+    /// length, so that a stored code is valid when it is read again.
     fn from_str(text: &str) -> Result<Self, CustomerError> {
         let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let counted = text.strip_prefix('+').filter(|digits| is_number(digits)).unwrap_or(text);
         if text.is_empty() || counted.chars().count() > MOBILE_CODE_MAX {
             return Err(CustomerError::MobileCode);
         }
-        Ok(Self(if is_number(text) { format!("+{text}") } else { text.to_owned() }))
+        // `00` is the plus sign as it is dialed.
+        let dialed = text.strip_prefix("00").filter(|code| code.starts_with(|digit: char| digit != '0'));
+        let code = dialed.unwrap_or(text);
+        Ok(Self(if is_number(text) { format!("+{code}") } else { text.to_owned() }))
     }
 }
 
@@ -304,5 +307,9 @@ mod tests {
         let longest = code(&"9".repeat(MOBILE_CODE_MAX)).unwrap();
         assert_eq!(code(&longest), Ok(longest.clone()), "a stored code is read again");
         assert_eq!(code(&"9".repeat(MOBILE_CODE_MAX + 1)), Err(CustomerError::MobileCode));
+        assert_eq!(
+            (code("00966"), code("00"), code("000")),
+            (Ok("+966".into()), Ok("+00".into()), Ok("+000".into()))
+        );
     }
 }

@@ -18,6 +18,7 @@ pub mod merchant;
 pub mod message;
 pub mod operation;
 pub mod page;
+pub mod phone;
 pub mod scope;
 pub mod search;
 mod search_v1;

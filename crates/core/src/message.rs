@@ -65,6 +65,9 @@ codes! {
     LastNameRequired last_name_required, MobileCodeCountryRequired mobile_code_country_required,
     MobileRequired mobile_required, NotFound not_found, DefaultGroupStays default_group_stays,
     FileEmpty file_empty, FileUnsupported file_unsupported, FileColumns file_columns, FileLimits file_limits,
+    FileMissingColumns file_missing_columns, FileQuote file_quote, FileEncoding file_encoding,
+    NumberChanged number_changed, PhoneLength phone_length, PhoneCountry phone_country,
+    UnknownCountry unknown_country, HiddenCharacters hidden_characters,
 }
 
 fn table(language: Language) -> &'static Table {

@@ -1,49 +1,71 @@
 //! Workbooks in the format of Excel 2007 and later: XML files in a zip archive.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
+use calamine::{DataRef, ExcelDateTime, Reader, Sheet, SheetType, SheetVisible, Xlsx, XlsxError};
 use zip::ZipArchive;
 
-use crate::rows::{FileError, FileLimits, Row, RowBuilder};
+use crate::Visit;
+use crate::rows::{FileError, FileLimits, RowBuilder};
 
 /// Maximum number of files in the archive. A workbook has a few dozen.
 const ARCHIVE_ENTRIES_MAX: usize = 1000;
 
-pub(crate) fn read_rows(
-    file: &[u8],
-    limits: &FileLimits,
-    visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
-) -> Result<(), FileError> {
-    check_unpacked_size(file, limits)?;
-    let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(file)).map_err(damaged)?;
-    let Some(sheet) = workbook.sheet_names().into_iter().next() else { return Err(FileError::Empty) };
-    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(damaged)?;
-    let mut builder = RowBuilder::new(limits);
-    let mut current = None;
-    while let Some(cell) = cells.next_cell().map_err(damaged)? {
-        let (row, column) = cell.get_position();
-        if *cell.get_value() == DataRef::Empty {
-            continue; // formatted, without a value
-        }
-        if current != Some(row) {
-            if current.is_some_and(|current| row < current) {
-                return Err(FileError::Damaged("the rows are not in ascending order".to_owned()));
-            }
-            current = Some(row);
-            if let Some(row) = builder.start_row(row.saturating_add(1))?
-                && visit(row).is_break()
-            {
-                return Ok(());
-            }
-        }
-        builder.set_cell(column, &format_value(cell.get_value()))?;
+/// An opened workbook.
+pub(crate) struct Workbook<'f> {
+    xlsx: Xlsx<Cursor<&'f [u8]>>,
+    /// Names of the visible worksheets, in their order.
+    pub(crate) sheets: Vec<String>,
+}
+
+impl<'f> Workbook<'f> {
+    pub(crate) fn open(file: &'f [u8], limits: &FileLimits) -> Result<Self, FileError> {
+        check_unpacked_size(file, limits)?;
+        let xlsx: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(file)).map_err(damaged)?;
+        let is_readable =
+            |sheet: &&Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
+        let sheets =
+            xlsx.sheets_metadata().iter().filter(is_readable).map(|sheet| sheet.name.clone()).collect();
+        Ok(Self { xlsx, sheets })
     }
-    if let Some(row) = builder.finish() {
-        let _ = visit(row); // no rows follow, so the result does not matter
+
+    pub(crate) fn read_rows(
+        &mut self,
+        table: usize,
+        limits: &FileLimits,
+        visit: Visit<'_>,
+    ) -> Result<(), FileError> {
+        let Some(sheet) = self.sheets.get(table) else { return Err(FileError::Empty) };
+        let mut cells = self.xlsx.worksheet_cells_reader(sheet).map_err(damaged)?;
+        let mut current: Option<(u32, RowBuilder<'_>)> = None;
+        while let Some(cell) = cells.next_cell().map_err(damaged)? {
+            let (row, column) = cell.get_position();
+            let Some((text, number)) = read_value(cell.get_value()) else { continue };
+            let (_, builder) = match &mut current {
+                Some(started) if started.0 == row => started,
+                _ => {
+                    if let Some((finished, builder)) = current.take() {
+                        if row < finished {
+                            return Err(FileError::Damaged("the rows are not in ascending order".to_owned()));
+                        }
+                        if let Some(row) = builder.finish()
+                            && visit(row)? == ControlFlow::Break(())
+                        {
+                            return Ok(());
+                        }
+                    }
+                    current.insert((row, RowBuilder::new(row.saturating_add(1), limits)))
+                }
+            };
+            builder.set_cell(column, &text, number)?;
+        }
+        if let Some(row) = current.and_then(|(_, builder)| builder.finish()) {
+            let _ = visit(row)?; // no rows follow, so the result does not matter
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Decompresses the whole archive without storing it, because the sizes in its directory cannot be trusted.
@@ -71,17 +93,20 @@ fn damaged(error: XlsxError) -> FileError {
     FileError::Damaged(error.to_string())
 }
 
-/// Formats a value as a user would type it: numbers without exponents, dates as `2026-11-24`.
-fn format_value(value: &DataRef<'_>) -> String {
+/// Returns the text of a value as a user would type it, and its number: numbers without exponents, dates as
+/// `2026-11-24`. Returns `None` for a cell that has only a format, or an error.
+fn read_value<'v>(value: &'v DataRef<'_>) -> Option<(Cow<'v, str>, Option<f64>)> {
+    let text = |text: &'v str| Some((Cow::Borrowed(text), None));
     match value {
-        DataRef::Int(number) => number.to_string(),
+        #[expect(clippy::cast_precision_loss, reason = "a cell holds a double")]
+        DataRef::Int(number) => Some((number.to_string().into(), Some(*number as f64))),
         // Integral floats are formatted without a decimal point.
-        DataRef::Float(number) => number.to_string(),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(date_time) => format_date(date_time),
-        DataRef::Error(_) | DataRef::Empty => String::new(),
+        DataRef::Float(number) => Some((number.to_string().into(), Some(*number))),
+        DataRef::String(value) | DataRef::DateTimeIso(value) | DataRef::DurationIso(value) => text(value),
+        DataRef::SharedString(value) => text(value),
+        DataRef::Bool(value) => Some((value.to_string().into(), None)),
+        DataRef::DateTime(value) => Some((format_date(value).into(), Some(value.as_f64()))),
+        DataRef::Error(_) | DataRef::Empty => None,
     }
 }
 

@@ -42,7 +42,7 @@ mod violation;
 pub use budget::InputTooLarge;
 pub use input::{Input, Method, RawRequest, is_json};
 pub use lookups::{Entity, LookupResults, Lookups, UniqueField};
-pub use multipart::file as uploaded_file;
+pub use multipart::{file as uploaded_file, text as uploaded_text};
 pub use requests::add_customers::AddCustomers;
 pub use rule::{Field, Rule, RuleSet};
 pub use value::{Map, Value};

@@ -31,6 +31,19 @@ pub fn file<'a>(content_type: &[u8], body: &'a [u8], name: &str) -> Option<&'a [
     found
 }
 
+/// Returns the value of the field with a name that is not a file; the last one if there are several.
+pub fn text<'a>(content_type: &[u8], body: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut found = None;
+    for_each_part(content_type, body, &mut |part| {
+        if let Some(part @ Part { is_file: false, .. }) = parse_part(part)
+            && part.name == name.as_bytes()
+        {
+            found = Some(part.value);
+        }
+    });
+    found
+}
+
 /// Passes every part, with its headers, to `visit`.
 fn for_each_part<'a>(content_type: &[u8], body: &'a [u8], visit: &mut dyn FnMut(&'a [u8])) {
     let Some(boundary) = find_boundary(content_type) else { return };

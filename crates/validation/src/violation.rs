@@ -138,6 +138,20 @@ impl FieldErrors {
         Self::ok_if_empty(invalid.into_iter().map(|(key, code)| FieldError::single(key, code)).collect())
     }
 
+    /// Creates an error with violations of one field, whose messages have the given arguments.
+    pub fn of_field(
+        key: &str,
+        violations: impl IntoIterator<Item = (MessageCode, Vec<(&'static str, String)>)>,
+    ) -> Self {
+        let name = FieldName { key: key.to_owned(), is_element: false };
+        let violation = |(code, arguments): (MessageCode, Vec<(&'static str, String)>)| {
+            arguments.into_iter().fold(Violation::new(code), |violation, (name, text)| {
+                violation.with_argument(name, Argument::from_text(text))
+            })
+        };
+        Self(vec![FieldError { name, violations: violations.into_iter().map(violation).collect() }])
+    }
+
     /// Returns the fields with violations.
     pub fn iter(&self) -> impl Iterator<Item = &FieldError> {
         self.0.iter()

@@ -1,12 +1,15 @@
-//! Checks whether a file can be imported.
+//! Finds the customers in a file: its table, its header and its columns. Checks whether it can be imported.
 
 use std::ops::ControlFlow;
 
 use zumra_core::message::format_message;
 use zumra_core::{Language, MessageCode};
-use zumra_spreadsheet::{FileError, FileLimits, read_rows};
+use zumra_spreadsheet::{FileError, FileLimits, Row, Spreadsheet, TextEncoding};
 
-use super::columns::Columns;
+use super::columns::{Columns, NoHeader};
+
+/// Rows with content among which the header is searched, in each table.
+const HEADER_ROWS: usize = 20;
 
 /// Why a file cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,54 +17,167 @@ pub enum ImportError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The first row lacks a required column.
+    /// No row names the required columns. Contains those that the most likely header lacks.
     #[error(
-        "the first row names no columns for a first name and a mobile number; run `zumra import template` to print the known names"
+        "no row among the first {HEADER_ROWS} names a column for {}; run `zumra import template --names` to print the known names",
+        .0.join(" and ")
     )]
-    Columns,
+    Columns(Vec<&'static str>),
 }
 
 impl ImportError {
-    /// Returns the message code of this error.
-    pub(crate) fn code(&self) -> MessageCode {
+    /// Returns the codes of the messages for users, with the arguments of each.
+    pub(crate) fn codes(&self) -> Vec<(MessageCode, Vec<(&'static str, String)>)> {
         match self {
-            Self::Columns => MessageCode::FileColumns,
-            Self::File(FileError::Empty) => MessageCode::FileEmpty,
-            Self::File(FileError::UnknownFormat | FileError::Encoding | FileError::Damaged(_)) => {
-                MessageCode::FileUnsupported
+            Self::Columns(missing) => vec![
+                (MessageCode::FileColumns, vec![]),
+                (MessageCode::FileMissingColumns, vec![("columns", missing.join(", "))]),
+            ],
+            Self::File(FileError::Empty) => vec![(MessageCode::FileEmpty, vec![])],
+            Self::File(FileError::Quote(row)) => {
+                vec![(MessageCode::FileQuote, vec![("row", row.to_string())])]
             }
-            Self::File(_) => MessageCode::FileLimits,
+            Self::File(FileError::Encoding | FileError::GivenEncoding(_)) => {
+                vec![(MessageCode::FileEncoding, vec![])]
+            }
+            Self::File(FileError::UnknownFormat | FileError::Damaged(_)) => {
+                vec![(MessageCode::FileUnsupported, vec![])]
+            }
+            Self::File(_) => vec![(MessageCode::FileLimits, vec![])],
         }
     }
 
     /// Returns the message for users in `language`.
     pub(super) fn message(&self, language: Language) -> String {
-        format_message(language, self.code(), &[])
+        let format = |(code, arguments): (MessageCode, Vec<(&str, String)>)| {
+            let arguments: Vec<_> = arguments.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            format_message(language, code, &arguments)
+        };
+        self.codes().into_iter().map(format).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Reads a whole file without storing any of it, and returns the number of rows below its header. Blocking.
+/// How a file was read: what a user may not expect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportSource {
+    /// Name of the sheet, if the file is a workbook.
+    pub sheet: Option<String>,
+    /// Name of the encoding, if the file is a text.
+    pub encoding: Option<String>,
+    /// Number of the row that names the columns.
+    pub header_row: u32,
+    /// Names of the columns that are not known, and are ignored.
+    pub unknown_columns: Vec<String>,
+}
+
+/// A file that can be imported.
+#[derive(Debug)]
+pub struct CheckedFile {
+    /// The file, as UTF-8 if it was in another encoding.
+    pub file: Vec<u8>,
+    /// Number of rows below the header that are not blank.
+    pub rows: u32,
+    /// How it was read.
+    pub source: ImportSource,
+}
+
+/// Reads a whole file without storing any of it. Blocks.
 ///
 /// # Errors
 ///
 /// [`ImportError`] if the file is not readable, too large, empty or lacks a required column. Invalid rows are
 /// not an error.
-pub fn check_file(file: &[u8]) -> Result<u32, ImportError> {
+pub fn check_file(file: Vec<u8>, encoding: Option<TextEncoding>) -> Result<CheckedFile, ImportError> {
+    let mut table = CustomerTable::open(&file, encoding)?;
     let mut rows = 0_u32;
-    let mut has_columns = None;
-    read_rows(file, &FileLimits::default(), &mut |row| {
-        if has_columns.is_some() {
-            rows += 1;
-            return ControlFlow::Continue(());
-        }
-        let is_header = Columns::read(&row.cells).is_some();
-        has_columns = Some(is_header);
-        if is_header { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    table.read_rows(&mut |_| {
+        rows += 1;
+        ControlFlow::Continue(())
     })?;
-    match (has_columns, rows) {
-        (Some(false), _) => Err(ImportError::Columns),
+    if rows == 0 {
         // A file with only a header contains no customer.
-        (_, 0) => Err(FileError::Empty.into()),
-        _ => Ok(rows),
+        return Err(FileError::Empty.into());
     }
+    let source = table.source();
+    let converted = table.spreadsheet.into_converted().map(String::into_bytes);
+    Ok(CheckedFile { file: converted.unwrap_or(file), rows, source })
+}
+
+/// The table of a file that has a header.
+pub(super) struct CustomerTable<'f> {
+    spreadsheet: Spreadsheet<'f>,
+    table: usize,
+    header_row: u32,
+    pub(super) columns: Columns,
+}
+
+impl<'f> CustomerTable<'f> {
+    /// Opens the first table that has a header among its first rows.
+    pub(super) fn open(file: &'f [u8], encoding: Option<TextEncoding>) -> Result<Self, ImportError> {
+        let mut spreadsheet = Spreadsheet::open(file, &FileLimits::default(), encoding)?;
+        let mut closest: Option<NoHeader> = None;
+        let mut first_error = None;
+        for table in 0..spreadsheet.tables() {
+            match find_header(&mut spreadsheet, table) {
+                Ok(Ok((header_row, columns))) => return Ok(Self { spreadsheet, table, header_row, columns }),
+                Ok(Err(candidate)) => {
+                    if closest.as_ref().is_none_or(|closest| candidate.known > closest.known) {
+                        closest = Some(candidate);
+                    }
+                }
+                Err(FileError::Empty) => {}
+                // Another delimiter may be the right one.
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(match (first_error, closest) {
+            (Some(error), _) => error.into(),
+            (None, Some(NoHeader { missing, .. })) => ImportError::Columns(missing),
+            (None, None) => FileError::Empty.into(),
+        })
+    }
+
+    /// Passes every row below the header that is not blank to `visit`, until it returns `Break`.
+    pub(super) fn read_rows(
+        &mut self,
+        visit: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), FileError> {
+        let header_row = self.header_row;
+        self.spreadsheet.read_rows(self.table, &mut |row| {
+            if row.number > header_row { visit(row) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// Returns how the file is read.
+    pub(super) fn source(&self) -> ImportSource {
+        ImportSource {
+            sheet: self.spreadsheet.sheet(self.table).map(str::to_owned),
+            encoding: self.spreadsheet.encoding().map(str::to_owned),
+            header_row: self.header_row,
+            unknown_columns: self.columns.unknown.clone(),
+        }
+    }
+}
+
+/// Returns number and columns of the header of a table, or the row that is most like one.
+fn find_header(
+    spreadsheet: &mut Spreadsheet<'_>,
+    table: usize,
+) -> Result<Result<(u32, Columns), NoHeader>, FileError> {
+    let mut searched_rows = 0;
+    let mut found: Option<Result<(u32, Columns), NoHeader>> = None;
+    let result = spreadsheet.read_rows(table, &mut |row| {
+        searched_rows += 1;
+        match (Columns::read(&row.cells), &found) {
+            (Ok(columns), _) => {
+                found = Some(Ok((row.number, columns)));
+                return ControlFlow::Break(());
+            }
+            (Err(candidate), Some(Err(closest))) if candidate.known <= closest.known => {}
+            (Err(candidate), _) => found = Some(Err(candidate)),
+        }
+        if searched_rows == HEADER_ROWS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    result?;
+    found.ok_or(FileError::Empty)
 }

@@ -1,20 +1,25 @@
 //! Parses one row of a file into a customer, or into the problems of the row.
 
-use zumra_core::{CustomerId, Language, NewCustomer, RowProblem};
+use zumra_core::digits::{ascii_digit, is_invisible};
+use zumra_core::message::format_message;
+use zumra_core::phone::{CountryCode, DEFAULT_COUNTRY_CODE, PhoneError, read_phone};
+use zumra_core::{CustomerId, Language, MessageCode, NewCustomer, RowProblem};
+use zumra_spreadsheet::{Cell, Row, cell_name};
 use zumra_validation::requests::customers::import as rules;
-use zumra_validation::{Entity, FieldErrors, Input, LookupResults, RuleSet, UniqueField};
+use zumra_validation::{Entity, Input, LookupResults, RuleSet, UniqueField};
 
 use super::columns::{Column, Columns};
+use super::countries::find_country_code;
+use super::digits::{Digits, read_digits};
+use super::names::{invisible_characters, visible_text};
 use crate::customer_fields::read_customer_change;
 use crate::fields::Fields;
 
-/// Country codes that are recognized at the start of a mobile number. No code is a prefix of another.
-const COUNTRY_CODES: [&str; 10] = ["966", "971", "965", "974", "973", "968", "967", "962", "964", "20"];
-/// The country code of a number that has none.
-const DEFAULT_COUNTRY_CODE: &str = "+966";
-
 /// Reason for rejecting a row whose values pass validation but cannot be stored.
 const NOT_STORABLE: &str = "it cannot be kept";
+
+/// Characters of a cell that a message shows.
+const SHOWN_CHARACTERS: usize = 40;
 
 /// Placeholder for the id of a new customer; the worker sets ids when it writes a chunk.
 const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
@@ -31,141 +36,209 @@ impl RowParser {
         Self { columns, rules: rules(), language }
     }
 
-    /// Returns the customer of row `number`, or its problems. Whether mobile number and email are already used is
-    /// checked by the storage when it writes the chunk.
-    pub(super) fn read(&self, number: u32, cells: &[String]) -> Result<NewCustomer, Vec<RowProblem>> {
-        let mut row = RowCells::default();
-        for (column, cell) in self.columns.cells(cells) {
-            row.set(column, cell);
+    /// Returns the customer of a row, or its problems. Whether mobile number and email are already used is checked by
+    /// the storage when it writes the chunk.
+    pub(super) fn read(&self, row: &Row) -> Result<NewCustomer, Vec<RowProblem>> {
+        let reader = RowReader { parser: self, row, problems: Vec::new() };
+        reader.read()
+    }
+}
+
+/// Reads one row and collects its problems.
+struct RowReader<'p> {
+    parser: &'p RowParser,
+    row: &'p Row,
+    problems: Vec<RowProblem>,
+}
+
+impl<'p> RowReader<'p> {
+    fn read(mut self) -> Result<NewCustomer, Vec<RowProblem>> {
+        let (first_name, last_name) = self.names();
+        let (code, mobile) = self.phone();
+        let fields = [
+            ("first_name", first_name),
+            ("last_name", last_name),
+            ("mobile_code_country", code),
+            ("mobile", mobile),
+            ("email", self.text(Column::Email)),
+            ("gender", normalize_gender(&self.text(Column::Gender))),
+            ("birthday", ascii_digits(&self.text(Column::Birthday))),
+        ];
+        let rules = &self.parser.rules;
+        let input = Input::from_texts(fields);
+        if let Err(errors) = rules.check(&input, &NoLookups) {
+            for (field, messages) in errors.messages(self.parser.language) {
+                // A number that could not be read has its own reason.
+                if !self.problems.iter().any(|problem| problem.column == field) {
+                    let reason = messages.join(" ") + &self.hidden_characters(field);
+                    self.reject(field, reason);
+                }
+            }
         }
-        let (city, location) = (row.city.take(), row.location.take());
-        let input = Input::from_texts(row.into_fields());
-        self.rules.check(&input, &NoLookups).map_err(|errors| self.row_problems(number, &errors))?;
-        let fields = Fields::new(self.rules.normalized(&input));
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        self.customer(&Fields::new(rules.normalized(&input)))
+    }
+
+    fn customer(&self, fields: &Fields) -> Result<NewCustomer, Vec<RowProblem>> {
         // The rules accept some texts that cannot be stored, such as a name that consists only of U+0000.
         let not_storable = |column: &str| {
-            vec![RowProblem { row: number, column: column.to_owned(), reason: NOT_STORABLE.to_owned() }]
+            vec![RowProblem {
+                row: self.row.number,
+                column: column.to_owned(),
+                reason: NOT_STORABLE.to_owned(),
+            }]
         };
-        let change = read_customer_change(&fields).map_err(|_| not_storable("row"))?;
+        let change = read_customer_change(fields).map_err(|_| not_storable("row"))?;
         let name = change.first_name.clone().ok_or_else(|| not_storable("first_name"))?;
         // `Fields` removes U+0000 from the other texts.
-        let without_nul = |text: Option<String>| text.map(|text| text.replace('\0', ""));
+        let free_text = |column| Some(self.text(column).replace('\0', "")).filter(|text| !text.is_empty());
         let customer = NewCustomer {
-            city: without_nul(city),
-            location: without_nul(location),
+            city: free_text(Column::City),
+            location: free_text(Column::Location),
             ..NewCustomer::new(PLACEHOLDER_ID, name)
         };
         Ok(customer.with_change(change))
     }
 
-    fn row_problems(&self, row: u32, errors: &FieldErrors) -> Vec<RowProblem> {
-        let problem = |(column, messages): (&str, Vec<String>)| RowProblem {
-            row,
-            column: column.to_owned(),
-            reason: messages.join(" "),
-        };
-        errors.messages(self.language).map(problem).collect()
+    /// Returns the cell of a column with its position.
+    fn cell(&self, column: Column) -> Option<(usize, &'p Cell)> {
+        self.parser.columns.cell(column, &self.row.cells)
     }
-}
 
-/// The cells of one row, by column.
-#[derive(Default)]
-struct RowCells {
-    first_name: String,
-    last_name: String,
-    mobile: String,
-    country_code: String,
-    email: String,
-    gender: String,
-    birthday: String,
-    city: Option<String>,
-    location: Option<String>,
-}
+    /// Returns the text of a cell without what cannot be seen.
+    fn text(&self, column: Column) -> String {
+        self.cell(column).map(|(_, cell)| visible_text(&cell.text)).unwrap_or_default()
+    }
 
-impl RowCells {
-    fn set(&mut self, column: Column, cell: &str) {
-        let text = cell.to_owned();
-        match column {
-            Column::FirstName => self.first_name = text,
-            Column::LastName => self.last_name = text,
-            Column::Name if self.first_name.is_empty() => {
-                let (first, last) = cell.split_once(char::is_whitespace).unwrap_or((cell, ""));
-                (self.first_name, self.last_name) = (first.to_owned(), last.trim().to_owned());
+    /// Returns first and last name. A column with the whole name fills the gap of both.
+    fn names(&self) -> (String, String) {
+        let (first, last) = (self.text(Column::FirstName), self.text(Column::LastName));
+        if !first.is_empty() {
+            return (first, last);
+        }
+        let name = self.text(Column::Name);
+        let (first, rest) = name.split_once(char::is_whitespace).unwrap_or((&name, ""));
+        (first.to_owned(), if last.is_empty() { rest.trim().to_owned() } else { last })
+    }
+
+    /// Returns country code and national number as the fields of a request to create a customer. A number that cannot be
+    /// read is a problem, and its text is returned unchanged.
+    fn phone(&mut self) -> (String, String) {
+        let Some((position, cell)) = self.cell(Column::Mobile) else {
+            return (DEFAULT_COUNTRY_CODE.to_string(), String::new());
+        };
+        let unread = (DEFAULT_COUNTRY_CODE.to_string(), cell.text.clone());
+        let number = match read_digits(cell) {
+            Digits::Number(number) => number,
+            // Validation reports it.
+            Digits::Text => return unread,
+            Digits::Changed => {
+                self.reject_changed("mobile", position, cell);
+                return unread;
             }
-            Column::Name => {}
-            Column::Mobile => self.mobile = text,
-            Column::MobileCode => self.country_code = text,
-            Column::Email => self.email = text,
-            Column::Gender => self.gender = normalize_gender(cell),
-            Column::Birthday => self.birthday = text,
-            Column::City => self.city = Some(text).filter(|text| !text.is_empty()),
-            Column::Location => self.location = Some(text).filter(|text| !text.is_empty()),
+        };
+        // A number in international form needs no country beside it.
+        let is_international = number.starts_with('+') || number.starts_with("00");
+        let Ok(code) = self.mobile_code(is_international) else { return unread };
+        match read_phone(code, &number) {
+            Ok(phone) => (phone.code.to_string(), phone.national),
+            Err(error) => {
+                let (message, code) = match error {
+                    PhoneError::Length(code) => (MessageCode::PhoneLength, code),
+                    PhoneError::OtherCountry(code) => (MessageCode::PhoneCountry, code),
+                };
+                let code = code.to_string();
+                let arguments =
+                    [("cell", &*cell_name(position, self.row.number)), ("value", &*number), ("code", &*code)];
+                self.reject_with("mobile", message, &arguments);
+                unread
+            }
         }
     }
 
-    /// Returns the cells as the fields of a request to create a customer.
-    fn into_fields(self) -> [(&'static str, String); 7] {
-        let (country_code, mobile) = split_number(&self.country_code, &self.mobile);
-        [
-            ("first_name", self.first_name),
-            ("last_name", self.last_name),
-            ("mobile_code_country", country_code),
-            ("mobile", mobile),
-            ("email", self.email),
-            ("gender", self.gender),
-            ("birthday", self.birthday),
-        ]
+    /// Returns the country code beside the number: of its own column, or of the country. `Err` if it was rejected.
+    fn mobile_code(&mut self, is_international: bool) -> Result<Option<CountryCode>, ()> {
+        let (position, cell) = match (self.cell(Column::MobileCode), self.cell(Column::Country)) {
+            (Some(code), _) => code,
+            (None, Some(country)) if !is_international => country,
+            _ => return Ok(None),
+        };
+        let code = match read_digits(cell) {
+            Digits::Number(number) => CountryCode::parse(&number),
+            Digits::Text => find_country_code(&visible_text(&cell.text)),
+            Digits::Changed => {
+                self.reject_changed("mobile_code_country", position, cell);
+                return Err(());
+            }
+        };
+        if code.is_none() {
+            let name = cell_name(position, self.row.number);
+            let arguments = [("cell", &*name), ("value", &*shown(&cell.text))];
+            self.reject_with("mobile_code_country", MessageCode::UnknownCountry, &arguments);
+        }
+        code.map(Some).ok_or(())
     }
+
+    fn reject_changed(&mut self, field: &str, position: usize, cell: &Cell) {
+        let name = cell_name(position, self.row.number);
+        let arguments = [("cell", &*name), ("value", &*shown(&cell.text))];
+        self.reject_with(field, MessageCode::NumberChanged, &arguments);
+    }
+
+    fn reject_with(&mut self, field: &str, code: MessageCode, arguments: &[(&str, &str)]) {
+        let reason = format_message(self.parser.language, code, arguments);
+        self.reject(field, reason);
+    }
+
+    fn reject(&mut self, field: &str, reason: String) {
+        self.problems.push(RowProblem { row: self.row.number, column: field.to_owned(), reason });
+    }
+
+    /// Returns a message about the characters of a rejected cell that cannot be seen, or an empty text.
+    fn hidden_characters(&self, field: &str) -> String {
+        let column = match field {
+            "first_name" => Column::FirstName,
+            "last_name" => Column::LastName,
+            "mobile" => Column::Mobile,
+            "email" => Column::Email,
+            "gender" => Column::Gender,
+            "birthday" => Column::Birthday,
+            _ => return String::new(),
+        };
+        let Some((position, cell)) = self.cell(column) else { return String::new() };
+        let Some(characters) = invisible_characters(&cell.text) else { return String::new() };
+        let name = cell_name(position, self.row.number);
+        let arguments = [("cell", &*name), ("characters", &*characters)];
+        format!(" {}", format_message(self.parser.language, MessageCode::HiddenCharacters, &arguments))
+    }
+}
+
+/// Returns the beginning of a text, with characters that cannot be seen as `U+202A`.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(SHOWN_CHARACTERS) {
+        match invisible_characters(character.encode_utf8(&mut [0; 4])) {
+            Some(name) => shown.push_str(&name),
+            None => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// Returns a date with ASCII digits.
+fn ascii_digits(text: &str) -> String {
+    text.chars().filter(|c| !is_invisible(*c)).map(|c| ascii_digit(c).unwrap_or(c)).collect()
 }
 
 fn normalize_gender(text: &str) -> String {
     match text.to_lowercase().as_str() {
         "ذكر" | "m" => "male",
-        "أنثى" | "انثى" | "أنثي" | "f" => "female",
+        "أنثى" | "انثى" | "أنثي" | "انثي" | "f" => "female",
         other => other,
     }
     .to_owned()
-}
-
-/// Returns country code and national number, from the cells of both columns.
-///
-/// `mobile` may be in international form (`+966…`, `00966…`, `966…`) or in national form with its leading zero. A
-/// text that is not a number is returned unchanged, so that validation reports it.
-fn split_number(country_code: &str, mobile: &str) -> (String, String) {
-    let country_code = clean_digits(country_code);
-    let mobile = clean_digits(mobile);
-    let international = mobile.strip_prefix('+').or_else(|| mobile.strip_prefix("00"));
-    let digits = international.unwrap_or(&mobile);
-    let given_code = country_code.trim_start_matches('+');
-    let prefix = if given_code.is_empty() {
-        COUNTRY_CODES.into_iter().find(|code| has_country_code(digits, code))
-    } else {
-        Some(given_code).filter(|code| has_country_code(digits, code))
-    };
-    let code = match prefix {
-        Some(prefix) if country_code.is_empty() => format!("+{prefix}"),
-        None if country_code.is_empty() => DEFAULT_COUNTRY_CODE.to_owned(),
-        _ => country_code.clone(),
-    };
-    let national = prefix.and_then(|prefix| digits.strip_prefix(prefix)).unwrap_or(digits);
-    let is_number = national.bytes().all(|byte| byte.is_ascii_digit());
-    let national = if is_number { national.trim_start_matches('0') } else { mobile.as_str() };
-    (code, national.to_owned())
-}
-
-/// Replaces Arabic-Indic digits with ASCII ones, and removes spaces, hyphens and parentheses.
-fn clean_digits(text: &str) -> String {
-    let clean = |character: char| match character {
-        '٠'..='٩' => char::from_digit(character as u32 - '٠' as u32, 10),
-        ' ' | '-' | '(' | ')' => None,
-        other => Some(other),
-    };
-    text.chars().filter_map(clean).collect()
-}
-
-/// Returns true if `digits` start with `country_code` and the rest is long enough to be a national number.
-fn has_country_code(digits: &str, country_code: &str) -> bool {
-    digits.strip_prefix(country_code).is_some_and(|rest| rest.len() >= 8)
 }
 
 /// Lookup results that every row passes: the storage checks uniqueness when it writes rows, and rows contain no ids.
@@ -178,30 +251,5 @@ impl LookupResults for NoLookups {
 
     fn is_used(&self, _: UniqueField, _: &str) -> bool {
         false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn common_spellings_of_a_number_are_split() {
-        for (code, mobile, expected) in [
-            ("+966", "512345678", ("+966", "512345678")),
-            ("966", "0512345678", ("966", "512345678")),
-            ("", "512345678", ("+966", "512345678")),
-            ("", "0512345678", ("+966", "512345678")),
-            ("", "966512345678", ("+966", "512345678")),
-            ("", "+971 50 123 4567", ("+971", "501234567")),
-            ("", "00201012345678", ("+20", "1012345678")),
-            ("+966", "+966512345678", ("+966", "512345678")),
-            ("", "٠٥١٢٣٤٥٦٧٨", ("+966", "512345678")),
-            ("", "abc", ("+966", "abc")),
-            ("", "", ("+966", "")),
-        ] {
-            let (code, mobile) = split_number(code, mobile);
-            assert_eq!((code.as_str(), mobile.as_str()), expected);
-        }
     }
 }

@@ -13,16 +13,15 @@ use zumra_core::{
     Clock, CustomerId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
     MessageCode, Operation,
 };
-use zumra_spreadsheet::{FileLimits, Row, read_rows};
+use zumra_spreadsheet::Row;
 use zumra_storage::{Storage, StorageError};
 
-use super::columns::Columns;
-use super::file::ImportError;
+use super::file::{CustomerTable, ImportError};
 use super::rows::RowParser;
 use crate::app::App;
 
 /// Rows per chunk.
-const CHUNK_ROWS: usize = 500;
+pub(super) const CHUNK_ROWS: usize = 500;
 /// Duration of a lease. Every chunk renews it.
 const LEASE_TTL: SignedDuration = SignedDuration::from_secs(30);
 /// Time between two checks without a notification. They find unfinished imports of another process, or of this process
@@ -114,8 +113,6 @@ pub async fn process_import(
 struct ChunkReader {
     lease: ImportLease,
     chunk_sender: mpsc::Sender<ImportChunk>,
-    /// `None` before the header has been read.
-    row_parser: Option<RowParser>,
     chunk: ImportChunk,
     rows_read: usize,
 }
@@ -123,7 +120,7 @@ struct ChunkReader {
 impl ChunkReader {
     fn new(lease: ImportLease, chunk_sender: mpsc::Sender<ImportChunk>) -> Self {
         let chunk = empty_chunk(lease.language, lease.last_row);
-        Self { lease, chunk_sender, row_parser: None, chunk, rows_read: 0 }
+        Self { lease, chunk_sender, chunk, rows_read: 0 }
     }
 
     /// Sends all chunks, and blocks until they are sent. Stops early if the receiver is gone.
@@ -131,44 +128,37 @@ impl ChunkReader {
         let file = std::mem::take(&mut self.lease.file);
         let language = self.lease.language;
         let mut can_continue = true;
-        let result = read_rows(&file, &FileLimits::default(), &mut |row| {
-            can_continue = self.read_row(&row);
-            if can_continue { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let result = self.read_file(&file, &mut can_continue);
         if can_continue {
             self.chunk.is_last = true;
-            self.chunk.failure = result.err().map(|error| ImportError::from(error).message(language));
+            self.chunk.failure = result.err().map(|error| error.message(language));
             // Fails if the receiver stopped after an error. The receiver has already reported that error.
             let _ = self.chunk_sender.blocking_send(self.chunk);
         }
     }
 
+    fn read_file(&mut self, file: &[u8], can_continue: &mut bool) -> Result<(), ImportError> {
+        let mut table = CustomerTable::open(file, None)?;
+        let row_parser = RowParser::new(table.columns.clone(), self.lease.language);
+        table.read_rows(&mut |row| {
+            *can_continue = self.read_row(&row_parser, &row);
+            if *can_continue { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(())
+    }
+
     /// Reads the next row. Returns true if reading may continue.
-    fn read_row(&mut self, row: &Row) -> bool {
-        let Some(row_parser) = &self.row_parser else { return self.read_header(&row.cells) };
+    fn read_row(&mut self, row_parser: &RowParser, row: &Row) -> bool {
         if row.number <= self.lease.last_row {
             return true; // written under an earlier lease
         }
-        match row_parser.read(row.number, &row.cells) {
+        match row_parser.read(row) {
             Ok(customer) => self.chunk.customers.push((row.number, customer)),
             Err(problems) => self.chunk.problems.extend(problems),
         }
         self.chunk.last_row = row.number;
         self.rows_read += 1;
         !self.rows_read.is_multiple_of(CHUNK_ROWS) || self.send_chunk()
-    }
-
-    /// Reads the first row. Returns false, and ends the import, if it lacks a required column.
-    fn read_header(&mut self, cells: &[String]) -> bool {
-        let language = self.lease.language;
-        if let Some(columns) = Columns::read(cells) {
-            self.row_parser = Some(RowParser::new(columns, language));
-            return true;
-        }
-        self.chunk.failure = Some(ImportError::Columns.message(language));
-        self.chunk.is_last = true;
-        self.send_chunk();
-        false
     }
 
     /// Sends the chunk and starts the next one. Returns false if the receiver is gone.
@@ -180,14 +170,16 @@ impl ChunkReader {
 
 /// Returns a chunk without rows, after `last_row`.
 fn empty_chunk(language: Language, last_row: u32) -> ImportChunk {
-    let already_used = |field| {
-        let label = field_label(language, field).unwrap_or(field);
-        format_message(language, MessageCode::Unique, &[("attribute", label)])
-    };
     ImportChunk {
         last_row,
-        mobile_used_reason: already_used("mobile"),
-        email_used_reason: already_used("email"),
+        mobile_used_reason: used_reason(language, "mobile"),
+        email_used_reason: used_reason(language, "email"),
         ..ImportChunk::default()
     }
+}
+
+/// Returns the message about a value of `field` that another customer has.
+pub(super) fn used_reason(language: Language, field: &str) -> String {
+    let label = field_label(language, field).unwrap_or(field);
+    format_message(language, MessageCode::Unique, &[("attribute", label)])
 }

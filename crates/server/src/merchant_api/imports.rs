@@ -6,13 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::{ImportId, MessageCode, NewImport, RowProblem};
-use zumra_validation::{FieldErrors, uploaded_file};
+use zumra_spreadsheet::FileError;
+use zumra_validation::{FieldErrors, uploaded_file, uploaded_text};
 
 use super::php_date::PhpDate;
 use crate::app::App;
 use crate::auth::{Caller, CustomersRead, CustomersWrite};
 use crate::envelope::{MessageResponse, Success};
-use crate::import::check_file;
+use crate::import::{CheckedFile, ImportError, TextEncoding, check_file};
 use crate::language::PreferredLanguage;
 use crate::problem::{ErrorBody, Problem};
 use crate::request::PathId;
@@ -34,9 +35,12 @@ type ImportResponse = Success<ImportView>;
 #[schema(as = ImportFile)]
 #[expect(dead_code, reason = "read by the OpenAPI document; validation reads requests")]
 pub(crate) struct ImportBody {
-    /// Customers in xlsx or csv format. The first row contains the column names.
+    /// Customers in xlsx or csv format. One of the first 20 rows contains the column names.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
+    /// Encoding of a csv file, such as `windows-1256`. By default it is detected.
+    #[schema(example = "windows-1256", nullable = false)]
+    encoding: Option<String>,
 }
 
 /// The state of an import.
@@ -50,8 +54,8 @@ pub(crate) struct ImportView {
     created_at: PhpDate,
     #[schema(required = true)]
     finished_at: Option<PhpDate>,
-    /// Number of the last row processed so far; 0 before the first chunk.
-    rows: u32,
+    /// Number of rows processed so far: those below the header that are not blank.
+    rows: u64,
     /// Number of customers created.
     customers: u64,
     /// Number of rows from which no customer was created.
@@ -115,9 +119,11 @@ pub(crate) async fn create(
     let merchant = caller.merchant.id;
     let invalid_file = |code| Problem::InvalidFields(FieldErrors::single("file", code));
     let file = find_file(&submitted).ok_or_else(|| invalid_file(MessageCode::Required))?;
-    let file = check(&app, file).await?.map_err(|code| match code {
-        MessageCode::FileEmpty => Problem::Rejected(code),
-        _ => invalid_file(code),
+    let encoding = find_encoding(&submitted)
+        .map_err(|()| Problem::InvalidFields(FieldErrors::single("encoding", MessageCode::In)))?;
+    let checked = check(&app, file, encoding).await?.map_err(|error| match error {
+        ImportError::File(FileError::Empty) => Problem::Rejected(MessageCode::FileEmpty),
+        error => Problem::InvalidFields(FieldErrors::of_field("file", error.codes())),
     })?;
     let newest = app.storage.list_imports(merchant, PENDING_IMPORTS_MAX).await?;
     if newest.len() == PENDING_IMPORTS_MAX as usize
@@ -128,7 +134,7 @@ pub(crate) async fn create(
     }
     let operation = app.new_operation(caller.token);
     let id = app.new_id(operation.at, ImportId::new)?;
-    let import = NewImport { id, file, language: language.for_fields() };
+    let import = NewImport { id, file: checked.file, language: language.for_fields() };
     app.storage.create_import(merchant, import, operation).await?;
     app.import_notifier.notify();
     let mut response = Success::message(StatusCode::OK, ACCEPTED).into_response();
@@ -138,21 +144,34 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-/// Returns the file of a multipart request, if it has one.
-fn find_file(submitted: &Submitted) -> Option<Vec<u8>> {
+/// Returns the content type of a multipart request.
+fn multipart_type(submitted: &Submitted) -> Option<&[u8]> {
     let content_type = submitted.content_type()?;
-    let is_multipart = content_type.to_ascii_lowercase().starts_with(b"multipart/form-data");
-    let file = if is_multipart { uploaded_file(content_type, &submitted.body, "file") } else { None };
-    file.map(<[u8]>::to_vec)
+    content_type.to_ascii_lowercase().starts_with(b"multipart/form-data").then_some(content_type)
 }
 
-/// Checks a file on a blocking thread. Returns it, or the code of its error.
-async fn check(app: &App, file: Vec<u8>) -> Result<Result<Vec<u8>, MessageCode>, Problem> {
+/// Returns the file of a multipart request, if it has one.
+fn find_file(submitted: &Submitted) -> Option<Vec<u8>> {
+    uploaded_file(multipart_type(submitted)?, &submitted.body, "file").map(<[u8]>::to_vec)
+}
+
+/// Returns the encoding that a request names, if it names one. `Err` if it is not known.
+fn find_encoding(submitted: &Submitted) -> Result<Option<TextEncoding>, ()> {
+    let content_type = multipart_type(submitted);
+    let label =
+        content_type.and_then(|content_type| uploaded_text(content_type, &submitted.body, "encoding"));
+    let label = label.map(<[u8]>::trim_ascii).filter(|label| !label.is_empty());
+    label.map(|label| str::from_utf8(label).ok().and_then(TextEncoding::from_label).ok_or(())).transpose()
+}
+
+/// Checks a file on a blocking thread. Returns it, or its error.
+async fn check(
+    app: &App,
+    file: Vec<u8>,
+    encoding: Option<TextEncoding>,
+) -> Result<Result<CheckedFile, ImportError>, Problem> {
     let _permit = app.body_budget.large_body_permit().await?;
-    let checking = tokio::task::spawn_blocking(move || match check_file(&file) {
-        Ok(_) => Ok(file),
-        Err(error) => Err(error.code()),
-    });
+    let checking = tokio::task::spawn_blocking(move || check_file(file, encoding));
     checking.await.map_err(|error| Problem::Internal(error.to_string()))
 }
 
@@ -183,7 +202,7 @@ pub(crate) async fn details(
         status,
         created_at: PhpDate::from_timestamp(import.at, zone),
         finished_at: import.finished_at.map(|at| PhpDate::from_timestamp(at, zone)),
-        rows: import.last_row,
+        rows: import.created_customers + import.rejected_rows,
         customers: import.created_customers,
         refused: import.rejected_rows,
         failure: import.failure,

@@ -6,7 +6,10 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use zumra_core::{Import, ImportId, Language, MerchantId, NewImport, RowProblem, SystemClock};
-use zumra_server::import::{ImportContext, TEMPLATE, check_file, process_import};
+use zumra_server::import::{
+    CheckedFile, ImportContext, ImportSource, TEMPLATE, TextEncoding, check_file, dry_run, known_names,
+    process_import,
+};
 
 use crate::config::{self, CommandLine, DatabaseOption};
 use crate::database::{Database, IfMissing, Session, with_session};
@@ -20,15 +23,17 @@ const LIST_LIMIT: u32 = 50;
 
 /// Import customers from an xlsx or csv file
 ///
-/// The first row contains the column names, in English or Arabic; `zumra import template` prints them. Each row becomes
-/// a new customer in the default group. Rows with missing fields, or with a mobile number or email address that is
-/// already used, are skipped and listed. A service on the same database continues an interrupted import.
+/// One of the first 20 rows contains the column names, in English or Arabic; `zumra import template --names` prints
+/// them. Each row below becomes a new customer in the default group. Rows with missing fields, or with a mobile number or
+/// email address that is already used, are skipped and listed, by the row numbers that the spreadsheet shows. A service on
+/// the same database continues an interrupted import.
 #[derive(clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
 Examples:
+  zumra import customers.xlsx --merchant 1305146709 --dry-run
   zumra import customers.xlsx --merchant 1305146709
   zumra import template > customers.csv
   zumra import status --merchant 1305146709"
@@ -42,11 +47,21 @@ pub(crate) struct Command {
     /// Merchant of the customers
     #[arg(long, value_name = "ID", required = true)]
     merchant: Option<MerchantId>,
+    /// Encoding of a csv file, such as windows-1256 [default: detected]
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding)]
+    encoding: Option<TextEncoding>,
+    /// Report what the import would do, and store nothing
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     database: DatabaseOption,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+fn parse_encoding(label: &str) -> Result<TextEncoding, String> {
+    TextEncoding::from_label(label).ok_or_else(|| "unknown encoding; try utf-8 or windows-1256".to_owned())
 }
 
 #[derive(Subcommand)]
@@ -71,50 +86,104 @@ struct Status {
     json: bool,
 }
 
-/// Print a csv file with all known columns and an example row
+/// Print a csv file with all columns and an example row
 #[derive(clap::Args)]
-struct Template {}
+struct Template {
+    /// Print the known names of each column instead, a line each
+    #[arg(long)]
+    names: bool,
+}
 
 impl Command {
     pub(crate) fn run(self, command_line: &CommandLine) -> anyhow::Result<()> {
         match (self.action, self.path, self.merchant) {
             (Some(Action::Status(status)), ..) => status.run(command_line),
+            (Some(Action::Template(template)), ..) if template.names => print(known_names()),
             (Some(Action::Template(_)), ..) => print(TEMPLATE),
             (None, Some(path), Some(merchant)) => {
                 let database = config::database(command_line, self.database)?;
-                import(&path, merchant, &database, self.json)
+                let file = read(&path, self.encoding)?;
+                let name = path.display().to_string();
+                let report = Report { name, source: file.source.clone(), as_json: self.json };
+                if self.dry_run {
+                    rehearse(&report, merchant, &database, &file)
+                } else {
+                    import(&report, merchant, &database, file)
+                }
             }
             (None, ..) => Err(Failure::usage("pass a file and --merchant").into()),
         }
     }
 }
 
-fn import(path: &Path, merchant: MerchantId, database: &Database, as_json: bool) -> anyhow::Result<()> {
-    let name = path.display().to_string();
-    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{name}: {problem}"));
+fn read(path: &Path, encoding: Option<TextEncoding>) -> anyhow::Result<CheckedFile> {
+    let invalid = |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
     let file = std::fs::read(path).map_err(|error| invalid(&error))?;
-    let rows = check_file(&file).map_err(|error| invalid(&error))?;
+    Ok(check_file(file, encoding).map_err(|error| invalid(&error))?)
+}
+
+/// How a command reports about a file.
+struct Report {
+    name: String,
+    source: ImportSource,
+    as_json: bool,
+}
+
+fn import(
+    report: &Report,
+    merchant: MerchantId,
+    database: &Database,
+    file: CheckedFile,
+) -> anyhow::Result<()> {
     let (import, problems) = with_session(database, IfMissing::Fail, async |session| {
         session.require_merchant(merchant).await?;
-        create_and_process(session, merchant, file, rows).await
+        create_and_process(session, merchant, file).await
     })?;
-    if as_json {
-        return print_json(&import_json(&import, &problems));
+    if report.as_json {
+        return print_json(&with_source(import_json(&import, &problems), &report.source));
     }
-    print(describe(&name, &import, &problems))
+    print(describe(&report.name, &import, &problems) + &describe_source(&report.source))
+}
+
+/// Reports what an import would do.
+fn rehearse(
+    report: &Report,
+    merchant: MerchantId,
+    database: &Database,
+    file: &CheckedFile,
+) -> anyhow::Result<()> {
+    let run = with_session(database, IfMissing::Fail, async |session| {
+        session.require_merchant(merchant).await?;
+        Ok(dry_run(&*session.storage, merchant, file, Language::English).await?)
+    })?;
+    if report.as_json {
+        let value = json!({
+            "status": "dry run", "rows": file.rows, "customers": run.customers, "rejected": run.rejected_rows,
+            "problems": problems_json(&run.problems),
+        });
+        return print_json(&with_source(value, &report.source));
+    }
+    let text = format!(
+        "{}: {} read, {} would be created, {} rejected. Nothing was stored.\n",
+        report.name,
+        format_count(u64::from(file.rows), "row"),
+        format_count(run.customers, "customer"),
+        format_count(run.rejected_rows, "row"),
+    );
+    print(text + &describe_problems(&run.problems) + &describe_source(&report.source))
 }
 
 async fn create_and_process(
     session: &Session,
     merchant: MerchantId,
-    file: Vec<u8>,
-    rows: u32,
+    checked: CheckedFile,
 ) -> anyhow::Result<(Import, Vec<RowProblem>)> {
+    let CheckedFile { file, rows, .. } = checked;
     let operation = session.operation();
     let id = ImportId::new(session.ids.next(operation.at)).unwrap_or(ImportId::FIRST);
     let import = NewImport { id, file, language: Language::English };
     session.storage.create_import(merchant, import, operation).await?;
-    let bar = ProgressBar::new(u64::from(rows) + 1);
+    let bar = ProgressBar::new(u64::from(rows));
     // An invalid template must not stop the import.
     if let Ok(style) =
         ProgressStyle::with_template("importing {wide_bar} {human_pos}/{human_len} rows, {eta} left")
@@ -123,7 +192,7 @@ async fn create_and_process(
     }
     let context = ImportContext { storage: &*session.storage, clock: &SystemClock, ids: &session.ids };
     let result = process_import(context, Some((merchant, id)), &mut |import| {
-        bar.set_position(u64::from(import.last_row));
+        bar.set_position(processed_rows(import));
     })
     .await;
     bar.finish_and_clear();
@@ -168,13 +237,18 @@ fn print_list(imports: &[Import], as_json: bool) -> anyhow::Result<()> {
             import.id.to_string(),
             format_minute(import.at),
             state(import).to_owned(),
-            import.last_row.to_string(),
+            processed_rows(import).to_string(),
             import.created_customers.to_string(),
             import.rejected_rows.to_string(),
         ]
     };
     let rows: Vec<_> = imports.iter().map(row).collect();
     print(format_table(["ID", "CREATED", "STATE", "ROWS", "CUSTOMERS", "REJECTED"], &rows))
+}
+
+/// Returns the number of rows below the header that were processed.
+fn processed_rows(import: &Import) -> u64 {
+    import.created_customers + import.rejected_rows
 }
 
 fn state(import: &Import) -> &'static str {
@@ -186,13 +260,25 @@ fn state(import: &Import) -> &'static str {
 }
 
 fn import_json(import: &Import, problems: &[RowProblem]) -> Value {
-    let problem = |p: &RowProblem| json!({"row": p.row, "column": p.column, "reason": p.reason});
     json!({
         "id": import.id, "status": state(import), "created_at": format_micros(import.at),
-        "finished_at": import.finished_at.map(format_micros), "rows": import.last_row, "customers": import.created_customers,
-        "rejected": import.rejected_rows, "failure": import.failure,
-        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+        "finished_at": import.finished_at.map(format_micros), "rows": processed_rows(import),
+        "customers": import.created_customers, "rejected": import.rejected_rows, "failure": import.failure,
+        "problems": problems_json(problems),
     })
+}
+
+fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
+    problems.iter().map(|p| json!({"row": p.row, "column": p.column, "reason": p.reason})).collect()
+}
+
+/// Adds how the file was read to a result in JSON.
+fn with_source(mut result: Value, source: &ImportSource) -> Value {
+    result["sheet"] = json!(source.sheet);
+    result["encoding"] = json!(source.encoding);
+    result["header_row"] = json!(source.header_row);
+    result["unknown_columns"] = json!(source.unknown_columns);
+    result
 }
 
 fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
@@ -209,6 +295,11 @@ fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
         text += failure;
         text += "\n";
     }
+    text + &describe_problems(problems)
+}
+
+fn describe_problems(problems: &[RowProblem]) -> String {
+    let mut text = String::new();
     if !problems.is_empty() {
         let row = |p: &RowProblem| [p.row.to_string(), p.column.clone(), p.reason.clone()];
         let rows: Vec<_> = problems.iter().take(PROBLEM_LIMIT).map(row).collect();
@@ -216,7 +307,22 @@ fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
         text += &format_table(["ROW", "COLUMN", "PROBLEM"], &rows);
     }
     if problems.len() > PROBLEM_LIMIT {
-        text += "More problems: run `zumra import status` with --json.\n";
+        text += "More problems: run the command with --json.\n";
     }
     text
+}
+
+/// Says how the file was read, as far as a user may not expect it.
+fn describe_source(source: &ImportSource) -> String {
+    let mut notes = Vec::new();
+    notes.extend(source.sheet.as_ref().map(|sheet| format!("Sheet: {sheet}")));
+    let encoding = source.encoding.as_ref().filter(|encoding| *encoding != "UTF-8");
+    notes.extend(encoding.map(|encoding| format!("Encoding: {encoding}")));
+    if source.header_row > 1 {
+        notes.push(format!("Column names: row {}", source.header_row));
+    }
+    if !source.unknown_columns.is_empty() {
+        notes.push(format!("Ignored columns: {}", source.unknown_columns.join(", ")));
+    }
+    notes.into_iter().map(|note| note + "\n").collect()
 }
