@@ -3,9 +3,12 @@
 //! What belongs here: the state of an import, its lease and its chunks. Reading files and matching columns belong to
 //! the server.
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
 
-use crate::{Actor, ImportId, Language, MerchantId, NewCustomer};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, GroupId, ImportId, Language, MerchantId, NewCustomer};
 
 /// Maximum number of problems stored per import; later problems are only counted.
 pub const STORED_PROBLEMS_MAX: u32 = 1000;
@@ -19,6 +22,21 @@ pub struct NewImport {
     pub file: Vec<u8>,
     /// Language of the messages in [`RowProblem::reason`].
     pub language: Language,
+    /// How the file is read.
+    pub details: FileDetails,
+}
+
+/// How a file is read: what its user may not expect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDetails {
+    /// Name of the sheet, if the file is a workbook.
+    pub sheet: Option<String>,
+    /// Name of the encoding, if the file is a text.
+    pub encoding: Option<String>,
+    /// Number of the row that names the columns.
+    pub header_row: u32,
+    /// Names of the columns that are not known, and are ignored.
+    pub unknown_columns: Vec<String>,
 }
 
 /// State of an import.
@@ -38,6 +56,8 @@ pub struct Import {
     pub rejected_rows: u64,
     /// Why the import stopped before the end of the file, if it did.
     pub failure: Option<String>,
+    /// How the file is read; `None` for an import of an earlier version.
+    pub details: Option<FileDetails>,
 }
 
 /// A reason why no customer was created from a row.
@@ -85,12 +105,16 @@ pub struct ImportChunk {
     /// Customers to create, each with its row number. A customer whose mobile number or email is already used becomes
     /// a problem.
     pub customers: Vec<(u32, NewCustomer)>,
+    /// The groups of these customers besides the default group, by row.
+    pub groups: BTreeMap<u32, Vec<GroupId>>,
     /// Problems of invalid rows. A row may have several.
     pub problems: Vec<RowProblem>,
     /// Message for a mobile number that is already used.
     pub mobile_used_reason: String,
     /// Message for an email that is already used.
     pub email_used_reason: String,
+    /// Message for a group that was deleted after the row was read.
+    pub group_missing_reason: String,
     /// True if this is the last chunk.
     pub is_last: bool,
     /// Why the rest of the file cannot be read, if it cannot.

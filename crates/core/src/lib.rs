@@ -32,7 +32,7 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use group::{Features, Group, GroupChange, GroupName};
 pub use id::{CustomerId, GroupId, IdGenerator, ImportId, MerchantId, OperationId, TokenId};
 pub use id_set::IdSet;
-pub use import::{Import, ImportChunk, ImportLease, LeaseKey, NewImport, RowProblem};
+pub use import::{FileDetails, Import, ImportChunk, ImportLease, LeaseKey, NewImport, RowProblem};
 pub use merchant::{Domain, Merchant, MerchantName, NewMerchant, Plan};
 pub use message::{Language, MessageCode};
 pub use operation::{Actor, Operation, OperationKind, Subject};

@@ -67,7 +67,8 @@ codes! {
     FileEmpty file_empty, FileUnsupported file_unsupported, FileColumns file_columns, FileLimits file_limits,
     FileMissingColumns file_missing_columns, FileQuote file_quote, FileEncoding file_encoding,
     NumberChanged number_changed, PhoneLength phone_length, PhoneCountry phone_country,
-    UnknownCountry unknown_country, HiddenCharacters hidden_characters,
+    UnknownCountry unknown_country, UnknownGroup unknown_group, AmbiguousGroup ambiguous_group,
+    HiddenCharacters hidden_characters,
 }
 
 fn table(language: Language) -> &'static Table {

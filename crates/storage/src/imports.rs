@@ -1,11 +1,11 @@
 //! Imports: customers from uploaded files, written in chunks under a lease.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
 use zumra_core::{
-    Email, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId, Mobile, NewCustomer,
-    NewImport, Operation, RowProblem,
+    CustomerId, Email, FileDetails, GroupId, IdSet, Import, ImportChunk, ImportId, ImportLease, Language,
+    LeaseKey, MerchantId, Mobile, NewCustomer, NewImport, Operation, RowProblem,
 };
 
 use crate::row::{Row, RowReader};
@@ -38,7 +38,8 @@ pub trait Imports: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StorageError::LeaseLost`] if another process holds the lease now.
+    /// [`StorageError::LeaseLost`] if another process holds the lease now; [`StorageError::MissingGroup`] if a group of the
+    /// chunk does not exist.
     async fn write_import_chunk(
         &self,
         lease: LeaseKey,
@@ -59,7 +60,8 @@ pub trait Imports: Send + Sync {
 }
 
 /// The columns that [`decode`] reads.
-pub(crate) const COLUMNS: &str = "id, at, finished_at, last_row, created_customers, rejected_rows, failure";
+pub(crate) const COLUMNS: &str =
+    "id, at, finished_at, last_row, created_customers, rejected_rows, failure, file_details";
 
 /// Decodes a row with the columns of [`COLUMNS`].
 pub(crate) fn decode(row: &impl Row) -> Result<Import> {
@@ -72,6 +74,7 @@ pub(crate) fn decode(row: &impl Row) -> Result<Import> {
         created_customers: row.count("created_customers")?,
         rejected_rows: row.count("rejected_rows")?,
         failure: row.optional_text()?,
+        details: row.optional_parsed("file_details", |text| serde_json::from_str(text))?,
     })
 }
 
@@ -141,14 +144,39 @@ pub(crate) fn contacts(chunk: &ImportChunk) -> Contacts {
     }
 }
 
+/// Returns the stored form of the details of a file, JSON.
+pub(crate) fn details_json(details: &FileDetails) -> Result<String> {
+    serde_json::to_string(details).map_err(|error| StorageError::Internal(error.to_string()))
+}
+
 /// What a chunk writes.
 pub(crate) struct ChunkPlan<'c> {
     /// The customers to insert.
     pub(crate) customers: Vec<&'c NewCustomer>,
+    /// The groups of each of them besides the default group, in the same order.
+    pub(crate) groups: Vec<&'c [GroupId]>,
     /// All problems of its rows, by row.
     pub(crate) problems: Vec<RowProblem>,
     /// Number of rows with at least one problem.
     pub(crate) rejected_rows: u64,
+}
+
+impl ChunkPlan<'_> {
+    /// Returns the groups that any of the customers joins, besides the default group.
+    pub(crate) fn all_groups(&self) -> IdSet<GroupId> {
+        self.groups.iter().copied().flatten().copied().collect()
+    }
+
+    /// Returns the members of each group besides the default group. `ids` are those of the customers.
+    pub(crate) fn members(&self, ids: &[CustomerId]) -> BTreeMap<GroupId, IdSet<CustomerId>> {
+        let mut members: BTreeMap<GroupId, Vec<CustomerId>> = BTreeMap::new();
+        for (id, groups) in ids.iter().zip(&self.groups) {
+            for group in *groups {
+                members.entry(*group).or_default().push(*id);
+            }
+        }
+        members.into_iter().map(|(group, customers)| (group, customers.into_iter().collect())).collect()
+    }
 }
 
 /// Plans a chunk: a customer whose mobile number or email address is in `used`, or occurs earlier in the chunk,
@@ -156,7 +184,7 @@ pub(crate) struct ChunkPlan<'c> {
 pub(crate) fn plan_chunk(chunk: &ImportChunk, used: Contacts) -> ChunkPlan<'_> {
     let mut mobiles: HashSet<String> = used.mobiles.into_iter().collect();
     let mut emails: HashSet<String> = used.emails.into_iter().collect();
-    let (mut customers, mut problems) = (Vec::new(), chunk.problems.clone());
+    let (mut customers, mut groups, mut problems) = (Vec::new(), Vec::new(), chunk.problems.clone());
     for (row, customer) in &chunk.customers {
         let mut reject = |column: &str, reason: &str| {
             problems.push(RowProblem { row: *row, column: column.to_owned(), reason: reason.to_owned() });
@@ -174,11 +202,12 @@ pub(crate) fn plan_chunk(chunk: &ImportChunk, used: Contacts) -> ChunkPlan<'_> {
             mobiles.extend(mobile(customer).map(str::to_owned));
             emails.extend(email);
             customers.push(customer);
+            groups.push(chunk.groups.get(row).map_or(&[][..], Vec::as_slice));
         }
     }
     problems.sort_by_key(|problem| problem.row);
     let rejected_rows = problems.iter().map(|problem| problem.row).collect::<HashSet<_>>().len() as u64;
-    ChunkPlan { customers, problems, rejected_rows }
+    ChunkPlan { customers, groups, problems, rejected_rows }
 }
 
 fn mobile(customer: &NewCustomer) -> Option<&str> {

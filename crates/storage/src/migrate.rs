@@ -37,6 +37,11 @@ pub const SQLITE: &[Migration] = &[
         name: "search_index",
         sql: include_str!("../migrations/sqlite/0004_search_index.sql"),
     },
+    Migration {
+        number: 5,
+        name: "import_file_details",
+        sql: include_str!("../migrations/sqlite/0005_import_file_details.sql"),
+    },
 ];
 
 /// The migrations of the `postgres` engine.
@@ -51,6 +56,11 @@ pub const POSTGRES: &[Migration] = &[
         number: 4,
         name: "search_index",
         sql: include_str!("../migrations/postgres/0004_search_index.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "import_file_details",
+        sql: include_str!("../migrations/postgres/0005_import_file_details.sql"),
     },
 ];
 

@@ -19,6 +19,8 @@ pub(super) enum Column {
     Birthday,
     City,
     Location,
+    /// Names or ids of groups, separated by [`GROUP_SEPARATORS`].
+    Group,
 }
 
 /// The names of each column, as users write them. Of several columns with the same content, the one whose name comes
@@ -63,7 +65,11 @@ const NAMES: &[(Column, &[&str])] = &[
     (Column::Birthday, &["birthday", "تاريخ الميلاد", "birth_date", "date_of_birth", "dob"]),
     (Column::City, &["city", "المدينة"]),
     (Column::Location, &["location", "address", "العنوان"]),
+    (Column::Group, &["group", "المجموعة", "groups", "المجموعات", "customer group", "مجموعة العملاء"]),
 ];
+
+/// What separates the groups in a cell.
+pub(super) const GROUP_SEPARATORS: [char; 2] = ['|', '،'];
 
 /// Columns without which no customer can be created: the contents that satisfy each, and the names in messages.
 const REQUIRED: [(&[Column], &str); 2] = [

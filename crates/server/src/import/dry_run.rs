@@ -7,6 +7,7 @@ use zumra_core::{Email, Language, MerchantId, Mobile, NewCustomer, RowProblem};
 use zumra_storage::{Contacts, Storage, StorageError};
 
 use super::file::{CheckedFile, CustomerTable};
+use super::groups::GroupNames;
 use super::rows::RowParser;
 use super::worker::{CHUNK_ROWS, used_reason};
 
@@ -32,14 +33,15 @@ pub async fn dry_run(
     file: &CheckedFile,
     language: Language,
 ) -> Result<DryRun, StorageError> {
+    let groups = GroupNames::load(storage, merchant).await?;
     let mut table =
         CustomerTable::open(&file.file, None).map_err(|e| StorageError::Internal(e.to_string()))?;
-    let parser = RowParser::new(table.columns.clone(), language);
+    let parser = RowParser::new(table.columns.clone(), groups, language);
     let (mut customers, mut problems) = (Vec::new(), Vec::new());
     table
         .read_rows(&mut |row| {
             match parser.read(&row) {
-                Ok(customer) => customers.push((row.number, contacts_of(&customer))),
+                Ok(new) => customers.push((row.number, contacts_of(&new.customer))),
                 Err(found) => problems.extend(found),
             }
             std::ops::ControlFlow::Continue(())

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use zumra_core::message::format_message;
-use zumra_core::{Language, MessageCode};
+use zumra_core::{FileDetails, Language, MessageCode};
 use zumra_spreadsheet::{FileError, FileLimits, Row, Spreadsheet, TextEncoding};
 
 use super::columns::{Columns, NoHeader};
@@ -57,19 +57,6 @@ impl ImportError {
     }
 }
 
-/// How a file was read: what a user may not expect.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportSource {
-    /// Name of the sheet, if the file is a workbook.
-    pub sheet: Option<String>,
-    /// Name of the encoding, if the file is a text.
-    pub encoding: Option<String>,
-    /// Number of the row that names the columns.
-    pub header_row: u32,
-    /// Names of the columns that are not known, and are ignored.
-    pub unknown_columns: Vec<String>,
-}
-
 /// A file that can be imported.
 #[derive(Debug)]
 pub struct CheckedFile {
@@ -78,7 +65,7 @@ pub struct CheckedFile {
     /// Number of rows below the header that are not blank.
     pub rows: u32,
     /// How it was read.
-    pub source: ImportSource,
+    pub details: FileDetails,
 }
 
 /// Reads a whole file without storing any of it. Blocks.
@@ -98,9 +85,9 @@ pub fn check_file(file: Vec<u8>, encoding: Option<TextEncoding>) -> Result<Check
         // A file with only a header contains no customer.
         return Err(FileError::Empty.into());
     }
-    let source = table.source();
+    let details = table.details();
     let converted = table.spreadsheet.into_converted().map(String::into_bytes);
-    Ok(CheckedFile { file: converted.unwrap_or(file), rows, source })
+    Ok(CheckedFile { file: converted.unwrap_or(file), rows, details })
 }
 
 /// The table of a file that has a header.
@@ -149,8 +136,8 @@ impl<'f> CustomerTable<'f> {
     }
 
     /// Returns how the file is read.
-    pub(super) fn source(&self) -> ImportSource {
-        ImportSource {
+    pub(super) fn details(&self) -> FileDetails {
+        FileDetails {
             sheet: self.spreadsheet.sheet(self.table).map(str::to_owned),
             encoding: self.spreadsheet.encoding().map(str::to_owned),
             header_row: self.header_row,

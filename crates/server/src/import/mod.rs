@@ -9,13 +9,14 @@ mod countries;
 mod digits;
 mod dry_run;
 mod file;
+mod groups;
 mod names;
 mod rows;
 mod worker;
 
 pub use columns::{TEMPLATE, known_names};
 pub use dry_run::{DryRun, dry_run};
-pub use file::{CheckedFile, ImportError, ImportSource, check_file};
+pub use file::{CheckedFile, ImportError, check_file};
 pub(crate) use worker::run_import_task;
 pub use worker::{ImportContext, process_import};
 pub use zumra_spreadsheet::TextEncoding;

@@ -3,14 +3,15 @@
 use zumra_core::digits::{ascii_digit, is_invisible};
 use zumra_core::message::format_message;
 use zumra_core::phone::{CountryCode, DEFAULT_COUNTRY_CODE, PhoneError, read_phone};
-use zumra_core::{CustomerId, Language, MessageCode, NewCustomer, RowProblem};
+use zumra_core::{CustomerId, GroupId, Language, MessageCode, NewCustomer, RowProblem};
 use zumra_spreadsheet::{Cell, Row, cell_name};
 use zumra_validation::requests::customers::import as rules;
 use zumra_validation::{Entity, Input, LookupResults, RuleSet, UniqueField};
 
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, GROUP_SEPARATORS};
 use super::countries::find_country_code;
 use super::digits::{Digits, read_digits};
+use super::groups::{GroupNames, NoGroup};
 use super::names::{invisible_characters, visible_text};
 use crate::customer_fields::read_customer_change;
 use crate::fields::Fields;
@@ -27,18 +28,25 @@ const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
 /// A parser of the rows of a file with given columns.
 pub(super) struct RowParser {
     columns: Columns,
+    groups: GroupNames,
     rules: RuleSet,
     language: Language,
 }
 
+/// What a row creates: a customer, and their memberships in groups besides the default group.
+pub(super) struct NewRow {
+    pub(super) customer: NewCustomer,
+    pub(super) groups: Vec<GroupId>,
+}
+
 impl RowParser {
-    pub(super) fn new(columns: Columns, language: Language) -> Self {
-        Self { columns, rules: rules(), language }
+    pub(super) fn new(columns: Columns, groups: GroupNames, language: Language) -> Self {
+        Self { columns, groups, rules: rules(), language }
     }
 
-    /// Returns the customer of a row, or its problems. Whether mobile number and email are already used is checked by
+    /// Returns what a row creates, or its problems. Whether mobile number and email are already used is checked by
     /// the storage when it writes the chunk.
-    pub(super) fn read(&self, row: &Row) -> Result<NewCustomer, Vec<RowProblem>> {
+    pub(super) fn read(&self, row: &Row) -> Result<NewRow, Vec<RowProblem>> {
         let reader = RowReader { parser: self, row, problems: Vec::new() };
         reader.read()
     }
@@ -52,9 +60,10 @@ struct RowReader<'p> {
 }
 
 impl<'p> RowReader<'p> {
-    fn read(mut self) -> Result<NewCustomer, Vec<RowProblem>> {
+    fn read(mut self) -> Result<NewRow, Vec<RowProblem>> {
         let (first_name, last_name) = self.names();
         let (code, mobile) = self.phone();
+        let groups = self.groups();
         let fields = [
             ("first_name", first_name),
             ("last_name", last_name),
@@ -78,7 +87,8 @@ impl<'p> RowReader<'p> {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        self.customer(&Fields::new(rules.normalized(&input)))
+        let customer = self.customer(&Fields::new(rules.normalized(&input)))?;
+        Ok(NewRow { customer, groups })
     }
 
     fn customer(&self, fields: &Fields) -> Result<NewCustomer, Vec<RowProblem>> {
@@ -179,6 +189,39 @@ impl<'p> RowReader<'p> {
             self.reject_with("mobile_code_country", MessageCode::UnknownCountry, &arguments);
         }
         code.map(Some).ok_or(())
+    }
+
+    /// Returns the groups that the row names. Each that is not found is a problem.
+    fn groups(&mut self) -> Vec<GroupId> {
+        let Some((position, cell)) = self.cell(Column::Group) else { return Vec::new() };
+        let parser = self.parser;
+        let text = match (cell.number, read_digits(cell)) {
+            (Some(_), Digits::Number(number)) => number,
+            _ => cell.text.clone(),
+        };
+        // A name may contain a separator.
+        if let Ok(group) = parser.groups.find(&text) {
+            return vec![group];
+        }
+        let mut groups = Vec::new();
+        for name in text.split(GROUP_SEPARATORS).filter(|name| !visible_text(name).is_empty()) {
+            match parser.groups.find(name) {
+                Ok(group) if groups.contains(&group) => {}
+                Ok(group) => groups.push(group),
+                Err(_) if read_digits(cell) == Digits::Changed => {
+                    self.reject_changed("group", position, cell);
+                }
+                Err(error) => {
+                    let message = match error {
+                        NoGroup::Unknown => MessageCode::UnknownGroup,
+                        NoGroup::Ambiguous => MessageCode::AmbiguousGroup,
+                    };
+                    let cell = cell_name(position, self.row.number);
+                    self.reject_with("group", message, &[("cell", &*cell), ("value", &*shown(name.trim()))]);
+                }
+            }
+        }
+        groups
     }
 
     fn reject_changed(&mut self, field: &str, position: usize, cell: &Cell) {

@@ -6,18 +6,19 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use zumra_core::message::{field_label, format_message};
 use zumra_core::{
-    Clock, CustomerId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, MerchantId,
-    MessageCode, Operation,
+    Clock, CustomerId, GroupId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey,
+    MerchantId, MessageCode, Operation, RowProblem,
 };
 use zumra_spreadsheet::Row;
 use zumra_storage::{Storage, StorageError};
 
 use super::file::{CustomerTable, ImportError};
-use super::rows::RowParser;
+use super::groups::GroupNames;
+use super::rows::{NewRow, RowParser};
 use crate::app::App;
 
 /// Rows per chunk.
@@ -93,7 +94,8 @@ pub async fn process_import(
     let Some(lease) = storage.lease_import(import, now, now + LEASE_TTL).await? else { return Ok(None) };
     let (key, actor) = (lease.key, lease.actor);
     let (chunk_sender, mut chunks) = mpsc::channel(1);
-    let reader = tokio::task::spawn_blocking(move || ChunkReader::new(lease, chunk_sender).run());
+    let groups = GroupNames::load(storage, key.merchant).await?;
+    let reader = tokio::task::spawn_blocking(move || ChunkReader::new(lease, chunk_sender).run(groups));
     let mut last_state = None;
     while let Some(mut chunk) = chunks.recv().await {
         let at = clock.now();
@@ -101,12 +103,43 @@ pub async fn process_import(
             customer.id = CustomerId::new(ids.next(at)).unwrap_or(customer.id);
         }
         let operation = Operation { proposed_id: ids.next_operation(at), at, actor };
-        let import = storage.write_import_chunk(key, at + LEASE_TTL, chunk, operation).await?;
+        let import = write_chunk(storage, key, at + LEASE_TTL, chunk, operation).await?;
         progress(&import);
         last_state = Some(import);
     }
     reader.await.map_err(|error| StorageError::Internal(error.to_string()))?;
     Ok(last_state)
+}
+
+/// Writes a chunk. Rows whose group was deleted since they were read become problems.
+async fn write_chunk(
+    storage: &dyn Storage,
+    key: LeaseKey,
+    until: Timestamp,
+    mut chunk: ImportChunk,
+    operation: Operation,
+) -> Result<Import, StorageError> {
+    loop {
+        let named_groups = chunk.groups.len();
+        let written = storage.write_import_chunk(key, until, chunk.clone(), operation).await;
+        let Err(StorageError::MissingGroup(group)) = written else { return written };
+        reject_members(&mut chunk, group);
+        if chunk.groups.len() == named_groups {
+            return written; // no row names this group, so it makes no difference to try again
+        }
+    }
+}
+
+/// Turns the rows that name a group into problems.
+fn reject_members(chunk: &mut ImportChunk, group: GroupId) {
+    let rows: Vec<u32> =
+        chunk.groups.iter().filter(|(_, groups)| groups.contains(&group)).map(|(row, _)| *row).collect();
+    for row in rows {
+        chunk.groups.remove(&row);
+        chunk.customers.retain(|(number, _)| *number != row);
+        let reason = chunk.group_missing_reason.clone();
+        chunk.problems.push(RowProblem { row, column: "group".to_owned(), reason });
+    }
 }
 
 /// A reader of the file of a lease, which it sends in chunks.
@@ -124,11 +157,11 @@ impl ChunkReader {
     }
 
     /// Sends all chunks, and blocks until they are sent. Stops early if the receiver is gone.
-    fn run(mut self) {
+    fn run(mut self, groups: GroupNames) {
         let file = std::mem::take(&mut self.lease.file);
         let language = self.lease.language;
         let mut can_continue = true;
-        let result = self.read_file(&file, &mut can_continue);
+        let result = self.read_file(&file, groups, &mut can_continue);
         if can_continue {
             self.chunk.is_last = true;
             self.chunk.failure = result.err().map(|error| error.message(language));
@@ -137,9 +170,14 @@ impl ChunkReader {
         }
     }
 
-    fn read_file(&mut self, file: &[u8], can_continue: &mut bool) -> Result<(), ImportError> {
+    fn read_file(
+        &mut self,
+        file: &[u8],
+        groups: GroupNames,
+        can_continue: &mut bool,
+    ) -> Result<(), ImportError> {
         let mut table = CustomerTable::open(file, None)?;
-        let row_parser = RowParser::new(table.columns.clone(), self.lease.language);
+        let row_parser = RowParser::new(table.columns.clone(), groups, self.lease.language);
         table.read_rows(&mut |row| {
             *can_continue = self.read_row(&row_parser, &row);
             if *can_continue { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -153,7 +191,12 @@ impl ChunkReader {
             return true; // written under an earlier lease
         }
         match row_parser.read(row) {
-            Ok(customer) => self.chunk.customers.push((row.number, customer)),
+            Ok(NewRow { customer, groups }) => {
+                self.chunk.customers.push((row.number, customer));
+                if !groups.is_empty() {
+                    self.chunk.groups.insert(row.number, groups);
+                }
+            }
             Err(problems) => self.chunk.problems.extend(problems),
         }
         self.chunk.last_row = row.number;
@@ -174,6 +217,7 @@ fn empty_chunk(language: Language, last_row: u32) -> ImportChunk {
         last_row,
         mobile_used_reason: used_reason(language, "mobile"),
         email_used_reason: used_reason(language, "email"),
+        group_missing_reason: format_message(language, MessageCode::Exists, &[("attribute", "group")]),
         ..ImportChunk::default()
     }
 }

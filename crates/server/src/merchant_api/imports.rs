@@ -63,6 +63,15 @@ pub(crate) struct ImportView {
     /// Why the import stopped before the end of the file, if it did.
     #[schema(required = true)]
     failure: Option<String>,
+    /// Name of the sheet that is read, if the file is a workbook.
+    sheet: Option<String>,
+    /// Encoding of a csv file.
+    #[schema(example = "windows-1256")]
+    encoding: Option<String>,
+    /// Number of the row with the column names.
+    header_row: Option<u32>,
+    /// Names of the columns that are not known, and are ignored.
+    unknown_columns: Vec<String>,
     /// Problems of the rejected rows, the first thousand.
     problems: Vec<ProblemView>,
 }
@@ -134,7 +143,8 @@ pub(crate) async fn create(
     }
     let operation = app.new_operation(caller.token);
     let id = app.new_id(operation.at, ImportId::new)?;
-    let import = NewImport { id, file: checked.file, language: language.for_fields() };
+    let (file, details) = (checked.file, checked.details);
+    let import = NewImport { id, file, language: language.for_fields(), details };
     app.storage.create_import(merchant, import, operation).await?;
     app.import_notifier.notify();
     let mut response = Success::message(StatusCode::OK, ACCEPTED).into_response();
@@ -197,6 +207,7 @@ pub(crate) async fn details(
         (Some(_), None) => "completed",
         (Some(_), Some(_)) => "failed",
     };
+    let details = import.details.unwrap_or_default();
     Ok(Success::ok(ImportView {
         id: import.id,
         status,
@@ -206,6 +217,10 @@ pub(crate) async fn details(
         customers: import.created_customers,
         refused: import.rejected_rows,
         failure: import.failure,
+        sheet: details.sheet,
+        encoding: details.encoding,
+        header_row: Some(details.header_row).filter(|row| *row > 0),
+        unknown_columns: details.unknown_columns,
         problems: problems.into_iter().map(ProblemView::from).collect(),
     }))
 }

@@ -331,3 +331,44 @@ async fn encoding_is_detected_or_given() {
     let unknown = upload_with(&app, western, &field("klingon")).await;
     assert_eq!(unknown.json()["error"]["fields"], json!({"encoding": ["حقل encoding غير صالحٍ"]}));
 }
+
+#[tokio::test]
+async fn rows_name_groups_by_name_or_id() {
+    let app = TestApp::new().await;
+    let created =
+        app.request("POST", "/customers/groups").token(WRITE_TOKEN).json(&json!({"name": "عملاء الجملة"}));
+    let id = created.send().await.json()["data"]["id"].as_i64().unwrap();
+    let rows = format!(
+        "Ga,0512000090,عملاء الجمله\nGb,0512000091,{id}|ذهبي\nGc,0512000092,\nGd,0512000093,bronze\nGe,0512000094,ذهبي، none\nGf,0512000095,1.39E+09\n"
+    );
+    let file = format!("first_name,mobile,المجموعة\n{rows}");
+    let done = import(&app, file).await;
+    assert_eq!((&done["customers"], &done["refused"]), (&json!(3), &json!(3)), "{done}");
+    let list = app.get("/customers?per_page=3").send().await.json()["data"].clone();
+    let mut groups: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|customer| (customer["first_name"].clone(), customer["groups"].as_array().unwrap().len()))
+        .collect();
+    groups.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(groups, [(json!("Ga"), 2), (json!("Gb"), 2), (json!("Gc"), 1)], "with the default group");
+    let problems = done["problems"].as_array().unwrap();
+    for (problem, (row, part)) in problems.iter().zip([
+        (5, "C5: لا توجد مجموعة باسم أو رقم bronze"),
+        (6, "none"),
+        (7, "C7 تحتوي على 1.39E+09"),
+    ]) {
+        assert_eq!((&problem["row"], &problem["column"]), (&json!(row), &json!("group")));
+        assert!(problem["reason"].as_str().unwrap().contains(part), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn result_says_how_the_file_was_read() {
+    let app = TestApp::new().await;
+    let arabic: &[u8] = b"\xCA\xDE\xD1\xED\xD1 \xC7\xE1\xDA\xE3\xE1\xC7\xC1\n\xC7\xE1\xC7\xD3\xE3 \xC7\xE1\xC3\xE6\xE1,\xD1\xDE\xE3 \xC7\xE1\xCC\xE6\xC7\xE1,Color\n\xDA\xE1\xED,0501110005,red\n";
+    let done = import(&app, arabic).await;
+    assert_eq!((&done["encoding"], &done["header_row"]), (&json!("windows-1256"), &json!(2)), "{done}");
+    assert_eq!((&done["unknown_columns"], &done["sheet"]), (&json!(["Color"]), &Value::Null));
+}

@@ -153,6 +153,7 @@ pub(crate) const TABLES: &[Table] = &[
             ("finished_at", ColumnType::Int),
             ("failure", ColumnType::Text),
             ("file", ColumnType::Bytes),
+            ("file_details", ColumnType::Text),
         ],
     },
     Table {

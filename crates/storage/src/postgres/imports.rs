@@ -5,8 +5,8 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    CustomerId, IdSet, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewCustomer,
-    NewImport, Operation, OperationId, OperationKind, RowProblem, Subject,
+    CustomerId, IdSet, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport,
+    Operation, OperationId, OperationKind, RowProblem, Subject,
 };
 
 use super::engine::PostgresStorage;
@@ -14,7 +14,8 @@ use super::errors::{AttemptError, AttemptResult};
 use super::tx::Tx;
 use super::{customers, memberships, operations, sql};
 use crate::imports::{
-    COLUMNS, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease, plan_chunk,
+    COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
+    details_json, plan_chunk,
 };
 use crate::row::{RowReader, stored_count};
 use crate::{Conflict, Imports, Resource, Result, StorageError, Written};
@@ -114,11 +115,12 @@ async fn create<C: GenericClient>(
     new: &NewImport,
     operation: &Operation,
 ) -> AttemptResult<Import> {
-    let statement = "INSERT INTO imports (merchant_id, id, at, actor, language, file)
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, id) DO NOTHING";
+    let details = details_json(&new.details)?;
+    let statement = "INSERT INTO imports (merchant_id, id, at, actor, language, file, file_details)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (merchant_id, id) DO NOTHING";
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
     let (merchant_id, id, language) = (merchant.get(), new.id.get(), new.language.as_str());
-    sql::execute(db, statement, &[&merchant_id, &id, &at, &actor, &language, &new.file]).await?;
+    sql::execute(db, statement, &[&merchant_id, &id, &at, &actor, &language, &new.file, &details]).await?;
     // The row is committed, so a failure to read it must not mean that nothing was written.
     let found = find(db, merchant, new.id).await.map_err(AttemptError::into_connection_lost)?;
     Ok(found.ok_or(StorageError::NotFound(Resource::Import))?.0)
@@ -166,7 +168,7 @@ async fn write_chunk(
         let used = customers::find_used_contacts(&tx.client, tx.merchant, &contacts(chunk), None).await?;
         let plan = plan_chunk(chunk, used);
         if !plan.customers.is_empty() {
-            operation = Some(insert_customers(tx, &plan.customers).await?);
+            operation = Some(insert_customers(tx, &plan).await?);
         }
         insert_problems(tx, lease.import, &plan.problems).await?;
         let statement =
@@ -185,8 +187,9 @@ async fn write_chunk(
     Ok(Written { operation, value: found.ok_or(StorageError::NotFound(Resource::Import))?.0 })
 }
 
-/// Inserts the customers of a chunk, as members of the default group.
-async fn insert_customers(tx: &Tx<'_>, new: &[&NewCustomer]) -> AttemptResult<OperationId> {
+/// Inserts the customers of a chunk, as members of the default group and of theirs.
+async fn insert_customers(tx: &Tx<'_>, plan: &ChunkPlan<'_>) -> AttemptResult<OperationId> {
+    let new = &plan.customers;
     let operation = operations::next_id(tx).await?;
     operations::record(tx, operation, OperationKind::Import, Subject::Other, new.len() as u64).await?;
     customers::upsert(tx, new).await.map_err(|error| match error {
@@ -196,9 +199,13 @@ async fn insert_customers(tx: &Tx<'_>, new: &[&NewCustomer]) -> AttemptResult<Op
         )) => AttemptError::Retryable(conflict.into()),
         error => error,
     })?;
-    let customers: IdSet<CustomerId> = new.iter().map(|customer| customer.id).collect();
-    if let Some(default) = memberships::lock_groups_and_default(tx, &[]).await?.default {
-        memberships::insert(tx, default, &customers, operation).await?;
+    let ids: Vec<CustomerId> = new.iter().map(|customer| customer.id).collect();
+    let locked = memberships::lock_groups_and_default(tx, &plan.all_groups().into_vec()).await?;
+    for (group, members) in plan.members(&ids) {
+        memberships::insert(tx, group, &members, operation).await?;
+    }
+    if let Some(default) = locked.default {
+        memberships::insert(tx, default, &IdSet::from(ids), operation).await?;
     }
     Ok(operation)
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewCustomer, NewImport, Operation,
+    CustomerId, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport, Operation,
     OperationKind, RowProblem, Subject,
 };
 
@@ -14,7 +14,7 @@ use super::tx::Tx;
 use super::{customers, memberships, operations, sql};
 use crate::imports::{
     COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
-    plan_chunk,
+    details_json, plan_chunk,
 };
 use crate::row::stored_count;
 use crate::{Imports, Resource, Result, StorageError};
@@ -91,7 +91,8 @@ fn find_stored(tx: &Tx<'_>, id: ImportId) -> Result<Import> {
 
 fn create(tx: &Tx<'_>, new: &NewImport) -> Result<Import> {
     tx.execute(
-        "INSERT INTO imports (merchant_id, id, at, actor, language, file) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO imports (merchant_id, id, at, actor, language, file, file_details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             tx.merchant.get(),
             new.id.get(),
@@ -99,6 +100,7 @@ fn create(tx: &Tx<'_>, new: &NewImport) -> Result<Import> {
             tx.operation.actor.to_string(),
             new.language.as_str(),
             &new.file,
+            details_json(&new.details)?,
         ),
     )?;
     find_stored(tx, new.id)
@@ -140,26 +142,31 @@ fn write_chunk(tx: &Tx<'_>, lease: LeaseKey, until: Timestamp, chunk: &ImportChu
     if state.accepts(&lease, chunk)? {
         let used = customers::find_used_contacts(tx.connection, tx.merchant, &contacts(chunk), None)?;
         let plan = plan_chunk(chunk, used);
-        insert_customers(tx, &plan.customers)?;
+        insert_customers(tx, &plan)?;
         insert_problems(tx, lease.import, &plan.problems)?;
         update_progress(tx, lease.import, until, chunk, &plan)?;
     }
     find_stored(tx, lease.import)
 }
 
-/// Inserts the customers of a chunk as members of the default group, in one operation.
-fn insert_customers(tx: &Tx<'_>, customers: &[&NewCustomer]) -> Result<()> {
+/// Inserts the customers of a chunk as members of the default group and of theirs, in one operation.
+fn insert_customers(tx: &Tx<'_>, plan: &ChunkPlan<'_>) -> Result<()> {
+    let customers = &plan.customers;
     if customers.is_empty() {
         return Ok(());
     }
+    memberships::existing_groups(tx, &plan.all_groups().into_vec())?;
     let operation = operations::next_id(tx)?;
     operations::record(tx, operation, OperationKind::Import, Subject::Other, customers.len() as u64)?;
     for customer in customers {
         customers::upsert(tx, customer)?;
     }
-    if let Some(group) = memberships::default_group(tx)? {
-        let members = customers.iter().map(|customer| customer.id).collect();
+    let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
+    for (group, members) in plan.members(&ids) {
         memberships::insert(tx, group, &members, operation)?;
+    }
+    if let Some(group) = memberships::default_group(tx)? {
+        memberships::insert(tx, group, &ids.into(), operation)?;
     }
     Ok(())
 }

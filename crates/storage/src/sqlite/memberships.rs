@@ -168,7 +168,7 @@ pub(super) fn end_all(tx: &Tx<'_>, customer: CustomerId, operation: OperationId)
 /// # Errors
 ///
 /// [`StorageError::MissingGroup`] if one of them does not exist.
-fn existing_groups(tx: &Tx<'_>, ids: &[GroupId]) -> Result<IdSet<GroupId>> {
+pub(super) fn existing_groups(tx: &Tx<'_>, ids: &[GroupId]) -> Result<IdSet<GroupId>> {
     for &id in ids {
         if !group_exists(tx.connection, tx.merchant, id)? {
             return Err(StorageError::MissingGroup(id));

@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use zumra_core::text::Name;
 use zumra_core::{
-    CustomerId, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, NewCustomer, NewImport,
-    RowProblem,
+    CustomerId, FileDetails, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, NewCustomer,
+    NewImport, RowProblem,
 };
 
-use super::context::{SHOP, TestContext, case_list, customer_id, merchant_id};
+use super::context::{SHOP, TestContext, case_list, customer_id, group_id, merchant_id};
 use crate::{Result, StorageError};
 
 case_list![
@@ -19,6 +19,8 @@ case_list![
     used_contact_is_a_problem_of_its_row,
     row_problems_are_stored_up_to_a_limit,
     imports_of_another_merchant_are_not_found,
+    details_of_the_file_are_kept,
+    customers_of_a_chunk_join_their_groups,
 ];
 
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -27,8 +29,22 @@ fn import_id(id: i64) -> ImportId {
     ImportId::new(id).expect("positive")
 }
 
+fn details() -> FileDetails {
+    FileDetails {
+        sheet: Some("عملاء".to_owned()),
+        encoding: None,
+        header_row: 3,
+        unknown_columns: vec!["\"Color\"".to_owned()],
+    }
+}
+
 async fn create(context: &TestContext, id: i64) -> Import {
-    let new = NewImport { id: import_id(id), file: vec![0, 1, 255], language: Language::English };
+    let new = NewImport {
+        id: import_id(id),
+        file: vec![0, 1, 255],
+        language: Language::English,
+        details: details(),
+    };
     context.storage.create_import(merchant_id(1), new, context.operation()).await.expect("stored")
 }
 
@@ -212,4 +228,38 @@ async fn imports_of_another_merchant_are_not_found(context: TestContext) {
     assert!(
         context.storage.find_import(merchant_id(2), import_id(5)).await.expect("storage responds").is_none()
     );
+}
+
+async fn details_of_the_file_are_kept(context: TestContext) {
+    context.load(SHOP).await;
+    assert_eq!(create(&context, 5).await.details, Some(details()));
+    let lease = lease_at(&context, TestContext::now()).await.expect("a lease");
+    let last = ImportChunk { is_last: true, ..chunk(2, vec![]) };
+    write(&context, lease.key, last).await.expect("written");
+    let listed = context.storage.list_imports(merchant_id(1), 1).await.expect("listed");
+    assert_eq!(listed[0].details, Some(details()));
+}
+
+async fn customers_of_a_chunk_join_their_groups(context: TestContext) {
+    context.load(SHOP).await;
+    create(&context, 5).await;
+    let lease = lease_at(&context, TestContext::now()).await.expect("a lease");
+    let rows =
+        || chunk(4, vec![(2, customer(70, "70")), (3, customer(71, "71")), (4, customer(72, "512345678"))]);
+    let groups = [
+        (2, vec![group_id(10), group_id(30)]),
+        (3, vec![group_id(20), group_id(10)]),
+        (4, vec![group_id(10)]),
+    ];
+    let missing = ImportChunk { groups: [(3, vec![group_id(99)])].into(), ..rows() };
+    let before = context.storage.inspect().await.expect("inspected");
+    let rejected = write(&context, lease.key, missing).await;
+    assert!(matches!(rejected, Err(StorageError::MissingGroup(id)) if id == group_id(99)), "{rejected:?}");
+    assert_eq!(context.storage.inspect().await.expect("inspected"), before);
+    let import =
+        write(&context, lease.key, ImportChunk { groups: groups.into(), ..rows() }).await.expect("written");
+    assert_eq!((import.created_customers, import.rejected_rows), (2, 1));
+    assert_eq!(context.find_group_ids(1, 70).await, [10, 30]);
+    assert_eq!(context.find_group_ids(1, 71).await, [10, 20, 30]);
+    assert_eq!(context.storage.inspect().await.expect("inspected").problems.len(), 0);
 }

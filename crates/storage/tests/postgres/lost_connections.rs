@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use zumra_core::{
-    CustomerId, GroupChange, GroupName, ImportId, Language, MerchantId, NewImport, SystemEntropy,
+    CustomerId, FileDetails, GroupChange, GroupName, ImportId, Language, MerchantId, NewImport, SystemEntropy,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::{AddMembersOutcome, Admin, Customers, GroupSelector, Groups, Imports, StorageError};
@@ -179,7 +179,12 @@ async fn lost_reply_to_an_idempotent_write_is_an_unknown_outcome_if_the_server_s
     let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
     let id = ImportId::new(5).unwrap();
-    let import = NewImport { id, language: Language::English, file: b"file of the import".to_vec() };
+    let import = NewImport {
+        id,
+        language: Language::English,
+        file: b"file of the import".to_vec(),
+        details: FileDetails::default(),
+    };
     let created = storage.create_import(MerchantId::FIRST, import, operation(8)).await;
     assert!(matches!(created, Err(StorageError::OutcomeUnknown(_))), "{created:?}");
     let imports = "SELECT count(*) FROM imports WHERE merchant_id = 1";

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use zumra_core::{Import, ImportId, Language, MerchantId, NewImport, RowProblem, SystemClock};
+use zumra_core::{FileDetails, Import, ImportId, Language, MerchantId, NewImport, RowProblem, SystemClock};
 use zumra_server::import::{
-    CheckedFile, ImportContext, ImportSource, TEMPLATE, TextEncoding, check_file, dry_run, known_names,
-    process_import,
+    CheckedFile, ImportContext, TEMPLATE, TextEncoding, check_file, dry_run, known_names, process_import,
 };
 
 use crate::config::{self, CommandLine, DatabaseOption};
@@ -104,7 +103,7 @@ impl Command {
                 let database = config::database(command_line, self.database)?;
                 let file = read(&path, self.encoding)?;
                 let name = path.display().to_string();
-                let report = Report { name, source: file.source.clone(), as_json: self.json };
+                let report = Report { name, details: file.details.clone(), as_json: self.json };
                 if self.dry_run {
                     rehearse(&report, merchant, &database, &file)
                 } else {
@@ -125,7 +124,7 @@ fn read(path: &Path, encoding: Option<TextEncoding>) -> anyhow::Result<CheckedFi
 /// How a command reports about a file.
 struct Report {
     name: String,
-    source: ImportSource,
+    details: FileDetails,
     as_json: bool,
 }
 
@@ -140,9 +139,9 @@ fn import(
         create_and_process(session, merchant, file).await
     })?;
     if report.as_json {
-        return print_json(&with_source(import_json(&import, &problems), &report.source));
+        return print_json(&import_json(&import, &problems));
     }
-    print(describe(&report.name, &import, &problems) + &describe_source(&report.source))
+    print(describe(&report.name, &import, &problems))
 }
 
 /// Reports what an import would do.
@@ -161,7 +160,7 @@ fn rehearse(
             "status": "dry run", "rows": file.rows, "customers": run.customers, "rejected": run.rejected_rows,
             "problems": problems_json(&run.problems),
         });
-        return print_json(&with_source(value, &report.source));
+        return print_json(&with_details(value, &report.details));
     }
     let text = format!(
         "{}: {} read, {} would be created, {} rejected. Nothing was stored.\n",
@@ -170,7 +169,7 @@ fn rehearse(
         format_count(run.customers, "customer"),
         format_count(run.rejected_rows, "row"),
     );
-    print(text + &describe_problems(&run.problems) + &describe_source(&report.source))
+    print(text + &describe_problems(&run.problems) + &describe_details(&report.details))
 }
 
 async fn create_and_process(
@@ -178,10 +177,10 @@ async fn create_and_process(
     merchant: MerchantId,
     checked: CheckedFile,
 ) -> anyhow::Result<(Import, Vec<RowProblem>)> {
-    let CheckedFile { file, rows, .. } = checked;
+    let CheckedFile { file, rows, details } = checked;
     let operation = session.operation();
     let id = ImportId::new(session.ids.next(operation.at)).unwrap_or(ImportId::FIRST);
-    let import = NewImport { id, file, language: Language::English };
+    let import = NewImport { id, file, language: Language::English, details };
     session.storage.create_import(merchant, import, operation).await?;
     let bar = ProgressBar::new(u64::from(rows));
     // An invalid template must not stop the import.
@@ -260,12 +259,16 @@ fn state(import: &Import) -> &'static str {
 }
 
 fn import_json(import: &Import, problems: &[RowProblem]) -> Value {
-    json!({
+    let value = json!({
         "id": import.id, "status": state(import), "created_at": format_micros(import.at),
         "finished_at": import.finished_at.map(format_micros), "rows": processed_rows(import),
         "customers": import.created_customers, "rejected": import.rejected_rows, "failure": import.failure,
         "problems": problems_json(problems),
-    })
+    });
+    match &import.details {
+        Some(details) => with_details(value, details),
+        None => value,
+    }
 }
 
 fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
@@ -273,11 +276,11 @@ fn problems_json(problems: &[RowProblem]) -> Vec<Value> {
 }
 
 /// Adds how the file was read to a result in JSON.
-fn with_source(mut result: Value, source: &ImportSource) -> Value {
-    result["sheet"] = json!(source.sheet);
-    result["encoding"] = json!(source.encoding);
-    result["header_row"] = json!(source.header_row);
-    result["unknown_columns"] = json!(source.unknown_columns);
+fn with_details(mut result: Value, details: &FileDetails) -> Value {
+    result["sheet"] = json!(details.sheet);
+    result["encoding"] = json!(details.encoding);
+    result["header_row"] = json!(details.header_row);
+    result["unknown_columns"] = json!(details.unknown_columns);
     result
 }
 
@@ -295,7 +298,8 @@ fn describe(name: &str, import: &Import, problems: &[RowProblem]) -> String {
         text += failure;
         text += "\n";
     }
-    text + &describe_problems(problems)
+    text += &describe_problems(problems);
+    text + &import.details.as_ref().map(describe_details).unwrap_or_default()
 }
 
 fn describe_problems(problems: &[RowProblem]) -> String {
@@ -313,16 +317,16 @@ fn describe_problems(problems: &[RowProblem]) -> String {
 }
 
 /// Says how the file was read, as far as a user may not expect it.
-fn describe_source(source: &ImportSource) -> String {
+fn describe_details(details: &FileDetails) -> String {
     let mut notes = Vec::new();
-    notes.extend(source.sheet.as_ref().map(|sheet| format!("Sheet: {sheet}")));
-    let encoding = source.encoding.as_ref().filter(|encoding| *encoding != "UTF-8");
+    notes.extend(details.sheet.as_ref().map(|sheet| format!("Sheet: {sheet}")));
+    let encoding = details.encoding.as_ref().filter(|encoding| *encoding != "UTF-8");
     notes.extend(encoding.map(|encoding| format!("Encoding: {encoding}")));
-    if source.header_row > 1 {
-        notes.push(format!("Column names: row {}", source.header_row));
+    if details.header_row > 1 {
+        notes.push(format!("Column names: row {}", details.header_row));
     }
-    if !source.unknown_columns.is_empty() {
-        notes.push(format!("Ignored columns: {}", source.unknown_columns.join(", ")));
+    if !details.unknown_columns.is_empty() {
+        notes.push(format!("Ignored columns: {}", details.unknown_columns.join(", ")));
     }
     notes.into_iter().map(|note| note + "\n").collect()
 }

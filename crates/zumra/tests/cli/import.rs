@@ -82,6 +82,7 @@ fn dry_run_reports_everything_and_stores_nothing() {
         (&json!(4), &json!(1)),
         "the header is not a row of data"
     );
+    assert_eq!(list[0]["unknown_columns"], json!(["Favorite Color"]));
 }
 
 #[test]
