@@ -45,7 +45,11 @@ impl SearchQuery {
         if prefixes.len() > PREFIXES_MAX || prefixes.iter().any(is_too_long) {
             return Some(Self::unsatisfiable());
         }
-        let old_prefixes = search_v1::prefixes(text);
+        let mut old_prefixes = search_v1::prefixes(text);
+        // Words that fold to nothing have prefixes in the old form.
+        if prefixes.is_empty() || old_prefixes.len() > PREFIXES_MAX {
+            old_prefixes.clear();
+        }
         Some(Self { prefixes, old_prefixes })
     }
 
@@ -233,5 +237,19 @@ mod tests {
         assert_eq!(old("José أحمد"), ["josé", "احمد"]);
         assert_eq!(old("+966 (51) 2"), ["966512"]);
         assert_eq!(old("مؤمن"), ["مؤمن"]);
+    }
+
+    #[test]
+    fn old_prefixes_of_words_that_fold_to_nothing_are_limited() {
+        let accents =
+            |count| (1..=count).map(|length| "\u{301}".repeat(length)).collect::<Vec<_>>().join(" ");
+        for (text, prefixes) in [
+            (accents(1), 0),
+            (format!("a {}", accents(PREFIXES_MAX - 1)), PREFIXES_MAX),
+            (format!("a {}", accents(PREFIXES_MAX)), 0),
+        ] {
+            let query = SearchQuery::parse(&text).expect("not blank");
+            assert_eq!(query.old_prefixes.len(), prefixes, "{text}");
+        }
     }
 }
