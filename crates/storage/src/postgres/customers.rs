@@ -275,9 +275,11 @@ fn index_entry<'s>(tx: &Tx<'_>, id: CustomerId, stored: &'s StoredDetails<'_>) -
     IndexedCustomer { id, created_at: tx.operation.at.as_microsecond(), terms: &stored.search_terms }
 }
 
-/// Returns the time of creation and the search terms by which a customer is indexed.
+/// Returns the time of creation and the search terms by which a customer is indexed. Locks the row, so that no rebuild
+/// replaces the terms meanwhile.
 async fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<(i64, String)> {
-    let statement = "SELECT created_at, search_terms FROM customers WHERE merchant_id = $1 AND id = $2";
+    let statement = "SELECT created_at, search_terms FROM customers WHERE merchant_id = $1 AND id = $2
+         FOR NO KEY UPDATE";
     let row = sql::query_one(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use zumra_core::{CustomerId, MerchantId, Operation, OperationId};
-use zumra_storage::{AddMembersOutcome, Admin, Customers, Memberships};
-use zumra_testkit::TestDatabase;
+use zumra_core::{CustomerId, MerchantId, Operation, OperationId, fixture};
+use zumra_storage::{AddMembersOutcome, Admin, Customers, Fixtures, Memberships};
+use zumra_testkit::{DEADLINE, TestDatabase, eventually_async};
 
 use crate::{add, group, is_pending, open, open_shop, operation, wait_for_blocked_statements};
 
@@ -76,6 +76,40 @@ async fn deletion_waits_for_additions_that_saw_the_customer() {
     deleting.await.unwrap().unwrap();
     let rows = storage.inspect().await.unwrap();
     assert_eq!((rows.memberships, rows.past_memberships), (0, 1));
+}
+
+/// A rebuild replaces the terms of a customer after loading a fixture has found that the customer exists.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overwritten_customer_loses_the_terms_of_a_concurrent_rebuild() {
+    let database = TestDatabase::new().await;
+    let storage = Arc::new(open_shop(&database, 4).await);
+    let other = database.connect().await;
+    // Loading counts the new customer 51 before it overwrites customer 1.
+    let count = database.connect().await;
+    count.batch_execute("BEGIN; LOCK TABLE customer_counters").await.unwrap();
+    let customers = r#"{"id":1,"first_name":"loaded"},{"id":51,"first_name":"new"}"#;
+    let shop = format!(r#"{{"merchants":[{{"id":1,"name":"s","customers":[{customers}]}}]}}"#);
+    let shop = fixture::parse(shop.as_bytes()).unwrap().remove(0);
+    let loading = tokio::spawn({
+        let storage = Arc::clone(&storage);
+        async move { storage.load_fixture(shop, operation(7)).await }
+    });
+    wait_for_blocked_statements(&other, 1).await;
+    let rebuild = database.connect().await;
+    let replace = "UPDATE customers SET search_terms = 'rebuilt' WHERE merchant_id = 1 AND id = 1;
+         UPDATE search_index SET term = 'rebuilt' WHERE merchant_id = 1 AND customer_id = 1";
+    rebuild.batch_execute(&format!("BEGIN; {replace}")).await.unwrap();
+    count.batch_execute("COMMIT").await.unwrap();
+    let is_blocked_by_row = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'
+                             AND datname = current_database())";
+    eventually_async(DEADLINE, "a statement waits for the row", async || {
+        other.query_one(is_blocked_by_row, &[]).await.unwrap().get(0)
+    })
+    .await;
+    rebuild.batch_execute("COMMIT").await.unwrap();
+    loading.await.unwrap().unwrap();
+    let terms = "SELECT string_agg(term, ' ') FROM search_index WHERE merchant_id = 1 AND customer_id = 1";
+    assert_eq!(other.query_one(terms, &[]).await.unwrap().get::<_, String>(0), "loaded");
 }
 
 /// Another process commits an operation with the same id between the choice of the id and the insertion of its row.
