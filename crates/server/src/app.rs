@@ -28,7 +28,8 @@ pub struct Limits {
     pub customers_per_request: usize,
     /// Time to receive the headers of a request; then the connection is closed.
     pub header_timeout: Duration,
-    /// Time to receive the body of a request; then the response is 408.
+    /// Time to receive the body of a request; then the response is 408. A client that takes nothing of its response for
+    /// as long is disconnected.
     pub body_timeout: Duration,
     /// Time to handle a request, its body included; then the response is 503.
     pub request_timeout: Duration,

@@ -37,6 +37,8 @@ pub(crate) struct ConnectionOptions {
     discard_timeout: Duration,
     /// Time to discard further input between the response and closing the connection.
     linger_timeout: Duration,
+    /// Time in which the client must take a part of its response.
+    write_timeout: Duration,
     discard_permits: Arc<Semaphore>,
 }
 
@@ -50,6 +52,7 @@ impl ConnectionOptions {
             header_timeout: limits.header_timeout,
             discard_timeout,
             linger_timeout: limits.body_timeout.saturating_sub(discard_timeout),
+            write_timeout: limits.body_timeout,
             discard_permits: Arc::new(Semaphore::new(connections.div_ceil(8))),
         }
     }
@@ -69,7 +72,7 @@ pub(crate) async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(Socket::new(stream, exchange), service);
+        .serve_connection(Socket::new(stream, exchange, options.write_timeout), service);
     let result = {
         // The sender never sends a value. Dropping it ends `changed` with an error.
         let mut stopping = pin!(stop.changed().fuse());
@@ -162,8 +165,9 @@ async fn close(
         let status = status.as_u16();
         tracing::info!(status, "rejected a request that is not valid HTTP with {status}");
         permit = permit.or_else(|| Arc::clone(&options.discard_permits).try_acquire_owned().ok());
-        if stream.write_all(&response).await.is_err() {
-            return; // the client has disconnected
+        let written = tokio::time::timeout(options.write_timeout, stream.write_all(&response)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            return; // the client has disconnected, or reads nothing
         }
     }
     if stream.shutdown().await.is_err() || permit.is_none() {

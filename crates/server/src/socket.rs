@@ -3,15 +3,17 @@
 //! hyper responds to a request that it cannot parse without asking the service: 400, 414 or 431 with an empty body. It
 //! has no option for that body. The socket holds such a response back, and [`Socket::into_parts`] returns it.
 
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 use crate::envelope::JSON;
 use crate::problem::reason_body;
@@ -71,11 +73,15 @@ pub(crate) struct Socket {
     stream: TokioIo<TcpStream>,
     exchange: Exchange,
     rejection: Option<Rejection>,
+    /// Time in which the client must take a part of its response.
+    write_timeout: Duration,
+    /// Set while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, exchange: Exchange) -> Self {
-        Self { stream: TokioIo::new(stream), exchange, rejection: None }
+    pub(crate) fn new(stream: TcpStream, exchange: Exchange, write_timeout: Duration) -> Self {
+        Self { stream: TokioIo::new(stream), exchange, rejection: None, write_timeout, stall: None }
     }
 
     /// Returns the stream, and the response to write to it if hyper has rejected a request.
@@ -89,6 +95,21 @@ impl Socket {
             self.rejection = read_rejection(bytes);
         }
         self.rejection.is_some()
+    }
+
+    /// Returns `written`, or an error if the client has taken nothing for too long.
+    fn limit_stall(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<Result<usize>>,
+    ) -> Poll<Result<usize>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let timeout = self.write_timeout;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        stall.as_mut().poll(context).map(|()| Err(ErrorKind::TimedOut.into()))
     }
 }
 
@@ -122,7 +143,8 @@ impl Write for Socket {
         if self.holds_back(bytes) {
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.limit_stall(context, written)
     }
 
     fn poll_write_vectored(
@@ -136,7 +158,8 @@ impl Write for Socket {
         {
             return Poll::Ready(Ok(first.len()));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.limit_stall(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

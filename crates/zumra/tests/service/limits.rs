@@ -57,6 +57,17 @@ fn connection_with_unfinished_headers_is_closed() {
 }
 
 #[test]
+fn client_that_reads_nothing_loses_its_connection() {
+    let installation = Installation::new(1);
+    let server = installation.serve(&["--limits-connections", "1", "--limits-body-seconds", "1"]);
+    let mut stream = connect(server.address());
+    // Each response has more than 1 MB, so that all together do not fit into the buffers of the kernel.
+    let request = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(&request.repeat(50)).unwrap();
+    get_livez(&mut connect(server.address()));
+}
+
+#[test]
 fn unfinished_body_gets_408() {
     let installation = Installation::new(1);
     let server = installation.serve(&["--limits-body-seconds", "1"]);
