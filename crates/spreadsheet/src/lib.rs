@@ -36,6 +36,9 @@ pub use rows::{Cell, FileError, FileLimits, Row, cell_name};
 use text::TextFile;
 use xlsx::Workbook;
 
+/// Maximum number of characters of the name of a sheet, by Excel's specification.
+const SHEET_NAME_CHARACTERS_MAX: usize = 31;
+
 /// An opened file: one or more tables of rows.
 ///
 /// A workbook has a table for each visible sheet. A text has one for each delimiter that it may use, the most likely
@@ -79,10 +82,13 @@ impl<'f> Spreadsheet<'f> {
         }
     }
 
-    /// Returns the name of a sheet, or `None` for a text.
+    /// Returns the name of a sheet, cut after the characters that Excel allows, or `None` for a text.
     pub fn sheet(&self, table: usize) -> Option<&str> {
         match &self.content {
-            Content::Workbook(workbook) => workbook.sheets.get(table).map(String::as_str),
+            Content::Workbook(workbook) => workbook.sheets.get(table).map(|name| {
+                let end = name.char_indices().nth(SHEET_NAME_CHARACTERS_MAX);
+                end.map_or(&**name, |(end, _)| &name[..end])
+            }),
             Content::Text(_) => None,
         }
     }

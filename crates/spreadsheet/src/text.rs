@@ -11,6 +11,9 @@ use crate::rows::{FileError, FileLimits, RowBuilder};
 /// The delimiters that a text may use without naming them.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
+/// Maximum number of cells of a row, empty ones included: the columns of a sheet of Excel.
+const ROW_CELLS_MAX: u32 = 16_384;
+
 /// Lines in which delimiters are counted.
 const COUNTED_LINES: usize = 20;
 
@@ -59,9 +62,12 @@ impl<'f> TextFile<'f> {
             loop {
                 let (cell, next) = records.next_cell(number)?;
                 builder.set_cell(column, &cell, None)?;
-                column = column.saturating_add(1);
                 if next == Next::Row {
                     break;
+                }
+                column += 1;
+                if column >= ROW_CELLS_MAX {
+                    return Err(FileError::Columns(limits.columns));
                 }
             }
             if let Some(row) = builder.finish()

@@ -1,7 +1,7 @@
 //! Workbooks in the format of Excel 2007 and later: XML files in a zip archive.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
 use calamine::{DataRef, ExcelDateTime, Reader, Sheet, SheetType, SheetVisible, Xlsx, XlsxError};
@@ -13,9 +13,17 @@ use crate::rows::{FileError, FileLimits, RowBuilder};
 /// Maximum number of files in the archive. A workbook has a few dozen.
 const ARCHIVE_ENTRIES_MAX: usize = 1000;
 
+/// Maximum number of sheets that are looked at.
+const SHEETS_MAX: usize = 255;
+
+/// How often the whole archive may be read: once to open it, twice for its sheets, and once more for its directory.
+const ARCHIVE_READS_MAX: u64 = 4;
+/// Bytes that may be read besides, for small archives.
+const READ_BYTES_MIN: u64 = 64 << 10;
+
 /// An opened workbook.
 pub(crate) struct Workbook<'f> {
-    xlsx: Xlsx<Cursor<&'f [u8]>>,
+    xlsx: Xlsx<ArchiveBytes<'f>>,
     /// Names of the visible worksheets, in their order.
     pub(crate) sheets: Vec<String>,
 }
@@ -23,11 +31,11 @@ pub(crate) struct Workbook<'f> {
 impl<'f> Workbook<'f> {
     pub(crate) fn open(file: &'f [u8], limits: &FileLimits) -> Result<Self, FileError> {
         check_unpacked_size(file, limits)?;
-        let xlsx: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(file)).map_err(damaged)?;
+        let xlsx: Xlsx<_> = calamine::open_workbook_from_rs(ArchiveBytes::new(file)).map_err(damaged)?;
         let is_readable =
             |sheet: &&Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
-        let sheets =
-            xlsx.sheets_metadata().iter().filter(is_readable).map(|sheet| sheet.name.clone()).collect();
+        let sheets = xlsx.sheets_metadata().iter().filter(is_readable).take(SHEETS_MAX);
+        let sheets = sheets.map(|sheet| sheet.name.clone()).collect();
         Ok(Self { xlsx, sheets })
     }
 
@@ -65,6 +73,35 @@ impl<'f> Workbook<'f> {
             let _ = visit(row)?; // no rows follow, so the result does not matter
         }
         Ok(())
+    }
+}
+
+/// The bytes of an archive, of which only so many may be read: hundreds of sheets may name the same large part.
+struct ArchiveBytes<'f> {
+    file: Cursor<&'f [u8]>,
+    remaining_bytes: u64,
+}
+
+impl<'f> ArchiveBytes<'f> {
+    fn new(file: &'f [u8]) -> Self {
+        let remaining_bytes = file.len() as u64 * ARCHIVE_READS_MAX + READ_BYTES_MIN;
+        Self { file: Cursor::new(file), remaining_bytes }
+    }
+}
+
+impl Read for ArchiveBytes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read_bytes = self.file.read(buffer)?;
+        let remaining_bytes = self.remaining_bytes.checked_sub(read_bytes as u64);
+        self.remaining_bytes =
+            remaining_bytes.ok_or_else(|| std::io::Error::other("its sheets are larger than the file"))?;
+        Ok(read_bytes)
+    }
+}
+
+impl Seek for ArchiveBytes<'_> {
+    fn seek(&mut self, position: SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(position)
     }
 }
 

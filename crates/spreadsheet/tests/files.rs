@@ -160,6 +160,14 @@ fn files_over_a_limit_are_rejected() {
 }
 
 #[test]
+fn rows_with_too_many_empty_cells_are_rejected() {
+    let commas = ",".repeat(1 << 20);
+    assert_eq!(read(commas.as_bytes()), Err(FileError::Columns(64)));
+    let widest = format!("a,b\n{}\n1{}\n", ",".repeat(16_383), ",".repeat(16_383));
+    assert_eq!(read(widest.as_bytes()).unwrap(), [row(1, &["a", "b"]), row(3, &["1"])]);
+}
+
+#[test]
 fn decompression_bombs_are_rejected() {
     // A few hundred kilobytes that decompress to 200 MiB.
     let bomb = workbook(&" ".repeat(200 << 20), "");
@@ -172,6 +180,20 @@ fn decompression_bombs_are_rejected() {
         many.start_file(index.to_string(), SimpleFileOptions::default()).unwrap();
     }
     assert!(matches!(read(&many.finish().unwrap().into_inner()), Err(FileError::Damaged(_))));
+}
+
+#[test]
+fn sheets_that_share_a_part_are_read_a_few_times() {
+    let entry = |number| format!(r#"{number}" sheetId="{number}" r:id="s1"/><sheet name=""#);
+    let same_part: String = (0..400).map(entry).collect();
+    let blank = " ".repeat(1 << 20);
+    let file = workbook_of(&[(&format!("{same_part}last"), "visible", &blank)], "");
+    let mut file = Spreadsheet::open(&file, &FileLimits::default(), None).unwrap();
+    assert_eq!(file.tables(), 255);
+    let results: Vec<_> = (0..file.tables()).map(|table| read_table(&mut file, table)).collect();
+    let read_tables = results.iter().filter(|result| **result == Err(FileError::Empty)).count();
+    assert!((2..128).contains(&read_tables), "{read_tables}");
+    assert!(matches!(results.last(), Some(Err(FileError::Damaged(_)))), "{:?}", results.last());
 }
 
 #[test]
@@ -339,6 +361,15 @@ fn visible_sheets_are_the_tables_of_a_workbook() {
     );
     assert_eq!(read_table(&mut file, 0), Err(FileError::Empty));
     assert_eq!(read_table(&mut file, 1).unwrap(), [row(1, &["customer"])]);
+}
+
+#[test]
+fn long_name_of_a_sheet_is_cut() {
+    let file =
+        workbook_of(&[(&"ص".repeat(1 << 20), "visible", r#"<row r="1"><c r="A1"><v>1</v></c></row>"#)], "");
+    let mut file = Spreadsheet::open(&file, &FileLimits::default(), None).unwrap();
+    assert_eq!(file.sheet(0), Some(&*"ص".repeat(31)));
+    assert_eq!(read_table(&mut file, 0).unwrap(), [row(1, &["1"])]);
 }
 
 #[test]
