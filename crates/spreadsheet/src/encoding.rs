@@ -15,6 +15,9 @@ const ARABIC_LETTERS_MIN: usize = 3;
 pub struct TextEncoding(&'static Encoding);
 
 impl TextEncoding {
+    /// UTF-8.
+    pub const UTF_8: Self = Self(UTF_8);
+
     /// Returns the encoding with a label of the WHATWG Encoding Standard, such as `windows-1256`, ignoring case.
     pub fn from_label(label: &str) -> Option<Self> {
         // The standard maps dangerous labels to an encoding that decodes nothing.

@@ -35,7 +35,7 @@ pub async fn dry_run(
 ) -> Result<DryRun, StorageError> {
     let groups = GroupNames::load(storage, merchant).await?;
     let mut table =
-        CustomerTable::open(&file.file, None).map_err(|e| StorageError::Internal(e.to_string()))?;
+        CustomerTable::open_checked(&file.file).map_err(|e| StorageError::Internal(e.to_string()))?;
     let parser = RowParser::new(table.columns.clone(), groups, language);
     let (mut customers, mut problems) = (Vec::new(), Vec::new());
     table

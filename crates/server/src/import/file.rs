@@ -99,6 +99,11 @@ pub(super) struct CustomerTable<'f> {
 }
 
 impl<'f> CustomerTable<'f> {
+    /// Opens the file of a [`CheckedFile`]: a text is UTF-8, whatever it was.
+    pub(super) fn open_checked(file: &'f [u8]) -> Result<Self, ImportError> {
+        Self::open(file, Some(TextEncoding::UTF_8))
+    }
+
     /// Opens the first table that has a header among its first rows.
     pub(super) fn open(file: &'f [u8], encoding: Option<TextEncoding>) -> Result<Self, ImportError> {
         let mut spreadsheet = Spreadsheet::open(file, &FileLimits::default(), encoding)?;
@@ -167,4 +172,31 @@ fn find_header(
     });
     result?;
     found.ok_or(FileError::Empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checked_file_is_read_again_in_the_same_way() {
+        let text = "name,mobile\nSara\0,512345678\n";
+        let utf_16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (file, encoding) in [
+            ([b"\xFF\xFE".as_slice(), &utf_16].concat(), None),
+            (utf_16, TextEncoding::from_label("utf-16le")),
+            (text.as_bytes().to_vec(), Some(TextEncoding::UTF_8)),
+        ] {
+            let checked = check_file(file, encoding).unwrap();
+            let mut rows = 0;
+            let mut table = CustomerTable::open_checked(&checked.file).unwrap();
+            table
+                .read_rows(&mut |_| {
+                    rows += 1;
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            assert_eq!((rows, checked.rows), (1, 1), "{encoding:?}");
+        }
+    }
 }

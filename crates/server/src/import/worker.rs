@@ -176,7 +176,7 @@ impl ChunkReader {
         groups: GroupNames,
         can_continue: &mut bool,
     ) -> Result<(), ImportError> {
-        let mut table = CustomerTable::open(file, None)?;
+        let mut table = CustomerTable::open_checked(file)?;
         let row_parser = RowParser::new(table.columns.clone(), groups, self.lease.language);
         table.read_rows(&mut |row| {
             *can_continue = self.read_row(&row_parser, &row);
