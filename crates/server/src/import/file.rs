@@ -122,7 +122,10 @@ impl<'f> CustomerTable<'f> {
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
+        let is_text = spreadsheet.encoding().is_some();
         Err(match (first_error, closest) {
+            // The delimiter by which a column is known is the right one: an error of another one says nothing.
+            (Some(_), Some(NoHeader { missing, known: 1.. })) if is_text => ImportError::Columns(missing),
             (Some(error), _) => error.into(),
             (None, Some(NoHeader { missing, .. })) => ImportError::Columns(missing),
             (None, None) => FileError::Empty.into(),
@@ -198,5 +201,14 @@ mod tests {
                 .unwrap();
             assert_eq!((rows, checked.rows), (1, 1), "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn missing_column_is_named_despite_cells_of_several_lines() {
+        let file = b"\"name\",email\n\"Sara\nS\",s@example.com\n".to_vec();
+        let error = check_file(file, None).unwrap_err();
+        assert_eq!(error, ImportError::Columns(vec!["mobile (رقم الجوال)"]));
+        let file = b"title, 2026\n\n\"a;b\n".to_vec();
+        assert_eq!(check_file(file, None).unwrap_err(), ImportError::File(FileError::Quote(3)));
     }
 }
