@@ -28,6 +28,17 @@ pub(super) fn visible_text(text: &str) -> String {
     visible.trim().to_owned()
 }
 
+/// Returns first and last name of a whole name. A last name that is known may also be the end of the whole name; what is
+/// before it is the first name, however many words it has.
+pub(super) fn split_name(name: &str, last: String) -> (String, String) {
+    if last.is_empty() {
+        let (first, rest) = name.split_once(char::is_whitespace).unwrap_or((name, ""));
+        return (first.to_owned(), rest.trim().to_owned());
+    }
+    let before_last = name.strip_suffix(&*last).filter(|first| first.ends_with(char::is_whitespace));
+    (before_last.unwrap_or(name).trim_end().to_owned(), last)
+}
+
 fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200C}' | '\u{200D}')
 }
@@ -63,6 +74,22 @@ mod tests {
             ("José أَحْمَد", "José أَحْمَد"),
         ] {
             assert_eq!(visible_text(written), kept, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn every_word_of_a_whole_name_is_kept() {
+        for (name, last, first, kept) in [
+            ("عبد الرحمن", "القحطاني", "عبد الرحمن", "القحطاني"),
+            ("محمد بن علي القحطاني", "القحطاني", "محمد بن علي", "القحطاني"),
+            ("سارة القحطاني", "", "سارة", "القحطاني"),
+            ("Sara Al Saud", "", "Sara", "Al Saud"),
+            ("Sara", "Sara", "Sara", "Sara"),
+            ("Alsaud", "saud", "Alsaud", "saud"),
+            ("", "Saud", "", "Saud"),
+        ] {
+            let expected = (first.to_owned(), kept.to_owned());
+            assert_eq!(split_name(name, last.to_owned()), expected, "{name} + {last}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::columns::{Column, Columns, GROUP_SEPARATORS};
 use super::countries::find_country_code;
 use super::digits::{Digits, read_digits};
 use super::groups::{GroupNames, NoGroup};
-use super::names::{invisible_characters, visible_text};
+use super::names::{invisible_characters, split_name, visible_text};
 use crate::customer_fields::read_customer_change;
 use crate::fields::Fields;
 
@@ -128,9 +128,7 @@ impl<'p> RowReader<'p> {
         if !first.is_empty() {
             return (first, last);
         }
-        let name = self.text(Column::Name);
-        let (first, rest) = name.split_once(char::is_whitespace).unwrap_or((&name, ""));
-        (first.to_owned(), if last.is_empty() { rest.trim().to_owned() } else { last })
+        split_name(&self.text(Column::Name), last)
     }
 
     /// Returns country code and national number as the fields of a request to create a customer. A number that cannot be
