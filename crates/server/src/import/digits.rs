@@ -72,12 +72,18 @@ fn is_changed(text: &str) -> bool {
     is_date(text) || is_number && (exponent.is_some() || is_fraction || number.len() < text.len())
 }
 
-/// Returns true for a date such as `2026-11-24`, perhaps with a time.
+/// Returns true for a date such as `2026-11-24` or `24/11/2026`, perhaps with a time.
 fn is_date(text: &str) -> bool {
     let date = text.split([' ', 'T']).next().unwrap_or_default();
     let parts: Vec<_> = date.split('-').collect();
     let number =
         |text: &str, digits| text.parse().ok().filter(|_: &u32| text.len() == digits && is_digits(text));
+    if let [first, second, year] = date.split('/').collect::<Vec<_>>()[..] {
+        let is_part = |part: &str| part.len() <= 2 && is_digits(part);
+        return is_part(first)
+            && is_part(second)
+            && number(year, 4).is_some_and(|year| YEARS.contains(&year));
+    }
     matches!(parts[..], [year, month, day] if number(year, 4).is_some_and(|year| YEARS.contains(&year))
         && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
         && number(day, 2).is_some_and(|day| (1..=31).contains(&day)))
@@ -131,6 +137,9 @@ mod tests {
             "1997-06-03 00:00:00",
             "1997-06-03T00:00:00",
             "50.1234567",
+            "24/11/2026",
+            "٦/٣/١٩٩٧",
+            "6/3/1997 0:00",
         ] {
             assert_eq!(text(changed), Digits::Changed, "{changed}");
         }
@@ -138,6 +147,7 @@ mod tests {
             assert_eq!(text(other), Digits::Text, "{other}");
         }
         assert_eq!(text("5512-34-56"), Digits::Number("55123456".to_owned()));
+        assert_eq!(text("51/200/2026"), Digits::Number("512002026".to_owned()));
     }
 
     #[test]
