@@ -191,11 +191,9 @@ impl FromStr for Gender {
     }
 }
 
-/// The details of a customer.
+/// The details of a customer. A new customer gets its id from the storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCustomer {
-    /// Unique within the merchant.
-    pub id: CustomerId,
     /// First name; the only required detail.
     pub first_name: PersonName,
     /// Last name.
@@ -218,9 +216,8 @@ pub struct NewCustomer {
 
 impl NewCustomer {
     /// Creates a customer with only a first name.
-    pub fn new(id: CustomerId, first_name: PersonName) -> Self {
+    pub fn new(first_name: PersonName) -> Self {
         Self {
-            id,
             first_name,
             last_name: None,
             mobile: None,
@@ -271,6 +268,8 @@ pub struct CustomerChange {
 /// A stored customer with its current groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
+    /// Unique within the merchant.
+    pub id: CustomerId,
     /// The details.
     pub details: NewCustomer,
     /// When the customer was created in Zumra.

@@ -29,8 +29,19 @@ pub struct MerchantFixture {
     pub tokens: Vec<NewToken>,
     /// Groups. At most one is the default group.
     pub groups: Vec<Group>,
-    /// Customers, each with the groups that it is a member of.
-    pub customers: Vec<(NewCustomer, Vec<GroupId>)>,
+    /// Customers.
+    pub customers: Vec<CustomerFixture>,
+}
+
+/// A customer with its id and its groups.
+#[derive(Debug, Clone)]
+pub struct CustomerFixture {
+    /// Unique within the merchant.
+    pub id: CustomerId,
+    /// The details.
+    pub details: NewCustomer,
+    /// The groups that the customer is a member of.
+    pub groups: Vec<GroupId>,
 }
 
 /// An error in a fixture file.
@@ -185,7 +196,7 @@ fn build_customers(
     path: &str,
     entries: Vec<CustomerEntry>,
     groups: &UniqueValues<GroupId>,
-) -> Result<Vec<(NewCustomer, Vec<GroupId>)>, FixtureError> {
+) -> Result<Vec<CustomerFixture>, FixtureError> {
     let (mut ids, mut mobiles, mut emails) =
         (UniqueValues::default(), UniqueValues::default(), UniqueValues::default());
     let mut customers = Vec::with_capacity(entries.len());
@@ -200,23 +211,22 @@ fn build_customers(
                 ));
             }
         }
-        let (customer, groups) = build_customer(&path, entry)?;
-        if let Some(mobile) = &customer.mobile {
+        let customer = build_customer(&path, entry)?;
+        if let Some(mobile) = &customer.details.mobile {
             mobiles.insert(mobile.clone(), format!("{path}.mobile"))?;
         }
-        if let Some(email) = &customer.email {
+        if let Some(email) = &customer.details.email {
             emails.insert(email.key(), format!("{path}.email"))?;
         }
-        customers.push((customer, groups));
+        customers.push(customer);
     }
     Ok(customers)
 }
 
-fn build_customer(path: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<GroupId>), FixtureError> {
+fn build_customer(path: &str, entry: CustomerEntry) -> Result<CustomerFixture, FixtureError> {
     let field = |name: &str| format!("{path}.{name}");
     let last_name = entry.last_name.as_deref().filter(|name| !name.trim().is_empty());
-    let customer = NewCustomer {
-        id: entry.id,
+    let details = NewCustomer {
         first_name: Name::parse(&entry.first_name).map_err(|e| error_at(field("first_name"), e))?,
         last_name: last_name.map(Name::parse).transpose().map_err(|e| error_at(field("last_name"), e))?,
         mobile: parse_optional(entry.mobile.as_deref()).map_err(|e| error_at(field("mobile"), e))?,
@@ -228,7 +238,7 @@ fn build_customer(path: &str, entry: CustomerEntry) -> Result<(NewCustomer, Vec<
         city: entry.city,
         location: entry.location,
     };
-    Ok((customer, entry.groups))
+    Ok(CustomerFixture { id: entry.id, details, groups: entry.groups })
 }
 
 fn parse_optional<T: FromStr>(text: Option<&str>) -> Result<Option<T>, T::Err> {
@@ -275,7 +285,7 @@ mod tests {
         let json = r#"{"merchants":[{"id":1,"name":"متجر","groups":[{"id":2,"name":"VIP"}],
             "customers":[{"id":9223372036854775807,"first_name":"عميل","groups":[2]}]}]}"#;
         let merchants = parse(json.as_bytes()).unwrap();
-        assert_eq!(merchants[0].customers[0].0.id.get(), i64::MAX);
+        assert_eq!(merchants[0].customers[0].id.get(), i64::MAX);
     }
 
     #[test]

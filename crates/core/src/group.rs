@@ -40,6 +40,17 @@ pub struct Group {
     pub is_default: bool,
 }
 
+/// A group to create. The storage assigns its id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewGroup {
+    /// Display name; need not be unique.
+    pub name: GroupName,
+    /// Rules for membership.
+    pub conditions: Vec<Condition>,
+    /// What the members may use.
+    pub features: Features,
+}
+
 /// A change to a group. `None` keeps the current value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GroupChange {
@@ -51,16 +62,27 @@ pub struct GroupChange {
     pub features: Option<Features>,
 }
 
+impl NewGroup {
+    /// Creates a group with only a name.
+    pub fn new(name: GroupName) -> Self {
+        Self { name, conditions: Vec::new(), features: Features::default() }
+    }
+
+    /// Creates a group with the name of default groups.
+    pub fn new_default() -> Self {
+        Self::new(Name::parse(DEFAULT_GROUP_NAME).expect("the name is short and not blank"))
+    }
+
+    /// Returns the group as stored under `id`; not a default group.
+    pub fn with_id(self, id: GroupId) -> Group {
+        Group { conditions: self.conditions, features: self.features, ..Group::new(id, self.name) }
+    }
+}
+
 impl Group {
     /// Creates a group with only a name.
     pub fn new(id: GroupId, name: GroupName) -> Self {
         Self { id, name, conditions: Vec::new(), features: Features::default(), is_default: false }
-    }
-
-    /// Creates a default group with the default name.
-    pub fn new_default(id: GroupId) -> Self {
-        let name = Name::parse(DEFAULT_GROUP_NAME).expect("the name is short and not blank");
-        Self { is_default: true, ..Self::new(id, name) }
     }
 
     /// Applies a change.

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::Entropy;
+
 /// A number or text that is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a positive 64-bit integer")]
@@ -64,17 +66,32 @@ macro_rules! id {
 }
 
 id!(MerchantId, "a merchant (unique in the installation)");
+
+impl MerchantId {
+    /// Returns a random id, at most [`ASSIGNED_ID_MAX`]. Another merchant may have it.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 4];
+        entropy.fill(&mut bytes);
+        Self(i64::from(u32::from_le_bytes(bytes)) % ASSIGNED_ID_MAX + 1)
+    }
+}
+
 id!(CustomerId, "a customer");
 id!(GroupId, "a customer group");
 id!(OperationId, "an operation");
 id!(TokenId, "a token");
 id!(ImportId, "an import");
 
-/// A generator of ascending ids below 2^53, which JavaScript represents exactly.
+/// The greatest id that Zumra assigns to merchants, customers, groups and imports: clients keep ids in 32-bit integers.
+///
+/// Ids from fixtures and of earlier versions may be greater.
+pub const ASSIGNED_ID_MAX: i64 = i32::MAX as i64;
+
+/// A generator of ascending ids of operations, below 2^53, which JavaScript represents exactly.
 ///
 /// An id consists of 41 bits of milliseconds since 2024 (until 2093) and 12 bits that distinguish ids of the same
-/// millisecond. One generator never repeats an id. Two generators may collide: storage then gives an operation or a
-/// token another id, and rejects any other row.
+/// millisecond. One generator never repeats an id. Two generators may collide: storage then gives the operation
+/// or the token another id.
 #[derive(Debug)]
 pub struct IdGenerator {
     last: AtomicI64,
@@ -96,7 +113,7 @@ impl IdGenerator {
     }
 
     /// Returns the next number, greater than every earlier one of this generator.
-    pub fn next(&self, now: Timestamp) -> i64 {
+    fn next(&self, now: Timestamp) -> i64 {
         let millis = (now.as_millisecond() - EPOCH_MS).clamp(0, (1 << 41) - 1);
         let proposed = ((millis << LOW_BITS) | self.offset).max(1);
         let following = |last: i64| proposed.max(last + 1);
@@ -120,6 +137,21 @@ mod tests {
         assert_eq!("9223372036854775807".parse(), Ok(GroupId(i64::MAX)));
         for bad in ["", "0", "-1", "+1", " 1", "1.0", "abc", "١", "9223372036854775808"] {
             assert_eq!(bad.parse::<GroupId>(), Err(IdError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn random_ids_of_merchants_are_positive_and_below_2_to_the_31() {
+        struct Fixed(u8);
+        impl Entropy for Fixed {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(self.0);
+            }
+        }
+        assert_eq!(MerchantId::random(&Fixed(0)).get(), 1);
+        for byte in [0x7f, 0x80, 0xff] {
+            let id = MerchantId::random(&Fixed(byte)).get();
+            assert!((1..1 << 31).contains(&id), "{id}");
         }
     }
 

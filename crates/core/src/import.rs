@@ -13,11 +13,9 @@ use crate::{Actor, GroupId, ImportId, Language, MerchantId, NewCustomer};
 /// Maximum number of problems stored per import; later problems are only counted.
 pub const STORED_PROBLEMS_MAX: u32 = 1000;
 
-/// A file to import.
+/// A file to import. The storage assigns the id of the import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewImport {
-    /// Unique within the merchant.
-    pub id: ImportId,
     /// Content of the file. Stored until the import is finished.
     pub file: Vec<u8>,
     /// Language of the messages in [`RowProblem::reason`].

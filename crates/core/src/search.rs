@@ -128,7 +128,6 @@ fn to_term(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CustomerId;
     use crate::text::Name;
 
     fn customer(first: &str, last: &str, email: &str, code: &str, mobile: &str) -> NewCustomer {
@@ -137,7 +136,7 @@ mod tests {
             email: email.parse().ok(),
             mobile_code: code.parse().ok(),
             mobile: mobile.parse().ok(),
-            ..NewCustomer::new(CustomerId::new(1).unwrap(), Name::parse(first).unwrap())
+            ..NewCustomer::new(Name::parse(first).unwrap())
         }
     }
 

@@ -4,13 +4,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use zumra_core::{Actor, Clock, Entropy, IdGenerator, Operation, TokenId};
 use zumra_storage::{Memberships, Storage};
 
 use crate::body::BodyBudget;
 use crate::notifier::Notifier;
-use crate::problem::Problem;
 use crate::telemetry::Telemetry;
 use crate::token_cache::TokenCache;
 
@@ -123,16 +121,6 @@ impl App {
     pub(crate) fn new_operation(&self, token: TokenId) -> Operation {
         let at = self.clock.now();
         Operation { proposed_id: self.ids.next_operation(at), at, actor: Actor::Token(token) }
-    }
-
-    /// Returns a new id of the type that `from_number` makes, for a row created at `at`.
-    pub(crate) fn new_id<Id>(
-        &self,
-        at: Timestamp,
-        from_number: impl FnOnce(i64) -> Option<Id>,
-    ) -> Result<Id, Problem> {
-        let id = from_number(self.ids.next(at));
-        id.ok_or_else(|| Problem::Internal("the id source returned a number that is not positive".to_owned()))
     }
 
     /// Returns the URL of a path of the Merchant API, `/customers` for example.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::message::format_message;
 use zumra_core::{Language, MessageCode, Scope};
-use zumra_storage::{Conflict, StorageError};
+use zumra_storage::{Conflict, Noun, StorageError};
 use zumra_validation::{FieldErrors, InputTooLarge, Localized};
 
 use crate::envelope::{json_bytes, json_response};
@@ -47,6 +47,8 @@ pub(crate) enum Problem {
     OutcomeUnknown(String),
     /// 500: a defect in Zumra. The text is for the log.
     Internal(String),
+    /// 507: the merchant has no id left for a new row. Nothing was changed.
+    IdsUsedUp(Noun),
 }
 
 /// The delay in seconds after which a client may repeat a request that got 503.
@@ -70,6 +72,7 @@ impl From<StorageError> for Problem {
             }
             StorageError::Conflict(_) | StorageError::MissingGroup(_) => Self::Conflict(error.to_string()),
             StorageError::QueueFull | StorageError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StorageError::IdsUsedUp(noun) => Self::IdsUsedUp(noun),
             StorageError::OutcomeUnknown(_) => Self::OutcomeUnknown(error.to_string()),
             StorageError::NewerSchema { .. }
             | StorageError::ForeignDatabase(_)
@@ -138,6 +141,11 @@ impl Problem {
                 let response =
                     error_response(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Server Error");
                 with_cause(response, cause)
+            }
+            Self::IdsUsedUp(noun) => {
+                let message = format!("All ids of {noun} of this store are used up");
+                let response = error_response(StatusCode::INSUFFICIENT_STORAGE, "ids_used_up", &message);
+                with_cause(response, StorageError::IdsUsedUp(noun).to_string())
             }
         }
     }
@@ -275,7 +283,7 @@ mod tests {
             (StorageError::NotFound(Resource::Group), 404, None, None),
             (Conflict::DefaultGroup(GroupId::FIRST).into(), 422, None, None),
             (
-                Conflict::Mobile(CustomerId::FIRST).into(),
+                Conflict::Mobile(Some(CustomerId::FIRST)).into(),
                 409,
                 None,
                 Some("another customer already has the mobile number of customer 1"),
@@ -285,6 +293,14 @@ mod tests {
             (StorageError::Unavailable(text()), 503, retry(), Some("the database is unavailable: x")),
             (StorageError::OutcomeUnknown(text()), 503, None, Some("the outcome of the write is unknown: x")),
             (StorageError::Internal(text()), 500, None, Some("internal storage error: x")),
+            (
+                StorageError::IdsUsedUp(Noun::Group),
+                507,
+                None,
+                Some(
+                    "the merchant has used up all ids of groups: every number up to 2147483647 was assigned or skipped",
+                ),
+            ),
         ];
         for (error, status, retry_after, cause) in cases {
             let name = format!("{error:?}");

@@ -14,6 +14,10 @@ pub trait Admin: Send + Sync {
     /// Checks the integrity of the whole database and counts its rows. Reads all of it: may take minutes.
     async fn inspect(&self) -> Result<Inspection>;
 
+    /// Advances every counter of ids by `count`, for a database that was restored from an older state: ids assigned
+    /// after that state are then not assigned again. Returns the number of merchants.
+    async fn skip_ids(&self, count: u32) -> Result<u64>;
+
     /// Registers the metrics of the engine.
     fn register_metrics(&self, registry: &mut Registry);
 

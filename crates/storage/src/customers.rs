@@ -26,13 +26,13 @@ pub trait Customers: Send + Sync {
     /// Returns one customer, or `None` if the merchant has no such customer.
     async fn find_customer(&self, merchant: MerchantId, customer: CustomerId) -> Result<Option<Customer>>;
 
-    /// Inserts a customer and adds it to the default group and to `groups`.
+    /// Inserts a customer under a new id, and adds it to the default group and to `groups`.
     ///
     /// # Errors
     ///
-    /// [`Conflict::Customer`](crate::Conflict::Customer), [`Conflict::Mobile`](crate::Conflict::Mobile) or
-    /// [`Conflict::Email`](crate::Conflict::Email) if another customer has the id, the mobile number or the email
-    /// address; [`StorageError::MissingGroup`] if one of `groups` does not exist.
+    /// [`Conflict::Mobile`](crate::Conflict::Mobile) or [`Conflict::Email`](crate::Conflict::Email) if another customer
+    /// has the mobile number or the email address; [`StorageError::MissingGroup`] if one of `groups` does not exist;
+    /// [`StorageError::IdsUsedUp`] if no id is left.
     async fn create_customer(
         &self,
         merchant: MerchantId,
@@ -149,8 +149,8 @@ pub(crate) const COLUMNS: [&str; 13] = [
 pub(crate) fn decode(row: &impl Row) -> Result<Customer> {
     let mut row = RowReader::new(row, "customers");
     Ok(Customer {
+        id: row.id("id", CustomerId::new)?,
         details: NewCustomer {
-            id: row.id("id", CustomerId::new)?,
             first_name: row.parsed("first_name", Name::parse)?,
             last_name: row.optional_parsed("last_name", Name::parse)?,
             mobile: row.optional_parsed("mobile", str::parse)?,
@@ -168,9 +168,8 @@ pub(crate) fn decode(row: &impl Row) -> Result<Customer> {
     })
 }
 
-/// The details of a customer as they are stored, one field for each column.
+/// The details of a customer as they are stored, one field for each column but the id.
 pub(crate) struct StoredDetails<'c> {
-    pub(crate) id: i64,
     pub(crate) first_name: &'c str,
     pub(crate) last_name: Option<&'c str>,
     pub(crate) mobile: Option<&'c str>,
@@ -188,7 +187,6 @@ pub(crate) struct StoredDetails<'c> {
 impl<'c> From<&'c NewCustomer> for StoredDetails<'c> {
     fn from(customer: &'c NewCustomer) -> Self {
         Self {
-            id: customer.id.get(),
             first_name: customer.first_name.as_str(),
             last_name: customer.last_name.as_ref().map(Name::as_str),
             mobile: customer.mobile.as_ref().map(Mobile::as_str),
@@ -205,8 +203,13 @@ impl<'c> From<&'c NewCustomer> for StoredDetails<'c> {
 }
 
 /// Returns a new customer with these details and groups, as inserted at `created_at`.
-pub(crate) fn build_customer(details: NewCustomer, created_at: Timestamp, groups: Vec<GroupId>) -> Customer {
-    Customer { details, created_at, updated_at: created_at, ban_reason: None, groups }
+pub(crate) fn build_customer(
+    id: CustomerId,
+    details: NewCustomer,
+    created_at: Timestamp,
+    groups: Vec<GroupId>,
+) -> Customer {
+    Customer { id, details, created_at, updated_at: created_at, ban_reason: None, groups }
 }
 
 /// Returns the operation that sets or lifts the ban of a customer, or `None` if `reason` equals the stored reason.

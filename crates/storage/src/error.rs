@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use zumra_core::{CustomerId, GroupId, MerchantId};
+use zumra_core::{ASSIGNED_ID_MAX, CustomerId, GroupId, MerchantId};
+
+use crate::Noun;
 
 /// The result of a storage method.
 pub type Result<T> = std::result::Result<T, StorageError>;
@@ -32,6 +34,11 @@ pub enum StorageError {
     /// The write contradicts existing rows. Nothing was changed.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The merchant has no unused id of this noun. Nothing was changed.
+    #[error(
+        "the merchant has used up all ids of {0}: every number up to {ASSIGNED_ID_MAX} was assigned or skipped"
+    )]
+    IdsUsedUp(Noun),
     /// A newer version of Zumra has migrated the database.
     #[error(
         "the database has schema {found}, and this version of zumra supports up to {known}: use the newer version that wrote it"
@@ -111,10 +118,14 @@ pub enum Conflict {
     /// A token with this secret exists.
     #[error("there is already a token with the same secret")]
     Token,
-    /// Another customer already uses the mobile number of this customer.
-    #[error("another customer already has the mobile number of customer {0}")]
-    Mobile(CustomerId),
-    /// Another customer already uses the email address of this customer.
-    #[error("another customer already has the email address of customer {0}")]
-    Email(CustomerId),
+    /// Another customer already uses the mobile number of this customer; `None` if the customer has no id yet.
+    #[error("another customer already has the mobile number of {}", name_customer(*.0))]
+    Mobile(Option<CustomerId>),
+    /// Another customer already uses the email address of this customer; `None` if the customer has no id yet.
+    #[error("another customer already has the email address of {}", name_customer(*.0))]
+    Email(Option<CustomerId>),
+}
+
+fn name_customer(id: Option<CustomerId>) -> String {
+    id.map_or_else(|| "the new customer".to_owned(), |id| format!("customer {id}"))
 }

@@ -33,8 +33,8 @@ pub struct LoadOutcome {
 /// Returns the members of each group that the fixture names.
 pub(crate) fn members_by_group(fixture: &MerchantFixture) -> BTreeMap<GroupId, IdSet<CustomerId>> {
     let mut members: BTreeMap<GroupId, Vec<CustomerId>> = BTreeMap::new();
-    for (customer, groups) in &fixture.customers {
-        for &group in groups {
+    for customer in &fixture.customers {
+        for &group in &customer.groups {
             members.entry(group).or_default().push(customer.id);
         }
     }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zumra_core::text::Name;
-use zumra_core::{Group, GroupChange, GroupId, MerchantId, Operation, OperationId, Page, PageRequest};
+use zumra_core::{
+    Group, GroupChange, GroupId, MerchantId, NewGroup, Operation, OperationId, Page, PageRequest,
+};
 
 use crate::row::{Row, RowReader};
 use crate::{Conflict, Result, StorageError, Written};
@@ -18,15 +20,15 @@ pub trait Groups: Send + Sync {
     /// Returns one group, or `None` if the merchant has no such group.
     async fn find_group(&self, merchant: MerchantId, group: GroupSelector) -> Result<Option<Group>>;
 
-    /// Inserts a group.
+    /// Inserts a group under a new id.
     ///
     /// # Errors
     ///
-    /// [`Conflict::Group`] if the id is used.
+    /// [`StorageError::IdsUsedUp`] if no id is left.
     async fn create_group(
         &self,
         merchant: MerchantId,
-        group: Group,
+        group: NewGroup,
         operation: Operation,
     ) -> Result<Written<Group>>;
 

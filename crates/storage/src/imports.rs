@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use zumra_core::{
     CustomerId, Email, FileDetails, GroupId, IdSet, Import, ImportChunk, ImportId, ImportLease, Language,
     LeaseKey, MerchantId, Mobile, NewCustomer, NewImport, Operation, RowProblem,
@@ -14,7 +15,11 @@ use crate::{Contacts, Result, StorageError};
 /// Storage of imports. A process that works on one holds its lease.
 #[async_trait]
 pub trait Imports: Send + Sync {
-    /// Inserts a file to be imported. The merchant must have no import with this id: the engines differ in that case.
+    /// Inserts a file to be imported, under a new id.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::IdsUsedUp`] if no id is left.
     async fn create_import(
         &self,
         merchant: MerchantId,
@@ -28,8 +33,8 @@ pub trait Imports: Send + Sync {
     async fn lease_import(
         &self,
         import: Option<(MerchantId, ImportId)>,
-        now: jiff::Timestamp,
-        until: jiff::Timestamp,
+        now: Timestamp,
+        until: Timestamp,
     ) -> Result<Option<ImportLease>>;
 
     /// Writes a chunk of an import, extends its lease to `until`, and returns the state of the import.
@@ -39,11 +44,11 @@ pub trait Imports: Send + Sync {
     /// # Errors
     ///
     /// [`StorageError::LeaseLost`] if another process holds the lease now; [`StorageError::MissingGroup`] if a group of the
-    /// chunk does not exist.
+    /// chunk does not exist; [`StorageError::IdsUsedUp`] if the customers of the chunk do not get ids.
     async fn write_import_chunk(
         &self,
         lease: LeaseKey,
-        until: jiff::Timestamp,
+        until: Timestamp,
         chunk: ImportChunk,
         operation: Operation,
     ) -> Result<Import>;
@@ -76,6 +81,20 @@ pub(crate) fn decode(row: &impl Row) -> Result<Import> {
         failure: row.optional_text()?,
         details: row.optional_parsed("file_details", |text| serde_json::from_str(text))?,
     })
+}
+
+/// Returns the state of an import that was created at `at`.
+pub(crate) fn created_import(id: ImportId, new: &NewImport, at: Timestamp) -> Import {
+    Import {
+        id,
+        at,
+        finished_at: None,
+        last_row: 0,
+        created_customers: 0,
+        rejected_rows: 0,
+        failure: None,
+        details: Some(new.details.clone()),
+    }
 }
 
 /// The columns that [`decode_lease`] reads; the file follows them.

@@ -10,11 +10,13 @@ mod customers;
 pub mod error;
 mod fixtures;
 mod groups;
+mod ids;
 mod imports;
 mod memberships;
 mod merchants;
 mod metrics;
 pub mod migrate;
+mod noun;
 mod operations;
 pub mod postgres;
 mod row;
@@ -31,9 +33,11 @@ pub use customers::{Contacts, CustomerFilter, Customers, RebuiltChunk};
 pub use error::{Conflict, Resource, Result, StorageError};
 pub use fixtures::{Fixtures, LoadOutcome};
 pub use groups::{GroupSelector, Groups};
+pub use ids::SKIPPED_IDS_DEFAULT;
 pub use imports::Imports;
 pub use memberships::{AddMembersOutcome, Ids, Memberships};
 pub use merchants::Merchants;
+pub use noun::Noun;
 pub use tokens::Tokens;
 
 /// An engine on an open database whose schema is up to date: the sum of the noun traits, used as `Arc<dyn Storage>`.

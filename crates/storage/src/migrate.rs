@@ -33,6 +33,11 @@ pub const SQLITE: &[Migration] = &[
         sql: include_str!("../migrations/sqlite/0002_standard_names.sql"),
     },
     Migration {
+        number: 3,
+        name: "id_counters",
+        sql: include_str!("../migrations/sqlite/0003_id_counters.sql"),
+    },
+    Migration {
         number: 4,
         name: "search_index",
         sql: include_str!("../migrations/sqlite/0004_search_index.sql"),
@@ -51,6 +56,11 @@ pub const POSTGRES: &[Migration] = &[
         number: 2,
         name: "standard_names",
         sql: include_str!("../migrations/postgres/0002_standard_names.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "id_counters",
+        sql: include_str!("../migrations/postgres/0003_id_counters.sql"),
     },
     Migration {
         number: 4,

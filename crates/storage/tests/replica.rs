@@ -58,7 +58,7 @@ impl Shop {
         let listed = self.storage.list_customers(merchant, CustomerFilter::default(), page).await.unwrap();
         assert_eq!(listed.total, 5);
         let members = listed.items.iter().filter(|customer| !customer.groups.is_empty());
-        members.map(|customer| customer.details.id.get()).rev().collect()
+        members.map(|customer| customer.id.get()).rev().collect()
     }
 
     /// Returns how many lists were read from the primary, and how many from the replica.

@@ -38,17 +38,33 @@ fn now() -> jiff::Timestamp {
 async fn run_on_postgres(case: &Case) {
     let database = TestDatabase::new().await;
     let options = PostgresOptions::parse(&database.url()).expect("a valid URL");
-    let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
-    let storage: Arc<dyn Storage> = Arc::new(opened.expect("a fresh database opens"));
-    (case.run)(TestContext::new(Arc::clone(&storage))).await;
-    storage.close().await;
+    run_on(case, move || {
+        let options = options.clone();
+        Box::pin(async move {
+            let opened = PostgresStorage::open(&options, now(), &SystemEntropy).await;
+            Arc::new(opened.expect("the database opens")) as _
+        })
+    })
+    .await;
 }
 
 async fn run_on_sqlite(case: &Case) {
     let directory = tempfile::tempdir().expect("a directory");
     let options = SqliteOptions::new(directory.path().join("zumra.db"));
-    let storage: Arc<dyn Storage> =
-        Arc::new(SqliteStorage::open(&options, now()).expect("a fresh database opens"));
-    (case.run)(TestContext::new(Arc::clone(&storage))).await;
+    run_on(case, move || {
+        let options = options.clone();
+        Box::pin(
+            async move { Arc::new(SqliteStorage::open(&options, now()).expect("the database opens")) as _ },
+        )
+    })
+    .await;
+}
+
+async fn run_on(
+    case: &Case,
+    open: impl Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Storage>> + Send>> + Send + Sync + 'static,
+) {
+    let storage = open().await;
+    (case.run)(TestContext::new(Arc::clone(&storage), Box::new(open))).await;
     storage.close().await;
 }

@@ -112,10 +112,10 @@ pub(crate) enum IfMissing {
     Fail,
 }
 
-/// An open database, with the ids for changes by an operator.
+/// An open database, with the ids of operations by an operator.
 pub(crate) struct Session {
     pub(crate) storage: Arc<dyn Storage>,
-    /// Generates ids of rows and operations.
+    /// Generates ids of operations.
     pub(crate) ids: IdGenerator,
 }
 
@@ -124,11 +124,6 @@ impl Session {
         let mut seed = [0; 2];
         SystemEntropy.fill(&mut seed);
         Self { storage, ids: IdGenerator::new(u16::from_le_bytes(seed)) }
-    }
-
-    /// Returns a new id, for a row whose id the operator did not choose.
-    pub(crate) fn next_id(&self) -> i64 {
-        self.ids.next(SystemClock.now())
     }
 
     /// Returns a new operation by an operator, at the current time.

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use commands::{
-    backup, config as config_command, copy, dev, doctor, import, load, merchant, openapi, serve, token,
+    backup, config as config_command, copy, dev, doctor, ids, import, load, merchant, openapi, serve, token,
 };
 use config::CommandLine;
 use failure::Failure;
@@ -54,6 +54,7 @@ enum Command {
     Import(import::Command),
     Backup(backup::Command),
     Copy(copy::Command),
+    Ids(ids::Command),
     Config(config_command::Command),
     Doctor(doctor::Command),
     Openapi(openapi::Command),
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Import(command) => command.run(&command_line),
         Command::Backup(command) => command.run(&command_line),
         Command::Copy(command) => command.run(),
+        Command::Ids(command) => command.run(&command_line),
         Command::Config(command) => command.run(&command_line),
         Command::Doctor(command) => command.run(&command_line),
         Command::Openapi(command) => command.run(),

@@ -3,7 +3,7 @@
 use zumra_core::digits::{ascii_digit, is_invisible};
 use zumra_core::message::format_message;
 use zumra_core::phone::{CountryCode, DEFAULT_COUNTRY_CODE, PhoneError, read_phone};
-use zumra_core::{CustomerId, GroupId, Language, MessageCode, NewCustomer, RowProblem};
+use zumra_core::{GroupId, Language, MessageCode, NewCustomer, RowProblem};
 use zumra_spreadsheet::{Cell, Row, cell_name};
 use zumra_validation::requests::customers::import as rules;
 use zumra_validation::{Entity, Input, LookupResults, RuleSet, UniqueField};
@@ -21,9 +21,6 @@ const NOT_STORABLE: &str = "it cannot be kept";
 
 /// Characters of a cell that a message shows.
 const SHOWN_CHARACTERS: usize = 40;
-
-/// Placeholder for the id of a new customer; the worker sets ids when it writes a chunk.
-const PLACEHOLDER_ID: CustomerId = CustomerId::FIRST;
 
 /// A parser of the rows of a file with given columns.
 pub(super) struct RowParser {
@@ -107,7 +104,7 @@ impl<'p> RowReader<'p> {
         let customer = NewCustomer {
             city: free_text(Column::City),
             location: free_text(Column::Location),
-            ..NewCustomer::new(PLACEHOLDER_ID, name)
+            ..NewCustomer::new(name)
         };
         Ok(customer.with_change(change))
     }

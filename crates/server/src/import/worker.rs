@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use zumra_core::message::{field_label, format_message};
 use zumra_core::{
-    Clock, CustomerId, GroupId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey,
-    MerchantId, MessageCode, Operation, RowProblem,
+    Clock, GroupId, IdGenerator, Import, ImportChunk, ImportId, ImportLease, Language, LeaseKey, MerchantId,
+    MessageCode, Operation, RowProblem,
 };
 use zumra_spreadsheet::Row;
 use zumra_storage::{Storage, StorageError};
@@ -38,7 +38,7 @@ pub struct ImportContext<'a> {
     pub storage: &'a dyn Storage,
     /// The clock for leases and operations.
     pub clock: &'a dyn Clock,
-    /// The source of the ids of new customers and operations.
+    /// The source of the ids of operations.
     pub ids: &'a IdGenerator,
 }
 
@@ -92,21 +92,32 @@ pub async fn process_import(
     let ImportContext { storage, clock, ids } = context;
     let now = clock.now();
     let Some(lease) = storage.lease_import(import, now, now + LEASE_TTL).await? else { return Ok(None) };
-    let (key, actor) = (lease.key, lease.actor);
+    let (key, actor, mut last_row) = (lease.key, lease.actor, lease.last_row);
     let (chunk_sender, mut chunks) = mpsc::channel(1);
     let groups = GroupNames::load(storage, key.merchant).await?;
     let reader = tokio::task::spawn_blocking(move || ChunkReader::new(lease, chunk_sender).run(groups));
     let mut last_state = None;
-    while let Some(mut chunk) = chunks.recv().await {
+    while let Some(chunk) = chunks.recv().await {
         let at = clock.now();
-        for (_, customer) in &mut chunk.customers {
-            customer.id = CustomerId::new(ids.next(at)).unwrap_or(customer.id);
-        }
         let operation = Operation { proposed_id: ids.next_operation(at), at, actor };
-        let import = write_chunk(storage, key, at + LEASE_TTL, chunk, operation).await?;
+        let until = at + LEASE_TTL;
+        let mut written = write_chunk(storage, key, until, chunk, operation).await;
+        if let Err(error @ StorageError::IdsUsedUp(_)) = &written {
+            // Trying again would not help, so the import ends here.
+            let failure = Some(error.to_string());
+            let end = ImportChunk { last_row, is_last: true, failure, ..ImportChunk::default() };
+            written = storage.write_import_chunk(key, until, end, operation).await;
+        }
+        let import = written?;
         progress(&import);
+        last_row = import.last_row;
+        let is_finished = import.finished_at.is_some();
         last_state = Some(import);
+        if is_finished {
+            break;
+        }
     }
+    drop(chunks);
     reader.await.map_err(|error| StorageError::Internal(error.to_string()))?;
     Ok(last_state)
 }

@@ -176,7 +176,7 @@ fn is_after_groups(key: &str) -> bool {
 /// Returns the customer's relation to this store. In Zumra a customer belongs to one store only.
 fn current_store_customer(customer: &Customer, zone: &TimeZone) -> Value {
     json!({
-        "id": customer.details.id, "approval_status": 1, "reason": null,
+        "id": customer.id, "approval_status": 1, "reason": null,
         "created_at": PhpDate::from_timestamp(customer.created_at, zone),
         "updated_at": PhpDate::from_timestamp(customer.updated_at, zone), "last_login_date": null,
     })
@@ -191,7 +191,7 @@ impl CustomerView {
         let country = details.mobile_code.as_ref().and_then(MobileCode::country);
         let store_url = store_url(merchant);
         Self {
-            id: details.id,
+            id: customer.id,
             full_name: format!("{} {last_name}", details.first_name).trim_end().to_owned(),
             first_name: details.first_name.as_str().to_owned(),
             last_name: last_name.to_owned(),
@@ -200,7 +200,7 @@ impl CustomerView {
             email: details.email.as_ref().map(|email| email.as_str().to_owned()),
             urls: Urls {
                 customer: format!("{store_url}/profile"),
-                admin: format!("{store_url}/customers/{}", details.id),
+                admin: format!("{store_url}/customers/{}", customer.id),
             },
             avatar: format!("{public_url}/avatar.svg"),
             gender: details.gender.map(zumra_core::Gender::as_str),

@@ -152,9 +152,8 @@ async fn try_create(
         return Err(Problem::Internal("a customer passed validation without a name".to_owned()));
     };
     let operation = app.new_operation(caller.token);
-    let id = app.new_id(operation.at, CustomerId::new)?;
     let groups = change.groups.clone().unwrap_or_default();
-    let customer = NewCustomer::new(id, name).with_change(change);
+    let customer = NewCustomer::new(name).with_change(change);
     Ok(app.storage.create_customer(merchant, customer, groups, operation).await)
 }
 

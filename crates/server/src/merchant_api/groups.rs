@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 use zumra_core::text::Name;
-use zumra_core::{Group, GroupChange, GroupId, MessageCode};
+use zumra_core::{Group, GroupChange, GroupId, MessageCode, NewGroup};
 use zumra_storage::GroupSelector;
 use zumra_validation::requests::groups as rules;
 
@@ -144,8 +144,11 @@ pub(crate) async fn create(
         return Err(Problem::Internal("a group passed validation without a name".to_owned()));
     };
     let operation = app.new_operation(caller.token);
-    let id = app.new_id(operation.at, GroupId::new)?;
-    let group = Group::new(id, name).with_change(change);
+    let group = NewGroup {
+        conditions: change.conditions.unwrap_or_default(),
+        features: change.features.unwrap_or_default(),
+        ..NewGroup::new(name)
+    };
     let created = app.storage.create_group(merchant, group, operation).await?;
     Ok(Success::ok(GroupView::from(created.value)).with_operation(created.operation))
 }

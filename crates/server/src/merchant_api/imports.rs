@@ -142,10 +142,9 @@ pub(crate) async fn create(
         return Err(Problem::Unavailable(cause));
     }
     let operation = app.new_operation(caller.token);
-    let id = app.new_id(operation.at, ImportId::new)?;
     let (file, details) = (checked.file, checked.details);
-    let import = NewImport { id, file, language: language.for_fields(), details };
-    app.storage.create_import(merchant, import, operation).await?;
+    let import = NewImport { file, language: language.for_fields(), details };
+    let id = app.storage.create_import(merchant, import, operation).await?.id;
     app.import_notifier.notify();
     let mut response = Success::message(StatusCode::OK, ACCEPTED).into_response();
     if let Ok(url) = HeaderValue::from_str(&app.api_url(&format!("/customers/import/{id}"))) {

@@ -55,6 +55,7 @@ async fn file_is_accepted_first_and_processed_later() {
     assert_eq!((response.status, response.text()), (200, expected));
     let pending = state(&app, &response).await;
     assert_eq!((&pending["status"], &pending["customers"]), (&json!("processing"), &json!(0)));
+    app.clock.advance(jiff::SignedDuration::from_mins(1));
     process_imports(&app).await;
     let done = state(&app, &response).await;
     assert_eq!(done["status"], "completed", "{done}");
@@ -371,4 +372,16 @@ async fn result_says_how_the_file_was_read() {
     let done = import(&app, arabic).await;
     assert_eq!((&done["encoding"], &done["header_row"]), (&json!("windows-1256"), &json!(2)), "{done}");
     assert_eq!((&done["unknown_columns"], &done["sheet"]), (&json!(["Color"]), &Value::Null));
+}
+
+#[tokio::test]
+async fn import_without_ids_for_its_customers_fails() {
+    let app = TestApp::new().await;
+    let response = upload(&app, format!("{HEADER}\nسارة,القحطاني,0599999999,,,,")).await;
+    app.storage.skip_ids(i32::MAX.unsigned_abs()).await.unwrap();
+    process_imports(&app).await;
+    let failed = state(&app, &response).await;
+    assert_eq!((&failed["status"], &failed["customers"]), (&json!("failed"), &json!(0)), "{failed}");
+    assert!(failed["failure"].as_str().unwrap().contains("used up all ids of customers"), "{failed}");
+    assert_eq!(upload(&app, format!("{HEADER}\nسارة,القحطاني,0599999999,,,,")).await.status, 507);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 mod add_customers;
+mod assigned_ids;
 mod auth;
 mod blacklist;
 mod customers_read;

@@ -17,6 +17,8 @@ SELECT create_distributed_table('customer_search_terms', 'merchant_id', colocate
 SELECT create_distributed_table('search_index', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('search_index_versions', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('customer_counters', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('id_counters', 'merchant_id', colocate_with => 'merchants');
+SELECT create_distributed_table('retired_ids', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('imports', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('import_problems', 'merchant_id', colocate_with => 'merchants');
 SELECT create_distributed_table('memberships', 'merchant_id', colocate_with => 'merchants');

@@ -16,7 +16,8 @@ pub(crate) enum ColumnType {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    /// Number of leading columns that form the primary key together with `merchant_id`. They hold positive numbers.
+    /// Number of leading columns that form the primary key together with `merchant_id`. They hold numbers that
+    /// are positive, or not negative behind a positive one.
     pub(crate) key_columns: usize,
     pub(crate) columns: &'static [(&'static str, ColumnType)],
 }
@@ -166,5 +167,15 @@ pub(crate) const TABLES: &[Table] = &[
             ("column_name", ColumnType::Text),
             ("reason", ColumnType::Text),
         ],
+    },
+    Table {
+        name: "retired_ids",
+        key_columns: 2,
+        columns: &[("noun", ColumnType::Int), ("id", ColumnType::Int)],
+    },
+    Table {
+        name: "id_counters",
+        key_columns: 2,
+        columns: &[("noun", ColumnType::Int), ("shard", ColumnType::Int), ("last", ColumnType::Int)],
     },
 ];

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::engine::PostgresStorage;
 use super::errors::AttemptResult;
-use super::{schema, sql};
+use super::{ids, schema, sql};
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 
@@ -19,6 +19,11 @@ impl Admin for PostgresStorage {
 
     async fn inspect(&self) -> Result<Inspection> {
         self.connections.read(&(), |db, ()| Box::pin(inspect(db))).await
+    }
+
+    async fn skip_ids(&self, count: u32) -> Result<u64> {
+        // Skipping twice does no harm.
+        self.connections.run_idempotent(&count, |db, &count| Box::pin(ids::skip(db, count))).await
     }
 
     fn register_metrics(&self, registry: &mut Registry) {

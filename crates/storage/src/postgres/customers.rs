@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tokio_postgres::Statement;
+use tokio_postgres::types::ToSql;
 use zumra_core::{
     Customer, CustomerChange, CustomerId, GroupId, MerchantId, NewCustomer, Operation, OperationId,
     OperationKind, Page, PageRequest, Subject,
@@ -11,6 +12,7 @@ use zumra_core::{
 
 use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult, violated_constraint};
+use super::ids::{self, AssignedId};
 use super::search_terms::IndexedCustomer;
 use super::tx::Tx;
 use super::{
@@ -19,7 +21,8 @@ use super::{
 };
 use crate::customers::{StoredDetails, ban_operation, build_customer};
 use crate::{
-    Conflict, Contacts, CustomerFilter, Customers, RebuiltChunk, Resource, Result, StorageError, Written,
+    Conflict, Contacts, CustomerFilter, Customers, Noun, RebuiltChunk, Resource, Result, StorageError,
+    Written,
 };
 
 /// Maximum number of upserts that are sent before their results arrive.
@@ -52,9 +55,12 @@ impl Customers for PostgresStorage {
         operation: Operation,
     ) -> Result<Written<Customer>> {
         self.connections
-            .write(merchant, operation, (customer, groups), |tx, (customer, groups)| {
-                Box::pin(create(tx, customer, groups))
-            })
+            .write(
+                merchant,
+                operation,
+                (customer, groups, AssignedId::default()),
+                |tx, (customer, groups, assigned)| Box::pin(create(tx, customer, groups, assigned)),
+            )
             .await
     }
 
@@ -154,20 +160,88 @@ pub(super) async fn find_used_contacts<C: GenericClient>(
     Ok(Contacts { mobiles: row.try_get(0)?, emails: row.try_get(1)? })
 }
 
-async fn create(tx: &Tx<'_>, new: &NewCustomer, groups: &[GroupId]) -> AttemptResult<Written<Customer>> {
+async fn create(
+    tx: &Tx<'_>,
+    new: &NewCustomer,
+    groups: &[GroupId],
+    assigned: &AssignedId,
+) -> AttemptResult<Written<Customer>> {
     let stored = StoredDetails::from(new);
-    let statement = tx.client.prepare_cached(INSERT).await?;
-    if write(tx, &statement, new.id, &stored).await? == 0 {
-        return Err(Conflict::Customer(new.id).into());
-    }
-    search_terms::add(tx, &[index_entry(tx, new.id, &stored)]).await?;
+    let id = insert_new(tx, &stored, assigned).await?;
+    let entries = [index_entry(tx, id, &stored)];
+    // The statements are pipelined.
+    try_join(search_terms::add(tx, &entries), ids::require_not_retired(tx, Noun::Customer, id.get())).await?;
     counters::add(tx, 1).await?;
-    let subject = Subject::Customer(new.id);
+    let subject = Subject::Customer(id);
     let operation = operations::record_one(tx, OperationKind::CreateCustomer, subject).await?;
     let groups = memberships::lock_groups_and_default(tx, groups).await?.groups;
-    memberships::join(tx, new.id, &groups, operation).await?;
-    let value = build_customer(new.clone(), tx.operation.at, groups.into_vec());
+    memberships::join(tx, id, &groups, operation).await?;
+    let value = build_customer(id, new.clone(), tx.operation.at, groups.into_vec());
     Ok(Written { operation: Some(operation), value })
+}
+
+/// Inserts a customer under a new id.
+async fn insert_new(
+    tx: &Tx<'_>,
+    new: &StoredDetails<'_>,
+    assigned: &AssignedId,
+) -> AttemptResult<CustomerId> {
+    if let Some(id) = assigned.reuse(tx, Noun::Customer).await? {
+        let id = decode_id(id)?;
+        if insert(tx, id, new).await? {
+            return Ok(id);
+        }
+        assigned.resolve_used(tx, Conflict::Customer(id).into()).await?;
+    }
+    let mut id = insert_with_next_id(tx, new).await?;
+    if id.is_none() {
+        let unused = ids::assign(tx, Noun::Customer, 1).await?;
+        let unused = unused.first().copied().map(decode_id).transpose()?;
+        if let Some(unused) = unused
+            && insert(tx, unused, new).await?
+        {
+            id = Some(unused);
+        }
+    }
+    let id = id.ok_or_else(ids::taken_meanwhile)?;
+    assigned.remember(id.get());
+    Ok(id)
+}
+
+/// Inserts a customer under an id that was assigned to it. Returns false if the id is used.
+async fn insert(tx: &Tx<'_>, id: CustomerId, new: &StoredDetails<'_>) -> AttemptResult<bool> {
+    let statement = tx.client.prepare_cached(INSERT).await?;
+    Ok(write(tx, &statement, id, new).await.map_err(without_id)? == 1)
+}
+
+/// Inserts a customer under the next id of a shard. Returns `None` if that id is used.
+async fn insert_with_next_id(tx: &Tx<'_>, new: &StoredDetails<'_>) -> AttemptResult<Option<CustomerId>> {
+    let statement = [
+        ids::ASSIGN_CUSTOMER,
+        "INSERT INTO customers (merchant_id, id, first_name, last_name, mobile, mobile_code, email, email_key,
+                                gender, birthday, city, location, search_terms, created_at, updated_at)
+         SELECT $1, last, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14 FROM assigned
+         ON CONFLICT (merchant_id, id) DO NOTHING RETURNING id",
+    ]
+    .concat();
+    let statement = tx.client.prepare_cached(&statement).await?;
+    let numbers = [tx.merchant.get(), ids::shard(tx, Noun::Customer), tx.operation.at.as_microsecond()];
+    let row = tx.client.query_opt(&statement, &parameters(&numbers, new)).await;
+    let row = row.map_err(|error| conflict(error, None))?;
+    row.map(|row| decode_id(row.try_get(0)?).map_err(AttemptError::from)).transpose()
+}
+
+/// Returns the error for a customer that has no id, because it is not stored.
+fn without_id(error: AttemptError) -> AttemptError {
+    match error {
+        AttemptError::Permanent(StorageError::Conflict(Conflict::Mobile(_))) => Conflict::Mobile(None).into(),
+        AttemptError::Permanent(StorageError::Conflict(Conflict::Email(_))) => Conflict::Email(None).into(),
+        error => error,
+    }
+}
+
+fn decode_id(id: i64) -> Result<CustomerId> {
+    CustomerId::new(id).ok_or_else(|| StorageError::corrupt("customers", "id", id))
 }
 
 async fn update(tx: &Tx<'_>, id: CustomerId, change: &CustomerChange) -> AttemptResult<Written<Customer>> {
@@ -200,7 +274,9 @@ async fn delete(tx: &Tx<'_>, id: CustomerId) -> AttemptResult<OperationId> {
     search_terms::remove(tx, &[IndexedCustomer { id, created_at, terms: &terms }]).await?;
     counters::add(tx, -1).await?;
     let statement = "DELETE FROM customers WHERE merchant_id = $1 AND id = $2";
-    sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await?;
+    let delete = async { sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get()]).await };
+    // The statements are pipelined.
+    try_join(delete, ids::retire(tx, Noun::Customer, id.get())).await?;
     Ok(operation)
 }
 
@@ -217,30 +293,49 @@ async fn ban(tx: &Tx<'_>, id: CustomerId, reason: Option<&str>) -> AttemptResult
 }
 
 /// Inserts customers, and updates those that exist. Returns the number of rows changed.
-pub(super) async fn upsert(tx: &Tx<'_>, customers: &[&NewCustomer]) -> AttemptResult<u64> {
-    let statement = &tx.client.prepare_cached(INSERT).await?;
+pub(super) async fn upsert(tx: &Tx<'_>, customers: &[(CustomerId, &NewCustomer)]) -> AttemptResult<u64> {
     let mut rows = 0;
     for chunk in customers.chunks(PIPELINED_MAX) {
-        let stored: Vec<_> =
-            chunk.iter().map(|customer| (customer.id, StoredDetails::from(*customer))).collect();
-        // The statements are pipelined: sent in order without waiting for results. The first error fails the
-        // transaction.
-        let inserted =
-            try_join_all(stored.iter().map(|(id, stored)| write(tx, statement, *id, stored))).await?;
-        let (mut new, mut existing) = (Vec::new(), Vec::new());
-        for ((id, stored), inserted) in stored.iter().zip(inserted) {
-            if inserted == 1 {
-                new.push(index_entry(tx, *id, stored));
-            } else {
-                existing.push((*id, stored));
-            }
-        }
-        search_terms::add(tx, &new).await?;
-        counters::add(tx, i64::try_from(new.len()).unwrap_or(i64::MAX)).await?;
-        let updates = existing.into_iter().map(|(id, stored)| overwrite(tx, id, stored));
-        rows += new.len() as u64 + try_join_all(updates).await?.into_iter().sum::<u64>();
+        let stored: Vec<_> = chunk.iter().map(|(id, new)| (*id, StoredDetails::from(*new))).collect();
+        let existing = insert_missing(tx, &stored).await?;
+        let updates = existing.iter().map(|(id, stored)| overwrite(tx, *id, stored));
+        rows += (stored.len() - existing.len()) as u64;
+        rows += try_join_all(updates).await?.into_iter().sum::<u64>();
     }
     Ok(rows)
+}
+
+/// Inserts customers with ids that were just assigned.
+pub(super) async fn insert_all(tx: &Tx<'_>, customers: &[(CustomerId, &NewCustomer)]) -> AttemptResult<()> {
+    for chunk in customers.chunks(PIPELINED_MAX) {
+        let stored: Vec<_> = chunk.iter().map(|(id, new)| (*id, StoredDetails::from(*new))).collect();
+        if !insert_missing(tx, &stored).await?.is_empty() {
+            return Err(ids::taken_meanwhile());
+        }
+    }
+    Ok(())
+}
+
+/// Inserts those of the customers whose ids are not used. Returns the others.
+async fn insert_missing<'c, 'd>(
+    tx: &Tx<'_>,
+    customers: &'c [(CustomerId, StoredDetails<'d>)],
+) -> AttemptResult<Vec<&'c (CustomerId, StoredDetails<'d>)>> {
+    let statement = &tx.client.prepare_cached(INSERT).await?;
+    // The statements are pipelined: sent in order without waiting for results. The first error fails the transaction.
+    let inserted =
+        try_join_all(customers.iter().map(|(id, stored)| write(tx, statement, *id, stored))).await?;
+    let (mut terms, mut existing) = (Vec::new(), Vec::new());
+    for (customer, inserted) in customers.iter().zip(inserted) {
+        if inserted == 1 {
+            terms.push(index_entry(tx, customer.0, &customer.1));
+        } else {
+            existing.push(customer);
+        }
+    }
+    search_terms::add(tx, &terms).await?;
+    counters::add(tx, i64::try_from(terms.len()).unwrap_or(i64::MAX)).await?;
+    Ok(existing)
 }
 
 /// Inserts a customer unless its id is used.
@@ -291,9 +386,19 @@ async fn write(
     id: CustomerId,
     new: &StoredDetails<'_>,
 ) -> AttemptResult<u64> {
-    let parameters: sql::Parameters<'_> = &[
-        &tx.merchant.get(),
-        &new.id,
+    let numbers = [tx.merchant.get(), id.get(), tx.operation.at.as_microsecond()];
+    let written = tx.client.execute(statement, &parameters(&numbers, new)).await;
+    written.map_err(|error| conflict(error, Some(id)))
+}
+
+/// Returns the parameters of a statement that writes a customer: `numbers` are its first, its second and its last one.
+fn parameters<'p>(
+    [merchant, second, at]: &'p [i64; 3],
+    new: &'p StoredDetails<'_>,
+) -> [&'p (dyn ToSql + Sync); 14] {
+    [
+        merchant,
+        second,
         &new.first_name,
         &new.last_name,
         &new.mobile,
@@ -305,12 +410,15 @@ async fn write(
         &new.city,
         &new.location,
         &new.search_terms,
-        &tx.operation.at.as_microsecond(),
-    ];
-    let written = tx.client.execute(statement, parameters).await;
-    written.map_err(|error| match violated_constraint(&error) {
+        at,
+    ]
+}
+
+/// Returns the error of a statement that writes a customer.
+fn conflict(error: tokio_postgres::Error, id: Option<CustomerId>) -> AttemptError {
+    match violated_constraint(&error) {
         Some("customers_by_mobile") => Conflict::Mobile(id).into(),
         Some("customers_by_email") => Conflict::Email(id).into(),
         _ => AttemptError::from(error),
-    })
+    }
 }

@@ -34,7 +34,8 @@ async fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<LoadOutco
         changes += u64::from(upsert_token(tx, token).await?);
     }
     changes += upsert_groups(tx, fixture).await?;
-    let customers: Vec<_> = fixture.customers.iter().map(|(customer, _)| customer).collect();
+    let customers: Vec<_> =
+        fixture.customers.iter().map(|customer| (customer.id, &customer.details)).collect();
     changes += customers::upsert(tx, &customers).await?;
     for (group, customers) in members_by_group(fixture) {
         for chunk in customers.chunks(CHUNK_ROWS) {
@@ -60,7 +61,8 @@ async fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> AttemptResult<
         rows += groups::upsert(tx, group).await?;
     }
     if groups::find(&tx.client, tx.merchant, GroupSelector::Default).await?.is_none() {
-        rows += u64::from(groups::insert_default(tx).await?);
+        groups::insert_default(tx).await?;
+        rows += 1;
     }
     Ok(rows)
 }

@@ -2,19 +2,21 @@
 
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
+use futures_util::future::try_join;
 use tokio_postgres::Row;
 use zumra_core::{
-    Group, GroupChange, GroupId, MerchantId, Operation, OperationId, OperationKind, Page, PageRequest,
-    Subject,
+    Group, GroupChange, GroupId, MerchantId, NewGroup, Operation, OperationId, OperationKind, Page,
+    PageRequest, Subject,
 };
 
 use super::engine::PostgresStorage;
-use super::errors::AttemptResult;
+use super::errors::{AttemptError, AttemptResult};
+use super::ids::{self, AssignedId};
 use super::tx::Tx;
 use super::{operations, removals, sql};
 use crate::groups::{COLUMNS, decode, merge, require_deletable, to_json};
 use crate::row::RowReader;
-use crate::{Conflict, GroupSelector, Groups, Resource, Result, StorageError, Written};
+use crate::{Conflict, GroupSelector, Groups, Noun, Resource, Result, StorageError, Written};
 
 #[async_trait]
 impl Groups for PostgresStorage {
@@ -30,10 +32,14 @@ impl Groups for PostgresStorage {
     async fn create_group(
         &self,
         merchant: MerchantId,
-        group: Group,
+        group: NewGroup,
         operation: Operation,
     ) -> Result<Written<Group>> {
-        self.connections.write(merchant, operation, group, |tx, group| Box::pin(create(tx, group))).await
+        self.connections
+            .write(merchant, operation, (group, AssignedId::default()), |tx, (group, assigned)| {
+                Box::pin(create(tx, group, assigned))
+            })
+            .await
     }
 
     async fn update_group(
@@ -120,12 +126,42 @@ async fn find_with<C: GenericClient>(
     Ok(row.as_ref().map(decode).transpose()?)
 }
 
-async fn create(tx: &Tx<'_>, group: &Group) -> AttemptResult<Written<Group>> {
-    if !insert(tx, group).await? {
-        return Err(Conflict::Group(group.id).into());
+async fn create(tx: &Tx<'_>, new: &NewGroup, assigned: &AssignedId) -> AttemptResult<Written<Group>> {
+    let id = insert_new(tx, new, false, assigned).await?;
+    let record = operations::record_one(tx, OperationKind::CreateGroup, Subject::Group(id));
+    // The statements are pipelined.
+    let (operation, ()) = try_join(record, ids::require_not_retired(tx, Noun::Group, id.get())).await?;
+    Ok(Written { operation: Some(operation), value: new.clone().with_id(id) })
+}
+
+/// Inserts a group under a new id.
+async fn insert_new(
+    tx: &Tx<'_>,
+    new: &NewGroup,
+    is_default: bool,
+    assigned: &AssignedId,
+) -> AttemptResult<GroupId> {
+    let group = |id| Ok::<_, StorageError>(Group { is_default, ..new.clone().with_id(decode_id(id)?) });
+    if let Some(id) = assigned.reuse(tx, Noun::Group).await? {
+        let group = group(id)?;
+        if insert(tx, &group).await? {
+            return Ok(group.id);
+        }
+        assigned.resolve_used(tx, Conflict::Group(group.id).into()).await?;
     }
-    let operation = operations::record_one(tx, OperationKind::CreateGroup, Subject::Group(group.id)).await?;
-    Ok(Written { operation: Some(operation), value: group.clone() })
+    let mut id = insert_with_next_id(tx, new, is_default).await?;
+    if id.is_none() {
+        let unused = ids::assign(tx, Noun::Group, 1).await?;
+        let unused = unused.first().copied().map(group).transpose()?;
+        if let Some(unused) = unused
+            && insert(tx, &unused).await?
+        {
+            id = Some(unused.id);
+        }
+    }
+    let id = id.ok_or_else(ids::taken_meanwhile)?;
+    assigned.remember(id.get());
+    Ok(id)
 }
 
 async fn update(tx: &Tx<'_>, group: GroupSelector, change: &GroupChange) -> AttemptResult<Written<Group>> {
@@ -146,7 +182,10 @@ async fn delete(tx: &Tx<'_>, id: GroupId) -> AttemptResult<OperationId> {
     require_deletable(&found.ok_or(StorageError::NotFound(Resource::Group))?)?;
     let operation = operations::record_one(tx, OperationKind::DeleteGroup, Subject::Group(id)).await?;
     let statement = "UPDATE groups SET deleted_by = $3 WHERE merchant_id = $1 AND id = $2";
-    sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get(), &operation.get()]).await?;
+    let mark = async {
+        sql::execute(&tx.client, statement, &[&tx.merchant.get(), &id.get(), &operation.get()]).await
+    };
+    try_join(mark, ids::retire(tx, Noun::Group, id.get())).await?;
     Ok(operation)
 }
 
@@ -235,13 +274,36 @@ pub(super) async fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> AttemptR
     Ok(())
 }
 
-/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no group has
-/// unless a fixture chose the same id. Returns false in that case.
-pub(super) async fn insert_default(tx: &Tx<'_>) -> AttemptResult<bool> {
-    let proposed = tx.operation.proposed_id;
-    let id =
-        GroupId::new(proposed.get()).ok_or_else(|| StorageError::corrupt("operations", "id", proposed))?;
-    insert(tx, &Group::new_default(id)).await
+/// Inserts a default group for a merchant without one.
+pub(super) async fn insert_default(tx: &Tx<'_>) -> AttemptResult<()> {
+    insert_new(tx, &NewGroup::new_default(), true, &AssignedId::default()).await?;
+    Ok(())
+}
+
+/// Inserts a group under the next id. Returns `None` if that id is used.
+async fn insert_with_next_id(
+    tx: &Tx<'_>,
+    new: &NewGroup,
+    is_default: bool,
+) -> AttemptResult<Option<GroupId>> {
+    let statement = [
+        ids::ASSIGN_GROUP,
+        "INSERT INTO groups (merchant_id, id, name, conditions, features, is_default, created_at)
+         SELECT $1, last, $3, $4, $5, $6, $7 FROM assigned
+         ON CONFLICT (merchant_id, id) DO NOTHING RETURNING id",
+    ]
+    .concat();
+    let (conditions, features) = (to_json(&new.conditions)?, to_json(&new.features)?);
+    let (merchant, shard, name) = (tx.merchant.get(), ids::shard(tx, Noun::Group), new.name.as_str());
+    let created_at = tx.operation.at.as_microsecond();
+    let parameters: sql::Parameters<'_> =
+        &[&merchant, &shard, &name, &conditions, &features, &is_default, &created_at];
+    let row = sql::query_opt(&tx.client, &statement, parameters).await?;
+    row.map(|row| decode_id(row.try_get(0)?).map_err(AttemptError::from)).transpose()
+}
+
+fn decode_id(id: i64) -> Result<GroupId> {
+    GroupId::new(id).ok_or_else(|| StorageError::corrupt("groups", "id", id))
 }
 
 /// Inserts a group. Returns false if its id is used.

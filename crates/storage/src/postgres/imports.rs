@@ -1,24 +1,27 @@
 //! Imports, their leases and their chunks.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    CustomerId, IdSet, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport,
-    Operation, OperationId, OperationKind, RowProblem, Subject,
+    ASSIGNED_ID_MAX, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport, Operation,
+    OperationId, OperationKind, RowProblem, Subject,
 };
 
 use super::engine::PostgresStorage;
 use super::errors::{AttemptError, AttemptResult};
 use super::tx::Tx;
-use super::{customers, memberships, operations, sql};
+use super::{customers, ids, memberships, operations, sql};
 use crate::imports::{
-    COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
-    details_json, plan_chunk,
+    COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, created_import, decode,
+    decode_lease, details_json, plan_chunk,
 };
+use crate::memberships::decode_customers;
 use crate::row::{RowReader, stored_count};
-use crate::{Conflict, Imports, Resource, Result, StorageError, Written};
+use crate::{Conflict, Imports, Noun, Resource, Result, StorageError, Written};
 
 #[async_trait]
 impl Imports for PostgresStorage {
@@ -29,9 +32,12 @@ impl Imports for PostgresStorage {
         operation: Operation,
     ) -> Result<Import> {
         self.connections
-            .run_idempotent(&(merchant, import, operation), |db, (merchant, import, operation)| {
-                Box::pin(create(db, *merchant, import, operation))
-            })
+            .run_idempotent(
+                &(merchant, import, operation, AtomicI64::new(0)),
+                |db, (merchant, import, operation, assigned)| {
+                    Box::pin(create(db, *merchant, import, operation, assigned))
+                },
+            )
             .await
     }
 
@@ -108,22 +114,56 @@ async fn find<C: GenericClient>(
     Ok(Some((decode(&import)?, problems)))
 }
 
-/// Inserts an import. Idempotent: the id is new, so an existing row comes from an earlier attempt.
+/// Inserts an import. Idempotent: `assigned` keeps the id for a second run, 0 before it is assigned.
 async fn create<C: GenericClient>(
     db: &C,
     merchant: MerchantId,
     new: &NewImport,
     operation: &Operation,
+    assigned: &AtomicI64,
 ) -> AttemptResult<Import> {
+    let is_second_run = assigned.load(Ordering::Relaxed) > 0;
+    if !is_second_run {
+        // Commits by itself, so no other import gets this id.
+        assigned.store(ids::advance(db, merchant, Noun::Import, 0, 1).await?, Ordering::Relaxed);
+    }
+    let is_inserted = insert(db, merchant, new, operation, decode_id(assigned)?).await?;
+    // In a second run, an existing row is that of the first one.
+    if !is_inserted && !is_second_run {
+        let unused = ids::assign_from_shard(db, merchant, Noun::Import, 0, 1).await?;
+        assigned.store(unused.first().copied().unwrap_or(i64::MAX), Ordering::Relaxed);
+        if !insert(db, merchant, new, operation, decode_id(assigned)?).await? {
+            return Err(ids::taken_meanwhile());
+        }
+    }
+    Ok(created_import(decode_id(assigned)?, new, operation.at))
+}
+
+/// Returns an assigned id.
+///
+/// # Errors
+///
+/// [`StorageError::IdsUsedUp`] if the counter is beyond the last id.
+fn decode_id(assigned: &AtomicI64) -> Result<ImportId> {
+    let id = Some(assigned.load(Ordering::Relaxed)).filter(|id| *id <= ASSIGNED_ID_MAX);
+    id.and_then(ImportId::new).ok_or(StorageError::IdsUsedUp(Noun::Import))
+}
+
+/// Inserts an import. Returns false if its id is used.
+async fn insert<C: GenericClient>(
+    db: &C,
+    merchant: MerchantId,
+    new: &NewImport,
+    operation: &Operation,
+    id: ImportId,
+) -> AttemptResult<bool> {
     let details = details_json(&new.details)?;
     let statement = "INSERT INTO imports (merchant_id, id, at, actor, language, file, file_details)
                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (merchant_id, id) DO NOTHING";
     let (at, actor) = (operation.at.as_microsecond(), operation.actor.to_string());
-    let (merchant_id, id, language) = (merchant.get(), new.id.get(), new.language.as_str());
-    sql::execute(db, statement, &[&merchant_id, &id, &at, &actor, &language, &new.file, &details]).await?;
-    // The row is committed, so a failure to read it must not mean that nothing was written.
-    let found = find(db, merchant, new.id).await.map_err(AttemptError::into_connection_lost)?;
-    Ok(found.ok_or(StorageError::NotFound(Resource::Import))?.0)
+    let (merchant, id, language) = (merchant.get(), id.get(), new.language.as_str());
+    let parameters: sql::Parameters<'_> = &[&merchant, &id, &at, &actor, &language, &new.file, &details];
+    Ok(sql::execute(db, statement, parameters).await? == 1)
 }
 
 /// Acquires the lease of the oldest import without one.
@@ -192,20 +232,22 @@ async fn insert_customers(tx: &Tx<'_>, plan: &ChunkPlan<'_>) -> AttemptResult<Op
     let new = &plan.customers;
     let operation = operations::next_id(tx).await?;
     operations::record(tx, operation, OperationKind::Import, Subject::Other, new.len() as u64).await?;
-    customers::upsert(tx, new).await.map_err(|error| match error {
+    let ids = ids::assign(tx, Noun::Customer, new.len()).await?;
+    let ids = decode_customers(ids)?;
+    let new: Vec<_> = ids.iter().copied().zip(new.iter().copied()).collect();
+    customers::insert_all(tx, &new).await.map_err(|error| match error {
         // A concurrent transaction used a mobile number or email address first. The next attempt sees that.
         AttemptError::Permanent(StorageError::Conflict(
             conflict @ (Conflict::Mobile(_) | Conflict::Email(_)),
         )) => AttemptError::Retryable(conflict.into()),
         error => error,
     })?;
-    let ids: Vec<CustomerId> = new.iter().map(|customer| customer.id).collect();
     let locked = memberships::lock_groups_and_default(tx, &plan.all_groups().into_vec()).await?;
     for (group, members) in plan.members(&ids) {
         memberships::insert(tx, group, &members, operation).await?;
     }
     if let Some(default) = locked.default {
-        memberships::insert(tx, default, &IdSet::from(ids), operation).await?;
+        memberships::insert(tx, default, &ids, operation).await?;
     }
     Ok(operation)
 }

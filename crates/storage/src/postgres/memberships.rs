@@ -118,7 +118,7 @@ pub(super) async fn replace(
     groups: &[GroupId],
     operation: OperationId,
 ) -> AttemptResult<bool> {
-    let id = customer.details.id;
+    let id = customer.id;
     let locked = lock_groups_and_default(tx, groups).await?;
     let diff = GroupDiff::new(&customer.groups, groups.iter().copied(), locked.default);
     if !diff.ended.is_empty() {

@@ -20,6 +20,7 @@ mod engine;
 mod errors;
 mod fixtures;
 mod groups;
+mod ids;
 mod imports;
 mod memberships;
 mod merchants;

@@ -37,6 +37,15 @@ pub(super) async fn record(
     Ok(())
 }
 
+/// Returns true if an earlier attempt of the transaction's write was committed.
+pub(super) async fn is_recorded(tx: &Tx<'_>) -> AttemptResult<bool> {
+    // No attempt takes an id below the proposed one.
+    let statement = "SELECT 1 FROM operations WHERE merchant_id = $1 AND id >= $2 AND nonce = $3";
+    let (merchant, proposed_id) = (tx.merchant.get(), tx.operation.proposed_id.get());
+    let row = sql::query_opt(&tx.client, statement, &[&merchant, &proposed_id, &tx.attempt.nonce]).await?;
+    Ok(row.is_some())
+}
+
 /// Inserts the row of an operation that changed one row. Returns its id.
 pub(super) async fn record_one(
     tx: &Tx<'_>,

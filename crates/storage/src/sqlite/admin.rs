@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 use rusqlite::Connection;
 
 use super::engine::SqliteStorage;
-use super::{schema, sql};
+use super::{id_skips, schema, sql};
 use crate::admin::count_mismatch;
 use crate::{Admin, Inspection, Result, StorageError};
 
@@ -19,6 +19,10 @@ impl Admin for SqliteStorage {
 
     async fn inspect(&self) -> Result<Inspection> {
         self.read_pool.read(inspect).await
+    }
+
+    async fn skip_ids(&self, count: u32) -> Result<u64> {
+        self.writer.write(move |connection| id_skips::skip(connection, count)).await
     }
 
     fn register_metrics(&self, registry: &mut Registry) {

@@ -13,10 +13,11 @@ use zumra_core::{
 use super::engine::SqliteStorage;
 use super::search_terms::IndexedCustomer;
 use super::tx::Tx;
-use super::{counters, customer_search, memberships, operations, search_rebuild, sql};
+use super::{counters, customer_search, ids, memberships, operations, search_rebuild, sql};
 use crate::customers::{COLUMNS, StoredDetails, ban_operation, build_customer, decode};
 use crate::{
-    Conflict, Contacts, CustomerFilter, Customers, RebuiltChunk, Resource, Result, StorageError, Written,
+    Conflict, Contacts, CustomerFilter, Customers, Noun, RebuiltChunk, Resource, Result, StorageError,
+    Written,
 };
 
 #[async_trait]
@@ -123,13 +124,12 @@ fn find_for_update(tx: &Tx<'_>, id: CustomerId) -> Result<Customer> {
 }
 
 fn create(tx: &Tx<'_>, new: NewCustomer, groups: &[GroupId]) -> Result<Written<Customer>> {
-    if !insert(tx, &new)? {
-        return Err(Conflict::Customer(new.id).into());
-    }
-    let operation = operations::record_one(tx, OperationKind::CreateCustomer, Subject::Customer(new.id))?;
+    let id = ids::assign_customer(tx)?;
+    insert_new(tx, id, &new)?;
+    let operation = operations::record_one(tx, OperationKind::CreateCustomer, Subject::Customer(id))?;
     let groups = memberships::existing_groups_and_default(tx, groups)?;
-    memberships::join(tx, new.id, &groups, operation)?;
-    let value = build_customer(new, tx.operation.at, groups.into_vec());
+    memberships::join(tx, id, &groups, operation)?;
+    let value = build_customer(id, new, tx.operation.at, groups.into_vec());
     Ok(Written { operation: Some(operation), value })
 }
 
@@ -139,7 +139,7 @@ fn update(tx: &Tx<'_>, id: CustomerId, mut change: CustomerChange) -> Result<Wri
     let details = customer.details.clone().with_change(change);
     let has_new_details = details != customer.details;
     if has_new_details {
-        overwrite(tx, &details)?;
+        overwrite(tx, id, &details)?;
         customer.updated_at = tx.operation.at;
         customer.details = details;
     }
@@ -163,6 +163,7 @@ fn delete(tx: &Tx<'_>, id: CustomerId) -> Result<OperationId> {
     indexed.remove(tx.connection, &terms)?;
     let statement = "DELETE FROM customers WHERE merchant_id = ?1 AND id = ?2";
     tx.execute(statement, (tx.merchant.get(), id.get()))?;
+    ids::retire(tx, Noun::Customer, id.get())?;
     counters::add(tx, -1)?;
     Ok(operation)
 }
@@ -200,13 +201,25 @@ pub(super) fn find_used_contacts(
 }
 
 /// Inserts a customer, or overwrites the stored details. Returns the number of rows changed: 0 or 1.
-pub(super) fn upsert(tx: &Tx<'_>, new: &NewCustomer) -> Result<u64> {
-    let is_changed = insert(tx, new)? || overwrite(tx, new)?;
+pub(super) fn upsert(tx: &Tx<'_>, id: CustomerId, new: &NewCustomer) -> Result<u64> {
+    let is_changed = insert(tx, id, new)? || overwrite(tx, id, new)?;
     Ok(u64::from(is_changed))
 }
 
+/// Inserts a customer with an id that was just assigned.
+pub(super) fn insert_new(tx: &Tx<'_>, id: CustomerId, new: &NewCustomer) -> Result<()> {
+    match insert(tx, id, new) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StorageError::Internal(format!("the unused id {id} is used"))),
+        // Nothing will have this id.
+        Err(StorageError::Conflict(Conflict::Mobile(_))) => Err(Conflict::Mobile(None).into()),
+        Err(StorageError::Conflict(Conflict::Email(_))) => Err(Conflict::Email(None).into()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Inserts a customer, its search terms and its count. Returns false if one with its id is stored.
-fn insert(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
+fn insert(tx: &Tx<'_>, id: CustomerId, new: &NewCustomer) -> Result<bool> {
     let details = StoredDetails::from(new);
     let inserted = write(
         tx,
@@ -214,21 +227,21 @@ fn insert(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
                                 birthday, city, location, search_terms, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)
          ON CONFLICT (merchant_id, id) DO NOTHING",
-        new.id,
+        id,
         &details,
     )?;
     if inserted == 0 {
         return Ok(false);
     }
     let created_at = tx.operation.at.as_microsecond();
-    IndexedCustomer::new(tx.merchant, new.id, created_at).add(tx.connection, &details.search_terms)?;
+    IndexedCustomer::new(tx.merchant, id, created_at).add(tx.connection, &details.search_terms)?;
     counters::add(tx, 1)?;
     Ok(true)
 }
 
 /// Overwrites the details and search terms of a stored customer. Returns true if a value differs.
-fn overwrite(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
-    let (indexed, stored_terms) = stored_search_terms(tx, new.id)?;
+fn overwrite(tx: &Tx<'_>, id: CustomerId, new: &NewCustomer) -> Result<bool> {
+    let (indexed, stored_terms) = stored_search_terms(tx, id)?;
     let details = StoredDetails::from(new);
     let updated = write(
         tx,
@@ -238,7 +251,7 @@ fn overwrite(tx: &Tx<'_>, new: &NewCustomer) -> Result<bool> {
          WHERE merchant_id = ?1 AND id = ?2
            AND (first_name, last_name, mobile, mobile_code, email, email_key, gender, birthday, city, location)
                IS NOT (?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        new.id,
+        id,
         &details,
     )?;
     if updated == 0 {
@@ -265,7 +278,7 @@ fn stored_search_terms(tx: &Tx<'_>, id: CustomerId) -> Result<(IndexedCustomer, 
 fn write(tx: &Tx<'_>, statement: &str, id: CustomerId, details: &StoredDetails<'_>) -> Result<u64> {
     let parameters: [&dyn ToSql; 14] = [
         &tx.merchant.get(),
-        &details.id,
+        &id.get(),
         &details.first_name,
         &details.last_name,
         &details.mobile,
@@ -281,8 +294,8 @@ fn write(tx: &Tx<'_>, statement: &str, id: CustomerId, details: &StoredDetails<'
     ];
     let executed = tx.connection.prepare_cached(statement)?.execute(parameters);
     Ok(executed.map_err(|error| match violated_unique_key(&error) {
-        Some("customers.merchant_id, customers.mobile") => Conflict::Mobile(id).into(),
-        Some("customers.merchant_id, customers.email_key") => Conflict::Email(id).into(),
+        Some("customers.merchant_id, customers.mobile") => Conflict::Mobile(Some(id)).into(),
+        Some("customers.merchant_id, customers.email_key") => Conflict::Email(Some(id)).into(),
         _ => StorageError::from(error),
     })? as u64)
 }
@@ -310,7 +323,7 @@ fn load_groups(db: &Connection, merchant: MerchantId, customers: &mut [Customer]
            AND group_id NOT IN (SELECT id FROM groups WHERE merchant_id = ?1 AND deleted_by IS NOT NULL)
          ORDER BY customer_id, group_id",
     )?;
-    let ids = sql::id_array(customers.iter().map(|customer| customer.details.id.get()));
+    let ids = sql::id_array(customers.iter().map(|customer| customer.id.get()));
     let mut rows = statement.query((merchant.get(), ids))?;
     let mut groups: HashMap<i64, Vec<GroupId>> = HashMap::new();
     while let Some(row) = rows.next()? {
@@ -320,7 +333,7 @@ fn load_groups(db: &Connection, merchant: MerchantId, customers: &mut [Customer]
         groups.entry(row.get(0)?).or_default().push(group);
     }
     for customer in customers {
-        customer.groups = groups.remove(&customer.details.id.get()).unwrap_or_default();
+        customer.groups = groups.remove(&customer.id.get()).unwrap_or_default();
     }
     Ok(())
 }

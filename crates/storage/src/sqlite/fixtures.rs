@@ -25,8 +25,8 @@ fn load(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<LoadOutcome> {
         changes += upsert_token(tx, token)?;
     }
     changes += upsert_groups(tx, fixture)?;
-    for (customer, _) in &fixture.customers {
-        changes += customers::upsert(tx, customer)?;
+    for customer in &fixture.customers {
+        changes += customers::upsert(tx, customer.id, &customer.details)?;
     }
     for (group, members) in members_by_group(fixture) {
         changes += memberships::insert(tx, group, &members, operation)?;
@@ -51,7 +51,8 @@ fn upsert_groups(tx: &Tx<'_>, fixture: &MerchantFixture) -> Result<u64> {
         changes += groups::upsert(tx, group)?;
     }
     if groups::find(tx.connection, tx.merchant, GroupSelector::Default)?.is_none() {
-        changes += u64::from(groups::insert_default(tx)?);
+        groups::insert_default(tx)?;
+        changes += 1;
     }
     Ok(changes)
 }

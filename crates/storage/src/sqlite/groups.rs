@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use zumra_core::{
-    Group, GroupChange, GroupId, MerchantId, Operation, OperationId, OperationKind, Page, PageRequest,
-    Subject,
+    Group, GroupChange, GroupId, MerchantId, NewGroup, Operation, OperationId, OperationKind, Page,
+    PageRequest, Subject,
 };
 
 use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{operations, sql};
+use super::{ids, operations, sql};
 use crate::groups::{COLUMNS, decode, merge, require_deletable, to_json};
 use crate::row::stored_count;
-use crate::{Conflict, GroupSelector, Groups, Resource, Result, StorageError, Written};
+use crate::{GroupSelector, Groups, Noun, Resource, Result, StorageError, Written};
 
 #[async_trait]
 impl Groups for SqliteStorage {
@@ -27,7 +27,7 @@ impl Groups for SqliteStorage {
     async fn create_group(
         &self,
         merchant: MerchantId,
-        group: Group,
+        group: NewGroup,
         operation: Operation,
     ) -> Result<Written<Group>> {
         self.write(merchant, operation, move |tx| create(tx, group)).await
@@ -88,10 +88,9 @@ fn find_for_update(tx: &Tx<'_>, group: GroupSelector) -> Result<Group> {
     find(tx.connection, tx.merchant, group)?.ok_or(StorageError::NotFound(Resource::Group))
 }
 
-fn create(tx: &Tx<'_>, group: Group) -> Result<Written<Group>> {
-    if !insert(tx, &group)? {
-        return Err(Conflict::Group(group.id).into());
-    }
+fn create(tx: &Tx<'_>, new: NewGroup) -> Result<Written<Group>> {
+    let group = new.with_id(ids::assign_group(tx)?);
+    insert_new(tx, &group)?;
     let operation = operations::record_one(tx, OperationKind::CreateGroup, Subject::Group(group.id))?;
     Ok(Written { operation: Some(operation), value: group })
 }
@@ -114,6 +113,7 @@ fn delete(tx: &Tx<'_>, id: GroupId) -> Result<OperationId> {
         "UPDATE groups SET deleted_by = ?3 WHERE merchant_id = ?1 AND id = ?2",
         (tx.merchant.get(), id.get(), operation.get()),
     )?;
+    ids::retire(tx, Noun::Group, id.get())?;
     Ok(operation)
 }
 
@@ -202,12 +202,19 @@ pub(super) fn clear_default_except(tx: &Tx<'_>, next: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// Inserts a default group for a merchant without one. Its id is the proposed id of the operation, which no group has
-/// unless a fixture chose the same id. Returns false in that case.
-pub(super) fn insert_default(tx: &Tx<'_>) -> Result<bool> {
-    let id = tx.operation.proposed_id.get();
-    let id = GroupId::new(id).ok_or_else(|| StorageError::corrupt("operations", "id", id))?;
-    insert(tx, &Group::new_default(id))
+/// Inserts a default group.
+pub(super) fn insert_default(tx: &Tx<'_>) -> Result<()> {
+    let group = NewGroup::new_default().with_id(ids::assign_group(tx)?);
+    insert_new(tx, &Group { is_default: true, ..group })
+}
+
+/// Inserts a group with an id that was just assigned.
+fn insert_new(tx: &Tx<'_>, new: &Group) -> Result<()> {
+    if insert(tx, new)? {
+        Ok(())
+    } else {
+        Err(StorageError::Internal(format!("the unused id {} is used", new.id)))
+    }
 }
 
 /// Inserts a group. Returns false if one with its id is stored.

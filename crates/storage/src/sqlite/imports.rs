@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use zumra_core::import::STORED_PROBLEMS_MAX;
 use zumra_core::{
-    CustomerId, Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport, Operation,
-    OperationKind, RowProblem, Subject,
+    Import, ImportChunk, ImportId, ImportLease, LeaseKey, MerchantId, NewImport, Operation, OperationKind,
+    RowProblem, Subject,
 };
 
 use super::engine::SqliteStorage;
 use super::tx::Tx;
-use super::{customers, memberships, operations, sql};
+use super::{customers, ids, memberships, operations, sql};
 use crate::imports::{
     COLUMNS, ChunkPlan, ImportState, LEASE_COLUMN_COUNT, LEASE_COLUMNS, contacts, decode, decode_lease,
     details_json, plan_chunk,
@@ -90,12 +90,13 @@ fn find_stored(tx: &Tx<'_>, id: ImportId) -> Result<Import> {
 }
 
 fn create(tx: &Tx<'_>, new: &NewImport) -> Result<Import> {
+    let id = ids::assign_import(tx)?;
     tx.execute(
         "INSERT INTO imports (merchant_id, id, at, actor, language, file, file_details)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             tx.merchant.get(),
-            new.id.get(),
+            id.get(),
             tx.operation.at.as_microsecond(),
             tx.operation.actor.to_string(),
             new.language.as_str(),
@@ -103,7 +104,7 @@ fn create(tx: &Tx<'_>, new: &NewImport) -> Result<Import> {
             details_json(&new.details)?,
         ),
     )?;
-    find_stored(tx, new.id)
+    find_stored(tx, id)
 }
 
 /// Returns true if an import of any merchant is unfinished and no process holds its lease at `now`.
@@ -158,10 +159,10 @@ fn insert_customers(tx: &Tx<'_>, plan: &ChunkPlan<'_>) -> Result<()> {
     memberships::existing_groups(tx, &plan.all_groups().into_vec())?;
     let operation = operations::next_id(tx)?;
     operations::record(tx, operation, OperationKind::Import, Subject::Other, customers.len() as u64)?;
-    for customer in customers {
-        customers::upsert(tx, customer)?;
+    let ids = ids::assign_customers(tx, customers.len())?;
+    for (id, customer) in ids.iter().zip(customers) {
+        customers::insert_new(tx, *id, customer)?;
     }
-    let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
     for (group, members) in plan.members(&ids) {
         memberships::insert(tx, group, &members, operation)?;
     }

@@ -125,8 +125,8 @@ pub(super) fn replace(
     if diff.is_empty() {
         return Ok(false);
     }
-    end(tx, customer.details.id, &diff.ended, operation)?;
-    join(tx, customer.details.id, &diff.created, operation)?;
+    end(tx, customer.id, &diff.ended, operation)?;
+    join(tx, customer.id, &diff.created, operation)?;
     customer.groups = diff.groups.into_vec();
     Ok(true)
 }

@@ -14,6 +14,8 @@ mod errors;
 mod fixtures;
 mod group_commit;
 mod groups;
+mod id_skips;
+mod ids;
 mod imports;
 mod memberships;
 mod merchants;
@@ -78,15 +80,16 @@ impl SqliteStorage {
         Ok(Self { read_pool, writer, metrics })
     }
 
-    /// Writes a snapshot of the database at `source` to `target`. Services may keep using the database. Blocks.
+    /// Writes a snapshot of the database at `source` to `target`, marked as a backup of `now`. Services may keep using the
+    /// database. Blocks.
     ///
     /// # Errors
     ///
     /// [`Unavailable`](crate::StorageError::Unavailable) if `source` cannot be read, or if `target` exists or cannot be
     /// written; [`ForeignDatabase`](crate::StorageError::ForeignDatabase) or
     /// [`NewerSchema`](crate::StorageError::NewerSchema) if this version did not write `source`.
-    pub fn backup(source: &Path, target: &Path) -> Result<()> {
-        backup::copy(source, target)
+    pub fn backup(source: &Path, target: &Path, now: Timestamp) -> Result<()> {
+        backup::copy(source, target, now)
     }
 
     /// Returns a snapshot of all rows of a file, to copy them to another database. Blocks.
@@ -94,9 +97,11 @@ impl SqliteStorage {
     /// # Errors
     ///
     /// Those of [`open`](Self::open), and [`ForeignDatabase`](crate::StorageError::ForeignDatabase) if migrations are
-    /// outstanding, which this does not run.
+    /// outstanding, which this does not run, or if the file is a backup that was never opened for writing.
     pub fn source(path: &Path) -> Result<impl CopyEndpoint + use<>> {
-        copy::SqliteEndpoint::source(open::for_reading_all(path)?)
+        let connection = open::for_reading_all(path)?;
+        id_skips::require_unmarked(&connection)?;
+        copy::SqliteEndpoint::source(connection)
     }
 
     /// Returns a file to copy rows into. Creates it if it does not exist, and runs outstanding migrations. Blocks.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema;
+use super::{id_skips, schema};
 use crate::{Result, StorageError};
 
 /// Maximum time a connection waits for a lock of another process, such as a CLI command beside a running service.
@@ -62,6 +62,7 @@ pub(super) fn for_writing(path: &Path, now: Timestamp) -> Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     schema::migrate(&mut connection, now)?;
+    id_skips::leave_backup(&mut connection, now)?;
     Ok(connection)
 }
 

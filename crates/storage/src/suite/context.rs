@@ -29,16 +29,34 @@ macro_rules! case_list {
 }
 pub(super) use case_list;
 
+/// Opens the storage under test once more, as a restarted service does.
+pub type Reopen = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Arc<dyn Storage>> + Send>> + Send + Sync>;
+
 /// A storage, and helpers for the calls of a case.
 pub struct TestContext {
     pub(super) storage: Arc<dyn Storage>,
+    reopen: Reopen,
     ids: IdGenerator,
 }
 
 impl TestContext {
     /// Returns a context for an empty storage.
-    pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, ids: IdGenerator::new(0) }
+    pub fn new(storage: Arc<dyn Storage>, reopen: Reopen) -> Self {
+        Self { storage, reopen, ids: IdGenerator::new(0) }
+    }
+
+    /// Returns a context with its own generator of operation ids, which cannot restart the storage.
+    pub(super) fn with_own_generator(&self) -> Self {
+        let storage = Arc::clone(&self.storage);
+        let reopen =
+            Box::new(|| -> Pin<Box<dyn Future<Output = _> + Send>> { unreachable!("not the owner") });
+        Self::new(storage, reopen)
+    }
+
+    /// Closes the storage and opens it again.
+    pub(super) async fn restart(&mut self) {
+        self.storage.close().await;
+        self.storage = (self.reopen)().await;
     }
 
     /// Returns the time of all operations, unless a case chooses another.

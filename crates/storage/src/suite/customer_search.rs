@@ -44,7 +44,7 @@ async fn ids(context: &TestContext, keyword: Option<&str>, page: PageRequest) ->
 
 async fn filtered(context: &TestContext, filter: CustomerFilter, page: PageRequest) -> (Vec<i64>, u64) {
     let listed = context.storage.list_customers(merchant_id(1), filter, page).await.expect("listed");
-    (listed.items.iter().map(|customer| customer.details.id.get()).collect(), listed.total)
+    (listed.items.iter().map(|customer| customer.id.get()).collect(), listed.total)
 }
 
 async fn customers_are_listed_newest_first(context: TestContext) {

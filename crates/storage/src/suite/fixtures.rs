@@ -46,14 +46,8 @@ async fn conflicting_fixture_changes_nothing(context: TestContext) {
     context.load(SHOP).await;
     let before = context.storage.inspect().await.expect("inspected");
     let cases = [
-        (
-            r#"{"id":8,"first_name":"x","mobile":"512345678"}"#,
-            Conflict::Mobile(CustomerId::new(8).expect("positive")),
-        ),
-        (
-            r#"{"id":9,"first_name":"x","email":"NOURA@example.com"}"#,
-            Conflict::Email(CustomerId::new(9).expect("positive")),
-        ),
+        (r#"{"id":8,"first_name":"x","mobile":"512345678"}"#, Conflict::Mobile(CustomerId::new(8))),
+        (r#"{"id":9,"first_name":"x","email":"NOURA@example.com"}"#, Conflict::Email(CustomerId::new(9))),
     ];
     for (customer, expected) in cases {
         let bad =

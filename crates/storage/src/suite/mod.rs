@@ -9,13 +9,14 @@ mod customer_search;
 mod customers;
 mod fixtures;
 mod groups;
+mod ids;
 mod imports;
 mod memberships;
 mod merchants;
 mod operations;
 mod tokens;
 
-pub use context::{Case, TestContext};
+pub use context::{Case, Reopen, TestContext};
 
 /// Returns all cases.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
@@ -27,6 +28,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         customers::CASES,
         memberships::CASES,
         imports::CASES,
+        ids::CASES,
         operations::CASES,
         fixtures::CASES,
         admin::CASES,

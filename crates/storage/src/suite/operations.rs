@@ -13,8 +13,8 @@ async fn operation_ids_ascend_when_the_clock_goes_back(context: TestContext) {
     let mut ids = Vec::new();
     for (hours, customer) in [(2, 1), (1, 3), (3, 4)] {
         // A generator of its own, as another process has.
-        let other = TestContext::new(context.storage.clone());
-        let operation = other.operation_at(TestContext::now() + SignedDuration::from_hours(hours));
+        let operation =
+            context.with_own_generator().operation_at(TestContext::now() + SignedDuration::from_hours(hours));
         let customers = vec![CustomerId::new(customer).expect("positive")].into();
         let group = GroupId::new(10).expect("positive");
         match context

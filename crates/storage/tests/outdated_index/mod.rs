@@ -67,7 +67,7 @@ async fn find(storage: &dyn Storage, keyword: &str) -> Vec<i64> {
     let filter = CustomerFilter { keyword: SearchQuery::parse(keyword), ..CustomerFilter::default() };
     let page = PageRequest { page: 1, per_page: 10 };
     let found = storage.list_customers(MerchantId::FIRST, filter, page).await.unwrap();
-    let ids: Vec<_> = found.items.iter().map(|customer| customer.details.id.get()).collect();
+    let ids: Vec<_> = found.items.iter().map(|customer| customer.id.get()).collect();
     assert_eq!(found.total, ids.len() as u64);
     ids
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zumra_core::text::Name;
 use zumra_core::{
-    CustomerId, FileDetails, GroupChange, GroupName, ImportId, Language, MerchantId, NewImport, SystemEntropy,
+    CustomerId, FileDetails, GroupChange, GroupName, Language, MerchantId, NewCustomer, NewGroup, NewImport,
+    SystemEntropy,
 };
 use zumra_storage::postgres::{PostgresOptions, PostgresStorage};
 use zumra_storage::{AddMembersOutcome, Admin, Customers, GroupSelector, Groups, Imports, StorageError};
@@ -106,6 +108,33 @@ async fn lost_reply_is_resolved_when_the_server_is_reachable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn created_rows_have_the_returned_ids_after_a_lost_reply() {
+    let database = TestDatabase::new().await;
+    open_shop(&database, 1).await.close().await;
+    let client = database.connect().await;
+    let proxy = Proxy::start(&database, COMMIT, AfterLoss::Recover).await;
+    let storage = open_through_proxy(&proxy).await;
+    for round in 1..=4 {
+        proxy.lose_reply(1);
+        let group = NewGroup::new(GroupName::parse("new").unwrap());
+        let group = storage.create_group(MerchantId::FIRST, group, operation(8)).await.unwrap().value;
+        let customer = NewCustomer::new(Name::parse("new").unwrap());
+        let groups = vec![group.id];
+        let customer = storage.create_customer(MerchantId::FIRST, customer, groups, operation(9)).await;
+        let stored = "SELECT count(*) FROM memberships
+                      WHERE merchant_id = 1 AND group_id = $1 AND customer_id = $2";
+        let ids = (group.id.get(), customer.unwrap().value.id.get());
+        let row = client.query_one(stored, &[&ids.0, &ids.1]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 1, "round {round}: {ids:?}");
+    }
+    assert!(proxy.has_lost_reply());
+    let created = "SELECT (SELECT count(*) FROM groups WHERE name = 'new'),
+                          (SELECT count(*) FROM customers WHERE first_name = 'new')";
+    let row = client.query_one(created, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (4, 4), "each write was made once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_reply_to_a_commit_is_an_unknown_outcome_if_the_server_stays_down() {
     let database = TestDatabase::new().await;
     open_shop(&database, 1).await.close().await;
@@ -178,9 +207,7 @@ async fn lost_reply_to_an_idempotent_write_is_an_unknown_outcome_if_the_server_s
     let proxy = Proxy::start(&database, b"file of the import", AfterLoss::StayDown).await;
     let storage = open_through_proxy(&proxy).await;
     proxy.lose_reply(1);
-    let id = ImportId::new(5).unwrap();
     let import = NewImport {
-        id,
         language: Language::English,
         file: b"file of the import".to_vec(),
         details: FileDetails::default(),

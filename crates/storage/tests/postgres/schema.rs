@@ -29,8 +29,8 @@ async fn merchant_id_leads_every_key() {
         JOIN pg_attribute attribute ON attribute.attrelid = confrelid AND attribute.attnum = confkey[1]
         WHERE contype = 'f'";
     let rows = database.connect().await.query(keys, &[]).await.unwrap();
-    // Thirteen tables with a primary key, three unique indexes, seven foreign keys.
-    assert_eq!(rows.len(), 13 + 3 + 2 * 7);
+    // Fifteen tables with a primary key, three unique indexes, nine foreign keys.
+    assert_eq!(rows.len(), 15 + 3 + 2 * 9);
     for row in rows {
         let (key, column): (String, String) = (row.get(0), row.get(1));
         assert_eq!(column, "merchant_id", "{key}");

@@ -19,7 +19,7 @@ pub(crate) async fn check(storage: &dyn Storage, now: Timestamp) {
     let ids = async |keyword: Option<&str>| {
         let filter = CustomerFilter { keyword: keyword.and_then(SearchQuery::parse), ..Default::default() };
         let found = storage.list_customers(merchant, filter, page).await.unwrap();
-        (found.items.iter().map(|customer| customer.details.id.get()).collect::<Vec<_>>(), found.total)
+        (found.items.iter().map(|customer| customer.id.get()).collect::<Vec<_>>(), found.total)
     };
     assert_eq!(ids(None).await, (vec![2, 1], 2));
     assert_eq!(ids(Some("sar")).await, (vec![1], 1));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use serde_json::json;
+use zumra_core::{Clock, SystemClock};
 use zumra_storage::sqlite::SqliteStorage;
 
 use crate::config::{self, CommandLine, DatabaseOption};
@@ -14,7 +15,8 @@ use crate::output::{print_json, print_line};
 /// Copy a SQLite database to a file while services use it
 ///
 /// The copy is a consistent snapshot and is durable when the command ends. Open it like any database:
-/// `zumra serve --database FILE`. Back up PostgreSQL with its own tools.
+/// `zumra serve --database FILE`. The first command that can write to the copy skips ids, so that ids assigned after the
+/// backup are not assigned again. Back up PostgreSQL with its own tools.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -41,7 +43,8 @@ impl Command {
             let problem = format!("{} already exists; choose another path", self.to.display());
             return Err(Failure::new(Exit::NamedObject, problem).into());
         }
-        SqliteStorage::backup(path, &self.to).with_context(|| format!("database {}", path.display()))?;
+        SqliteStorage::backup(path, &self.to, SystemClock.now())
+            .with_context(|| format!("database {}", path.display()))?;
         let bytes = std::fs::metadata(&self.to)?.len();
         if self.json {
             return print_json(&json!({ "file": self.to, "bytes": bytes }));

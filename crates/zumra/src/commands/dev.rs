@@ -184,8 +184,8 @@ impl Example {
             return Self::ListCustomers;
         };
         let (members, others): (Vec<_>, Vec<_>) =
-            shop.customers.iter().partition(|(_, groups)| groups.contains(&group.id));
-        let customers = others.into_iter().chain(members).take(2).map(|(customer, _)| customer.id).collect();
+            shop.customers.iter().partition(|customer| customer.groups.contains(&group.id));
+        let customers = others.into_iter().chain(members).take(2).map(|customer| customer.id).collect();
         Self::AddCustomers(group.id, customers)
     }
 
@@ -210,8 +210,7 @@ impl Banner {
         let tokens = TokenLine::all(shops, shop_index, secrets);
         let shop = &shops[shop_index];
         let groups = shop.groups.iter().map(|group| (group.id, group.name.to_string())).collect();
-        let ids: Vec<_> =
-            shop.customers.iter().take(3).map(|(customer, _)| customer.id.to_string()).collect();
+        let ids: Vec<_> = shop.customers.iter().take(3).map(|customer| customer.id.to_string()).collect();
         let customers = match shop.customers.len() {
             0 => "none".to_owned(),
             count if count == ids.len() => ids.join(", "),
@@ -306,7 +305,7 @@ mod tests {
             curl.ends_with(r#"-d '{"group_id":667738032,"customers":[447121768,1761729493]}'"#),
             "{curl}"
         );
-        let emails = shops[0].customers.iter().filter_map(|(customer, _)| customer.email.as_ref());
+        let emails = shops[0].customers.iter().filter_map(|customer| customer.details.email.as_ref());
         assert!(emails.into_iter().all(|email| email.as_str().ends_with("@example.com")));
     }
 

@@ -179,9 +179,8 @@ async fn create_and_process(
 ) -> anyhow::Result<(Import, Vec<RowProblem>)> {
     let CheckedFile { file, rows, details } = checked;
     let operation = session.operation();
-    let id = ImportId::new(session.ids.next(operation.at)).unwrap_or(ImportId::FIRST);
-    let import = NewImport { id, file, language: Language::English, details };
-    session.storage.create_import(merchant, import, operation).await?;
+    let import = NewImport { file, language: Language::English, details };
+    let id = session.storage.create_import(merchant, import, operation).await?.id;
     let bar = ProgressBar::new(u64::from(rows));
     // An invalid template must not stop the import.
     if let Ok(style) =

@@ -5,11 +5,15 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use zumra_core::merchant::TIME_ZONE_DEFAULT;
 use zumra_core::text::{Name, NameError};
-use zumra_core::{Domain, Merchant, MerchantId, MerchantName, NewMerchant, Plan};
+use zumra_core::{Domain, Merchant, MerchantId, MerchantName, NewMerchant, Plan, SystemEntropy};
+use zumra_storage::{Conflict, StorageError};
 
 use crate::config::{self, CommandLine, DatabaseOption};
 use crate::database::{IfMissing, Session, with_session};
 use crate::output::{format_micros, format_minute, format_table, print, print_json, print_line};
+
+/// Random ids to try for a new merchant. With a million merchants, one in two thousand belongs to another one.
+const RANDOM_IDS_MAX: u32 = 20;
 
 /// Create and list merchants (tenants): the shops
 #[derive(clap::Args)]
@@ -31,7 +35,7 @@ Examples:
   zumra merchant create --name 'متجر الواحة'
   zumra merchant create --id 1305146709 --name 'My shop' --plan pro --domain shop.example")]
 struct Create {
-    /// Id, a positive integer [default: generated]
+    /// Id, a positive integer; clients may need one below 2^31 [default: random, below 2^31]
     #[arg(long)]
     id: Option<MerchantId>,
     /// Name of the shop
@@ -81,17 +85,22 @@ impl Create {
         let database_flag = self.database.suggested_flag();
         let database = config::database(command_line, self.database)?;
         let merchant = with_session(&database, IfMissing::Create, async |session| {
-            let id = self.id.or_else(|| MerchantId::new(session.next_id()));
-            let merchant = NewMerchant {
-                id: id.ok_or_else(|| {
-                    anyhow::anyhow!("cannot generate an id from the system clock; pass --id")
-                })?,
+            let mut merchant = NewMerchant {
+                id: self.id.unwrap_or_else(|| MerchantId::random(&SystemEntropy)),
                 name: self.name,
                 plan: self.plan,
                 time_zone: self.time_zone,
                 domain: self.domain,
             };
-            Ok(session.storage.create_merchant(merchant, session.operation()).await?)
+            for _ in 0..RANDOM_IDS_MAX {
+                match session.storage.create_merchant(merchant.clone(), session.operation()).await {
+                    Err(StorageError::Conflict(Conflict::Merchant(_))) if self.id.is_none() => {
+                        merchant.id = MerchantId::random(&SystemEntropy);
+                    }
+                    result => return Ok(result?),
+                }
+            }
+            anyhow::bail!("{RANDOM_IDS_MAX} random ids belong to other merchants; pass --id")
         })?;
         if self.json {
             return print_json(&as_json(&merchant));

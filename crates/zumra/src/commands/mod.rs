@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod ids;
 pub(crate) mod import;
 pub(crate) mod load;
 pub(crate) mod merchant;

@@ -5,6 +5,7 @@
 mod copy;
 mod databases;
 mod doctor;
+mod ids;
 mod import;
 mod load;
 mod merchants;
